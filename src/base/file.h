@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Files. Input is read with pread, never mapped, so a file that is cut while it is read is an error and not a
+ * signal. Output appears whole or not at all.
+ */
+#ifndef HOB_BASE_FILE_H
+#define HOB_BASE_FILE_H
+
+#include <hob.h>
+
+#include "base/str.h"
+
+/* An open regular file and what it was when it was opened. */
+struct file {
+    int fd; /* -1 when closed */
+    uint64_t size;
+    uint64_t device, inode;
+    int64_t mtime_ns, ctime_ns;
+    char *path; /* owned */
+};
+
+/* Opens a regular file for reading (close-on-exec, never blocks on a FIFO or device). */
+bool file_open(struct file *file, const char *path, struct hob_error *err);
+
+/* Closes; safe on a zeroed file whose fd is -1 or a file already closed. */
+void file_close(struct file *file);
+
+/* Reads exactly `size` bytes at `offset`; short files are HOB_INTEGRITY errors ("was cut"). Thread-safe. */
+bool file_read_at(const struct file *file, uint64_t offset, void *out, size_t size, struct hob_error *err);
+
+/* Reads a whole file (or "-": standard input) of at most `max` bytes into `out`, which the caller clears. */
+bool file_load(const char *path, size_t max, struct buf *out, struct hob_error *err);
+
+/* Writes a whole file: a temporary beside it, fsync, rename, fsync of the folder. "-" is standard output. */
+bool file_save(const char *path, struct str bytes, struct hob_error *err);
+
+/* Whether `path` is a folder. */
+bool file_is_folder(const char *path);
+
+/* Whether `path` exists (after following links). */
+bool file_exists(const char *path);
+
+/* Makes the folder `path` and its parents, mode 0700. */
+bool file_make_folder(const char *path, struct hob_error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A pool of worker threads that run one function together, and the barrier and the chunk counter they share.
+ * Workers spin for a moment and then sleep, so an idle pool costs nothing.
+ */
+#ifndef HOB_BASE_THREAD_H
+#define HOB_BASE_THREAD_H
+
+#include <stdatomic.h>
+#include <hob.h>
+
+struct pool;
+
+/* A pool of `n` workers (1..256), the caller of pool_run() among them. Each worker sets its floating point
+ * control (round to nearest, denormals kept). */
+struct pool *pool_new(unsigned n, struct hob_error *err);
+
+/* Stops and joins the workers (NULL is fine). */
+void pool_free(struct pool *pool);
+
+/* The number of workers. */
+unsigned pool_size(const struct pool *pool);
+
+/* Runs `fn(ctx, worker)` on every worker, worker 0 being the caller, and returns when all have returned. One
+ * caller at a time. Allocates nothing. */
+void pool_run(struct pool *pool, void (*fn)(void *ctx, unsigned worker), void *ctx);
+
+/* Inside pool_run(): waits until every worker has come here. */
+void pool_barrier(struct pool *pool);
+
+/* A shared counter from which workers claim chunks of work. */
+struct claim {
+    _Alignas(64) atomic_size_t next;
+};
+
+/* Claims the next chunk of `chunk` items of `n`: sets [*first, *end) and returns true, or false when none is left. */
+static inline bool claim_next(struct claim *claim, size_t n, size_t chunk, size_t *first, size_t *end)
+{
+    size_t at = atomic_fetch_add_explicit(&claim->next, chunk, memory_order_relaxed);
+    if (at >= n)
+        return false;
+    *first = at;
+    *end = n - at < chunk ? n : at + chunk;
+    return true;
+}
+
+/* Sets the calling thread's floating point control to IEEE defaults and returns what it was. */
+uint64_t float_control_enter(void);
+
+/* Restores what float_control_enter() returned. */
+void float_control_leave(uint64_t saved);
+
+#endif

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * 16-bit floats: IEEE binary16 and bfloat16, in integer arithmetic, so that every machine gives the same bits.
+ */
+#ifndef HOB_QUANT_HALF_H
+#define HOB_QUANT_HALF_H
+
+#include <stdint.h>
+#include <string.h>
+
+/* The float32 with these bits. */
+static inline float float_of_bits(uint32_t bits)
+{
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The bits of a float32. */
+static inline uint32_t bits_of_float(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* binary16 to float32, exact. */
+static inline float half_to_float(uint16_t half)
+{
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 0x3ff;
+    if (exponent == 31)
+        return float_of_bits(sign | 0x7f800000 | mantissa << 13);
+    if (exponent == 0) /* zero or subnormal: mantissa * 2^-24 is exact in float32 */
+        return float_of_bits(sign | bits_of_float((float)mantissa * 0x1p-24f));
+    return float_of_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+}
+
+/* float32 to binary16, rounded to nearest, ties to even; NaN stays NaN, overflow is infinity. */
+uint16_t half_of_float(float value);
+
+/* bfloat16 to float32, exact. */
+static inline float bfloat_to_float(uint16_t bfloat)
+{
+    return float_of_bits((uint32_t)bfloat << 16);
+}
+
+#endif
