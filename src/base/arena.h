@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An arena: many allocations, one lifetime. Memory comes zeroed, aligned to 16 bytes or as asked, and goes
+ * An arena: many allocations, one lifetime. Memory comes zeroed, aligned to 16 bytes, and goes
  * all at once with arena_clear(). Not thread-safe.
  */
 #ifndef HOB_BASE_ARENA_H
