@@ -92,7 +92,10 @@ bool map_reserve(struct map *map, size_t n)
     while (n_slots < want)
         if (!size_mul(n_slots, 2, &n_slots))
             return false;
-    struct map bigger = {.slots = reallocarray(NULL, n_slots, sizeof(struct map_slot)), .n_slots = n_slots};
+    size_t bytes;
+    if (!size_mul(n_slots, sizeof(struct map_slot), &bytes))
+        return false;
+    struct map bigger = {.slots = malloc(bytes), .n_slots = n_slots};
     if (!bigger.slots)
         return false;
     for (size_t i = 0; i < n_slots; i++)
