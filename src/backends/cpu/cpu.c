@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "backends/cpu/cpu.h"
+
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/error.h"
+#include "kernels/activation.h"
+
+/* The widest q8 row and the widest head of a graph. */
+static void widest(const struct graph *graph, size_t *q8_bytes, size_t *head)
+{
+    *q8_bytes = *head = 64;
+    for (size_t v = 0; v < graph->n_values; v++)
+        if (graph->values[v].q8 && graph->values[v].stride > *q8_bytes)
+            *q8_bytes = graph->values[v].stride;
+    for (size_t i = 0; i < graph->n_nodes; i++) {
+        const struct attend *a = &graph->nodes[i].attend;
+        size_t d = graph->nodes[i].op != OP_ATTEND ? 0 : a->dim > a->dim_v ? a->dim : a->dim_v;
+        if (d > *head)
+            *head = d;
+    }
+    *head = (*head + 15) & ~(size_t)15;
+}
+
+/* Bytes of one worker's scratch. */
+static size_t scratch_bytes(const struct graph *graph)
+{
+    size_t q8_bytes, head;
+    widest(graph, &q8_bytes, &head);
+    return LINEAR_SCRATCH_BYTES + q8_bytes + 3 * ATTEND_QUERIES * head * sizeof(float);
+}
+
+size_t backend_cpu_bytes(const struct graph *graph, unsigned n_workers)
+{
+    return graph->memory_bytes + n_workers * scratch_bytes(graph);
+}
+
+/* Anonymous zeroed memory, on huge pages where the system gives them. */
+static void *map_memory(size_t bytes)
+{
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+struct backend *backend_cpu_new(const struct graph *graph, const struct kernels *kernels, struct pool *pool,
+                                struct hob_error *err)
+{
+    struct backend *cpu = calloc(1, sizeof *cpu);
+    unsigned n = pool_size(pool);
+    size_t each = scratch_bytes(graph), q8_bytes, head;
+    widest(graph, &q8_bytes, &head);
+    if (cpu) {
+        cpu->graph = graph;
+        cpu->kernels = kernels;
+        cpu->pool = pool;
+        cpu->memory_bytes = backend_cpu_bytes(graph, n);
+        cpu->memory = map_memory(cpu->memory_bytes);
+        cpu->split = map_memory(ATTEND_SPLIT_BYTES);
+        cpu->scratch = calloc(n, sizeof *cpu->scratch);
+        cpu->claims = aligned_alloc(64, (graph->n_steps + 1) * sizeof *cpu->claims);
+        cpu->split_done = calloc(ATTEND_SPLIT_ITEMS, sizeof *cpu->split_done);
+    }
+    if (!cpu || !cpu->memory || !cpu->split || !cpu->scratch || !cpu->claims || !cpu->split_done) {
+        error_memory(err, backend_cpu_bytes(graph, n));
+        backend_free(cpu);
+        return NULL;
+    }
+    for (unsigned w = 0; w < n; w++) {
+        uint8_t *at = cpu->memory + graph->memory_bytes + w * each;
+        size_t row = head * ATTEND_QUERIES;
+        float *queries = (float *)(at + LINEAR_SCRATCH_BYTES + q8_bytes);
+        cpu->scratch[w] = (struct cpu_scratch){.linear = at,
+                                               .q8 = at + LINEAR_SCRATCH_BYTES,
+                                               .queries = queries,
+                                               .partial = queries + row,
+                                               .state = queries + 2 * row};
+    }
+    return cpu;
+}
+
+void backend_free(struct backend *cpu)
+{
+    if (!cpu)
+        return;
+    if (cpu->memory)
+        munmap(cpu->memory, cpu->memory_bytes);
+    if (cpu->split)
+        munmap(cpu->split, ATTEND_SPLIT_BYTES);
+    free(cpu->scratch);
+    free(cpu->claims);
+    free(cpu->split_done);
+    free(cpu);
+}
+
+/* One worker's part of a step of row-local nodes. */
+static void run_rows(const struct backend *cpu, const struct step *step, struct claim *claim,
+                     struct cpu_scratch *scratch)
+{
+    size_t n = step->selected ? cpu->batch->n_selected : cpu->batch->n_rows, first, end;
+    size_t chunk = n / (4 * pool_size(cpu->pool)) + 1;
+    while (claim_next(claim, n, chunk, &first, &end))
+        for (size_t row = first; row < end; row++)
+            for (unsigned i = 0; i < step->n; i++)
+                cpu_run_row(cpu, &cpu->graph->nodes[step->first + i], row, scratch);
+}
+
+/* One worker's part of the program. */
+static void run_program(void *ctx, unsigned worker)
+{
+    const struct backend *cpu = ctx;
+    struct cpu_scratch *scratch = &cpu->scratch[worker];
+    for (size_t s = 0; s < cpu->graph->n_steps; s++) {
+        const struct step *step = &cpu->graph->steps[s];
+        if (step->kind == STEP_LINEAR)
+            cpu_run_linear(cpu, step, &cpu->claims[s], scratch);
+        else if (step->kind == STEP_ATTEND)
+            cpu_run_attend(cpu, step, &cpu->claims[s], scratch);
+        else
+            run_rows(cpu, step, &cpu->claims[s], scratch);
+        pool_barrier(cpu->pool);
+    }
+}
+
+struct backend_rows backend_run(struct backend *cpu, const struct batch *batch)
+{
+    cpu->batch = batch;
+    for (size_t s = 0; s < cpu->graph->n_steps; s++)
+        atomic_store_explicit(&cpu->claims[s].next, 0, memory_order_relaxed);
+    uint64_t control = float_control_enter();
+    pool_run(cpu->pool, run_program, cpu);
+    float_control_leave(control);
+    const struct value *out = &cpu->graph->values[cpu->graph->output];
+    return (struct backend_rows){(const float *)(cpu->memory + out->offset), out->stride / sizeof(float)};
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The back end on the processor's cores, between its files.
+ */
+#ifndef HOB_BACKENDS_CPU_CPU_H
+#define HOB_BACKENDS_CPU_CPU_H
+
+#include "backends/backend.h"
+
+#define ATTEND_QUERIES    64                 /* queries of one attend item, at most */
+#define ATTEND_SPLIT_BYTES ((size_t)16 << 20) /* room for partial attention of one step */
+#define ATTEND_SPLIT_ITEMS 1024              /* attend items that may be split over workers */
+
+/* What one worker has for itself. */
+struct cpu_scratch {
+    void *linear;      /* LINEAR_SCRATCH_BYTES */
+    void *q8;          /* one q8 row of the widest value */
+    float *queries;    /* [ATTEND_QUERIES, widest head] */
+    float *partial;    /* the same, for one block's sums */
+    float *state;      /* the same, for the merged sums */
+};
+
+struct backend {
+    const struct graph *graph;
+    const struct kernels *kernels;
+    struct pool *pool;
+    uint8_t *memory;   /* graph->memory_bytes */
+    size_t memory_bytes;
+    struct cpu_scratch *scratch; /* [workers] */
+    struct claim *claims;        /* [steps] */
+    uint8_t *split;              /* ATTEND_SPLIT_BYTES */
+    atomic_uint *split_done;     /* [ATTEND_SPLIT_ITEMS] blocks finished */
+    const struct batch *batch;   /* of the run in progress */
+};
+
+/* Where row `row` of a value lies. */
+static inline void *cpu_row(const struct backend *cpu, int value, size_t row)
+{
+    const struct value *v = &cpu->graph->values[value];
+    return cpu->memory + v->offset + row * v->stride;
+}
+
+/* Runs the row-local `node` for one row. */
+void cpu_run_row(const struct backend *cpu, const struct node *node, size_t row, struct cpu_scratch *scratch);
+
+/* Runs the column-local `node` on columns [c0, c1) of one row; quantize takes whole groups of 32. */
+void cpu_run_columns(const struct backend *cpu, const struct node *node, size_t row, size_t c0, size_t c1,
+                     struct cpu_scratch *scratch);
+
+/* One worker's part of a linear step, and of an attend step. */
+void cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claim,
+                    struct cpu_scratch *scratch);
+void cpu_run_attend(const struct backend *cpu, const struct step *step, struct claim *claim,
+                    struct cpu_scratch *scratch);
+
+#endif
