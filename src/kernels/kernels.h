@@ -26,7 +26,8 @@ enum rope_pairing { ROPE_HALVES /* (i, i + n/2), "NEOX" */, ROPE_ADJACENT /* (2i
 
 /* y[T, N] = x[T, K] . w[N, K]^T for the panels [panel0, panel1), each 16 outputs; outputs past N are not written. */
 struct linear_args {
-    const uint8_t *w; /* panels of all N outputs, panel.h */
+    const struct quant_type *type; /* of the weights */
+    const uint8_t *w;              /* panels of all N outputs, panel.h */
     size_t k, n;
     size_t t;
     const void *x;    /* [T] q8 rows or float rows */
