@@ -21,7 +21,7 @@ static float half_power(unsigned e)
 static float half_e4m3(unsigned byte)
 {
     unsigned exponent = byte >> 3 & 15, mantissa = byte & 7;
-    if ((byte & 0x7f) == 0x7f)
+    if (byte == 0x7f)
         return 0;
     if (exponent == 0)
         return (float)mantissa * 0x1p-10f;
