@@ -71,6 +71,12 @@ void file_close(struct file *file)
     *file = (struct file){.fd = -1};
 }
 
+const char *file_name(const struct file *file)
+{
+    const char *slash = strrchr(file->path, '/');
+    return slash ? slash + 1 : file->path;
+}
+
 bool file_read_at(const struct file *file, uint64_t offset, void *out, size_t size, struct hob_error *err)
 {
     char *to = out;

@@ -25,6 +25,9 @@ bool file_open(struct file *file, const char *path, struct hob_error *err);
 /* Closes; safe on a zeroed file whose fd is -1 or a file already closed. */
 void file_close(struct file *file);
 
+/* The base name of its path, for messages. Borrowed. */
+const char *file_name(const struct file *file);
+
 /* Reads exactly `size` bytes at `offset`; short files are HOB_INTEGRITY errors ("was cut"). Thread-safe. */
 bool file_read_at(const struct file *file, uint64_t offset, void *out, size_t size, struct hob_error *err);
 

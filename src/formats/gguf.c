@@ -83,15 +83,15 @@ static bool check_part(const struct gguf *gguf, size_t index, size_t count, stru
         return false;
     if (no != (int64_t)index || of != (int64_t)count)
         return error_set(err, HOB_FORMAT, "%s: split.no %lld of split.count %lld, want %zu of %zu",
-                         gguf_part_name(part), (long long)no, (long long)of, index, count);
+                         file_name(&part->file), (long long)no, (long long)of, index, count);
     for (size_t i = 0; i < part->n_entries; i++) {
         const struct gguf_entry *entry = &part->entries[i];
         const struct gguf_value *value = gguf_part_find(first, entry->key);
         if (value && !same_value(value, &entry->value) && !str_eq(entry->key, STR("split.no")) &&
             !str_eq(entry->key, STR("split.count")) && !str_eq(entry->key, STR("general.alignment")))
-            return error_set(err, HOB_FORMAT, "%s: is of another set: %.*s is %s, but %s in %s", gguf_part_name(part),
+            return error_set(err, HOB_FORMAT, "%s: is of another set: %.*s is %s, but %s in %s", file_name(&part->file),
                              gguf_shown(entry->key), entry->key.ptr, gguf_value_words(&entry->value).text,
-                             gguf_value_words(value).text, gguf_part_name(first));
+                             gguf_value_words(value).text, file_name(&first->file));
     }
     return true;
 }
@@ -110,11 +110,11 @@ static bool open_rest(struct gguf *gguf, struct hob_error *err)
     if (no != 0)
         return error_set(err, HOB_FORMAT,
                          "%s: is part %lld of %zu (split.no %lld): open the first, -00001-of-%05zu.gguf",
-                         gguf_part_name(first), (long long)no + 1, n, (long long)no, n);
+                         file_name(&first->file), (long long)no + 1, n, (long long)no, n);
     if (!is_part_name(first->file.path, 1, n))
         return error_set(err, HOB_FORMAT,
                          "%s: is part 1 of %zu (split.count), want a name ending in -00001-of-%05zu.gguf",
-                         gguf_part_name(first), n, n);
+                         file_name(&first->file), n, n);
     struct gguf_part **parts = arena_array(&gguf->arena, n, sizeof(struct gguf_part *));
     if (!parts)
         return error_memory(err, n * sizeof(struct gguf_part *));
@@ -139,7 +139,7 @@ static bool collect_tensors(struct gguf *gguf, struct hob_error *err)
     size_t n = 0;
     for (size_t i = 0; i < gguf->n_parts; i++)
         n += gguf->parts[i]->n_tensors;
-    const char *name = gguf_part_name(gguf->parts[0]);
+    const char *name = file_name(&gguf->parts[0]->file);
     if (n > GGUF_MAX_TENSORS)
         return error_set(err, HOB_LIMIT, "%s: %zu tensors in all parts, the limit is %d", name, n, GGUF_MAX_TENSORS);
     int64_t want = (int64_t)n;
@@ -165,7 +165,7 @@ static bool collect_tensors(struct gguf *gguf, struct hob_error *err)
             if (!map_add(&gguf->by_name, key, (uint32_t)gguf->n_tensors++, &existed))
                 return error_memory(err, n);
             if (existed)
-                return error_set(err, HOB_FORMAT, "%s: %.*s: the tensor is there twice", gguf_part_name(part),
+                return error_set(err, HOB_FORMAT, "%s: %.*s: the tensor is there twice", file_name(&part->file),
                                  gguf_shown(key), key.ptr);
         }
     }
@@ -202,7 +202,7 @@ void gguf_close(struct gguf *gguf)
 
 const char *gguf_name(const struct gguf *gguf)
 {
-    return gguf_part_name(gguf->parts[0]);
+    return file_name(&gguf->parts[0]->file);
 }
 
 const struct gguf_entry *gguf_entries(const struct gguf *gguf, size_t *n)

@@ -9,17 +9,28 @@
 #include "formats/tensor.h"
 
 enum gguf_type {
-    GGUF_U8 = 0, GGUF_I8, GGUF_U16, GGUF_I16, GGUF_U32, GGUF_I32, GGUF_F32, GGUF_BOOL, GGUF_STRING, GGUF_ARRAY,
-    GGUF_U64, GGUF_I64, GGUF_F64
+    GGUF_U8 = 0,
+    GGUF_I8,
+    GGUF_U16,
+    GGUF_I16,
+    GGUF_U32,
+    GGUF_I32,
+    GGUF_F32,
+    GGUF_BOOL,
+    GGUF_STRING,
+    GGUF_ARRAY,
+    GGUF_U64,
+    GGUF_I64,
+    GGUF_F64
 };
 
 /* One metadata value. Scalars are widened: integers to `i` (u64 above INT64_MAX sets `huge`), floats to `f`. */
 struct gguf_value {
     enum gguf_type type;
     bool huge;
-    int64_t i;            /* integers and bool */
-    double f;             /* floats, and integers as a float */
-    struct str s;         /* strings */
+    int64_t i;    /* integers and bool */
+    double f;     /* floats, and integers as a float */
+    struct str s; /* strings */
     /* Arrays: element type, count; numbers as raw little-endian elements, strings as spans. */
     enum gguf_type element;
     size_t n;

@@ -68,7 +68,7 @@ bool gguf_part_open(struct gguf_part *part, const char *path, struct arena *aren
         return true;
     /* Errors of the disk name the file themselves. */
     if (local.status == HOB_FORMAT || local.status == HOB_LIMIT)
-        error_prefix(&local, "%s", gguf_part_name(part));
+        error_prefix(&local, "%s", file_name(&part->file));
     if (err)
         *err = local;
     return false;
@@ -93,14 +93,8 @@ bool gguf_part_int(const struct gguf_part *part, const char *key, int64_t min, i
     if (!value)
         return true;
     if (!gguf_type_is_int(value->type) || value->huge || value->i < min || value->i > max)
-        return error_set(err, HOB_FORMAT, "%s: %s: %s, want an integer from %lld to %lld", gguf_part_name(part), key,
+        return error_set(err, HOB_FORMAT, "%s: %s: %s, want an integer from %lld to %lld", file_name(&part->file), key,
                          gguf_value_words(value).text, (long long)min, (long long)max);
     *out = value->i;
     return true;
-}
-
-const char *gguf_part_name(const struct gguf_part *part)
-{
-    const char *slash = part->file.path ? strrchr(part->file.path, '/') : NULL;
-    return slash ? slash + 1 : part->file.path ? part->file.path : "";
 }

@@ -52,9 +52,6 @@ const struct gguf_value *gguf_part_find(const struct gguf_part *part, struct str
 bool gguf_part_int(const struct gguf_part *part, const char *key, int64_t min, int64_t max, int64_t *out,
                    struct hob_error *err);
 
-/* The base name of the file. */
-const char *gguf_part_name(const struct gguf_part *part);
-
 /* Reads `n` metadata entries into part->entries and the map. Errors name the key. */
 bool gguf_read_entries(struct gguf_part *part, struct reader *reader, size_t n, struct hob_error *err);
 
