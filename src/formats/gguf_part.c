@@ -60,7 +60,7 @@ bool gguf_part_open(struct gguf_part *part, const char *path, struct arena *aren
     if (!file_open(&part->file, path, err))
         return false;
     struct reader reader = {.file = &part->file, .arena = arena, .max = GGUF_MAX_METADATA};
-    size_t n_tensors, n_entries;
+    size_t n_tensors = 0, n_entries = 0;
     if (read_identity(&reader, &local) &&
         read_count(&reader, "the number of tensors", MIN_TENSOR_BYTES, GGUF_MAX_TENSORS, &n_tensors, &local) &&
         read_count(&reader, "the number of metadata entries", MIN_ENTRY_BYTES, GGUF_MAX_ENTRIES, &n_entries, &local) &&

@@ -1,30 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A Hugging Face folder: config.json, tokenizer files, safetensors weights.
+ * A Hugging Face folder: config.json, tokenizer files, safetensors weights. Nothing in it is executed.
  */
 #ifndef HOB_FORMATS_HF_H
 #define HOB_FORMATS_HF_H
 
+#include "base/arena.h"
 #include "base/json.h"
+#include "base/map.h"
 #include "formats/tensor.h"
 
-/* What lies in the folder. JSON members are NULL where the file is absent; config never is. */
+/* What lies in the folder. JSON members are NULL where the file is absent; those present are objects. */
 struct hf {
     char *path;
-    json_t *config;            /* config.json */
+    json_t *config;            /* config.json; a folder that holds only a tokenizer has none */
     json_t *generation_config; /* generation_config.json */
     json_t *tokenizer;         /* tokenizer.json, read by hf_load_tokenizer() */
     json_t *tokenizer_config;  /* tokenizer_config.json */
-    struct buf template_text;  /* chat_template.jinja, else tokenizer_config.json's; empty where there is none */
+    /* chat_template.jinja, else tokenizer_config.json's (of several the one named "default", else the first), else
+     * chat_template.json's; empty where there is none. */
+    struct buf template_text;
     size_t n_tensors;
     struct tensor_info *tensors;
     size_t n_files;
-    struct file **files;
-    struct arena *arena;
+    struct file **files; /* the safetensors files */
+    struct arena arena;
+    struct map by_name; /* tensor name: index into tensors */
 };
 
 /* Opens a folder: reads and checks everything but the tensors' bytes and tokenizer.json. Weights may be missing
- * (n_tensors 0). The caller owns it. */
+ * (n_tensors 0), but a folder with only pickled weights is refused. Weights are model.safetensors, or the files that
+ * model.safetensors.index.json names. The caller owns it. */
 struct hf *hf_open(const char *path, struct hob_error *err);
 
 /* Reads tokenizer.json into hf->tokenizer; true with NULL left there when there is no such file. */

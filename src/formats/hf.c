@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A Hugging Face folder: its JSON and its chat template.
+ */
+#include "formats/hf.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "formats/hf_weights.h"
+
+enum { MAX_JSON_BYTES = 16 << 20, MAX_TOKENIZER_BYTES = 256 << 20, MAX_TEMPLATE_BYTES = 4 << 20 };
+
+char *hf_path(struct hf *hf, const char *name, struct hob_error *err)
+{
+    char *path = arena_format(&hf->arena, "%s/%s", hf->path, name);
+    if (!path)
+        error_memory(err, strlen(hf->path) + strlen(name) + 2);
+    return path;
+}
+
+/* Reads a file of the folder that holds a JSON object; `*out` stays NULL where there is none. */
+static bool read_object(struct hf *hf, const char *name, size_t max, json_t **out, struct hob_error *err)
+{
+    const char *path = hf_path(hf, name, err);
+    if (!path)
+        return false;
+    if (!file_exists(path))
+        return true;
+    *out = json_read_file(path, max, err);
+    if (*out && !json_is_object(*out))
+        return error_set(err, HOB_FORMAT, "%s: want a JSON object", path);
+    return *out != NULL;
+}
+
+/* The template of a chat_template member: a string, or a list of {"name", "template"}. NULL where it is neither. */
+static const json_t *pick_template(const json_t *member)
+{
+    if (!json_is_array(member))
+        return json_is_string(member) ? member : NULL;
+    const json_t *picked = NULL;
+    for (size_t i = 0; i < json_array_size(member); i++) {
+        const json_t *entry = json_array_get(member, i), *text = json_object_get(entry, "template");
+        if (!json_is_string(text))
+            continue;
+        if (str_eq(json_span(json_object_get(entry, "name")), STR("default")))
+            return text;
+        if (!picked)
+            picked = text;
+    }
+    return picked;
+}
+
+/* Takes the template from a JSON file's chat_template where no other was found before. */
+static bool take_template(struct hf *hf, const char *name, const json_t *object, struct hob_error *err)
+{
+    const json_t *member = json_object_get(object, "chat_template");
+    if (hf->template_text.len || !member || json_is_null(member))
+        return true;
+    const json_t *text = pick_template(member);
+    if (!text)
+        return error_set(err, HOB_FORMAT, "%s/%s: chat_template: want a string or a list of {name, template}", hf->path,
+                         name);
+    if (json_span(text).len > MAX_TEMPLATE_BYTES)
+        return error_set(err, HOB_LIMIT, "%s/%s: chat_template has %zu bytes, the limit is %d", hf->path, name,
+                         json_span(text).len, MAX_TEMPLATE_BYTES);
+    return buf_str(&hf->template_text, json_span(text)) || error_memory(err, json_span(text).len);
+}
+
+static bool read_template(struct hf *hf, struct hob_error *err)
+{
+    const char *path = hf_path(hf, "chat_template.jinja", err);
+    if (!path || (file_exists(path) && !file_load(path, MAX_TEMPLATE_BYTES, &hf->template_text, err)))
+        return false;
+    json_t *object = NULL;
+    bool good = take_template(hf, "tokenizer_config.json", hf->tokenizer_config, err) &&
+                read_object(hf, "chat_template.json", MAX_JSON_BYTES, &object, err) &&
+                take_template(hf, "chat_template.json", object, err);
+    json_decref(object);
+    return good;
+}
+
+/* A folder is one of a model when it holds any of the files that are read. */
+static bool check_any(struct hf *hf, struct hob_error *err)
+{
+    const char *path = hf_path(hf, "tokenizer.json", err);
+    if (!path)
+        return false;
+    if (hf->config || hf->tokenizer_config || hf->template_text.len || hf->n_files || file_exists(path))
+        return true;
+    return error_set(err, HOB_NOT_FOUND, "%s: is no model: it has no config.json and no tokenizer.json", hf->path);
+}
+
+struct hf *hf_open(const char *path, struct hob_error *err)
+{
+    struct hf *hf = calloc(1, sizeof *hf);
+    if (hf)
+        hf->path = strdup(path);
+    if (!hf || !hf->path)
+        error_memory(err, sizeof *hf + strlen(path));
+    else if (!file_exists(path))
+        error_set(err, HOB_NOT_FOUND, "%s: no such folder", path);
+    else if (!file_is_folder(path))
+        error_set(err, HOB_FORMAT, "%s: is not a folder", path);
+    else if (read_object(hf, "config.json", MAX_JSON_BYTES, &hf->config, err) &&
+             read_object(hf, "generation_config.json", MAX_JSON_BYTES, &hf->generation_config, err) &&
+             read_object(hf, "tokenizer_config.json", MAX_JSON_BYTES, &hf->tokenizer_config, err) &&
+             read_template(hf, err) && hf_open_weights(hf, err) && check_any(hf, err))
+        return hf;
+    hf_close(hf);
+    return NULL;
+}
+
+bool hf_load_tokenizer(struct hf *hf, struct hob_error *err)
+{
+    return hf->tokenizer || read_object(hf, "tokenizer.json", MAX_TOKENIZER_BYTES, &hf->tokenizer, err);
+}
+
+void hf_close(struct hf *hf)
+{
+    if (!hf)
+        return;
+    json_decref(hf->config);
+    json_decref(hf->generation_config);
+    json_decref(hf->tokenizer);
+    json_decref(hf->tokenizer_config);
+    buf_clear(&hf->template_text);
+    for (size_t i = 0; i < hf->n_files; i++)
+        file_close(hf->files[i]);
+    map_clear(&hf->by_name);
+    arena_clear(&hf->arena);
+    free(hf->path);
+    free(hf);
+}
+
+const struct tensor_info *hf_tensor(const struct hf *hf, struct str name)
+{
+    uint32_t i = map_get(&hf->by_name, name);
+    return i == MAP_NONE ? NULL : &hf->tensors[i];
+}
