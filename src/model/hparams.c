@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "model/hparams.h"
+
+#include <math.h>
+
+#include "base/error.h"
+#include "kernels/math.h"
+
+#define MAX_LAYERS 512
+#define MAX_WIDTH  (1U << 20)
+#define MAX_HEADS  4096
+#define MAX_DIM    1024
+
+/* Heads: their counts and widths. */
+static bool read_heads(const struct config *config, struct hparams *hp, struct hob_error *err)
+{
+    int64_t kv = 0, d = 0, dv = 0;
+    if (!config_count(config, "attention.head_count", "num_attention_heads", MAX_HEADS, &hp->heads, err) ||
+        !config_int(config, "attention.head_count_kv", "num_key_value_heads", 1, MAX_HEADS, &kv, err) ||
+        !config_int(config, "attention.key_length", "head_dim", 1, MAX_DIM, &d, err))
+        return false;
+    hp->kv_heads = kv ? (unsigned)kv : hp->heads;
+    if (hp->heads % hp->kv_heads)
+        return error_set(err, HOB_FORMAT, "%s: %s: %u does not divide head_count %u", config->name,
+                         config->gguf ? "attention.head_count_kv" : "num_key_value_heads", hp->kv_heads, hp->heads);
+    if (d == 0 && hp->e % hp->heads)
+        return error_set(err, HOB_FORMAT, "%s: %s: %u heads do not divide the embedding width %u", config->name,
+                         config->gguf ? "attention.head_count" : "num_attention_heads", hp->heads, hp->e);
+    hp->d = d ? (unsigned)d : hp->e / hp->heads;
+    dv = hp->d;
+    if (!config_int(config, "attention.value_length", NULL, 1, MAX_DIM, &dv, err))
+        return false;
+    hp->dv = (unsigned)dv;
+    hp->attn_scale = 1.0F / sqrtf((float)hp->d);
+    double scale = hp->attn_scale;
+    if (!config_float(config, "attention.scale", NULL, 0, 1e6, &scale, err))
+        return false;
+    if (scale > 0) /* 0 in some files means the usual one */
+        hp->attn_scale = (float)scale;
+    return true;
+}
+
+/* The kind of rope scaling named by the file. */
+static bool read_scaling(const struct config *config, struct rope_hparams *rope, struct hob_error *err)
+{
+    struct str type = {0};
+    if (!config_string(config, "rope.scaling.type",
+                       "rope_parameters.full_attention.rope_type|rope_parameters.rope_type|rope_scaling.rope_type|"
+                       "rope_scaling.type",
+                       &type, err))
+        return false;
+    if (type.len == 0 && config->gguf)
+        type = STR("linear"); /* with the factor's default, no scaling at all */
+    const char *factors = "rope_parameters.full_attention.factor|rope_parameters.factor|rope_scaling.factor";
+    if (!config_float(config, "rope.scaling.factor|rope.scale_linear", factors, 0, 1e6, &rope->factor, err))
+        return false;
+    if (type.len == 0 || str_eq(type, STR("none")) || str_eq(type, STR("default")))
+        return true;
+    if (str_eq(type, STR("linear"))) {
+        rope->scaling = rope->factor > 0 && rope->factor != 1 ? ROPE_SCALING_LINEAR : ROPE_SCALING_NONE;
+        return true;
+    }
+    if (!str_eq(type, STR("llama3")))
+        return error_set(err, HOB_FORMAT, "%s: rope scaling \"%.*s\" is not supported, want none, linear or llama3",
+                         config->name, (int)(type.len < 40 ? type.len : 40), type.ptr);
+    rope->scaling = ROPE_SCALING_LLAMA3;
+    return config_float(config, NULL, "rope_parameters.low_freq_factor|rope_scaling.low_freq_factor", 1e-6, 1e6,
+                        &rope->low, err) &&
+           config_float(config, NULL, "rope_parameters.high_freq_factor|rope_scaling.high_freq_factor", 1e-6, 1e6,
+                        &rope->high, err) &&
+           config_float(config, NULL,
+                        "rope_parameters.original_max_position_embeddings|"
+                        "rope_scaling.original_max_position_embeddings",
+                        1, 1e9, &rope->original, err);
+}
+
+static bool read_rope(const struct config *config, struct hparams *hp, struct hob_error *err)
+{
+    struct rope_hparams *rope = &hp->rope[0];
+    *rope = (struct rope_hparams){.base = 10000, .factor = 1, .low = 1, .high = 4, .original = 8192};
+    int64_t n_rot = hp->d;
+    if (!config_float(config, "rope.freq_base",
+                      "rope_parameters.full_attention.rope_theta|rope_parameters.rope_theta|rope_theta", 1e-3, 1e15,
+                      &rope->base, err) ||
+        !config_int(config, "rope.dimension_count", NULL, 2, hp->d, &n_rot, err) || !read_scaling(config, rope, err))
+        return false;
+    if (n_rot % 2)
+        return error_set(err, HOB_FORMAT, "%s: rope dimensions %d, want an even number", config->name, (int)n_rot);
+    hp->n_rot = (unsigned)n_rot;
+    hp->rope[1] = *rope;
+    return true;
+}
+
+bool hparams_read(const struct config *config, struct hparams *hp, struct arena *arena, struct hob_error *err)
+{
+    *hp = (struct hparams){.embed_scale = 1, .pairing = ROPE_HALVES};
+    double eps = 0;
+    if (!config_count(config, "block_count", "num_hidden_layers", MAX_LAYERS, &hp->n_layers, err) ||
+        !config_count(config, "embedding_length", "hidden_size", MAX_WIDTH, &hp->e, err) ||
+        !config_count(config, "feed_forward_length", "intermediate_size", 4 * MAX_WIDTH, &hp->f, err) ||
+        !config_count(config, "context_length", "max_position_embeddings", 1U << 30, &hp->n_ctx, err) ||
+        !read_heads(config, hp, err) || !read_rope(config, hp, err) ||
+        !config_float(config, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-12, 1, &eps, err) ||
+        !config_bool(config, NULL, "tie_word_embeddings", &hp->tied, err))
+        return false;
+    if (eps == 0)
+        return error_set(err, HOB_FORMAT, "%s: %s: is missing, want [1e-12, 1]", config->name,
+                         config->gguf ? "attention.layer_norm_rms_epsilon" : "rms_norm_eps");
+    hp->eps = (float)eps;
+    hp->sliding = arena_array(arena, hp->n_layers, sizeof *hp->sliding);
+    return hp->sliding ? true : error_memory(err, hp->n_layers);
+}
+
+bool hparams_windows(const struct config *config, struct hparams *hp, unsigned period, struct hob_error *err)
+{
+    int64_t window = 0, period_given = period;
+    const struct gguf_value *list = config_gguf(config, "attention.sliding_window_pattern");
+    const json_t *types = config_json(config, "layer_types");
+    bool per_layer = list && list->type == GGUF_ARRAY;
+    if (!config_int(config, "attention.sliding_window", "sliding_window", 0, 1 << 30, &window, err) ||
+        (!per_layer && !config_int(config, "attention.sliding_window_pattern", "sliding_window_pattern", 1, MAX_LAYERS,
+                                   &period_given, err)))
+        return false;
+    hp->window = (unsigned)window;
+    if ((per_layer && (list->n < hp->n_layers || list->element == GGUF_STRING)) ||
+        (types && json_array_size(types) != hp->n_layers))
+        return error_set(err, HOB_FORMAT, "%s: %s: want one entry a layer, %u", config->name,
+                         per_layer ? "attention.sliding_window_pattern" : "layer_types", hp->n_layers);
+    for (unsigned i = 0; window && i < hp->n_layers; i++) {
+        if (per_layer)
+            hp->sliding[i] = gguf_array_int(list, i) != 0;
+        else if (types)
+            hp->sliding[i] = str_eq(json_span(json_array_get(types, i)), STR("sliding_attention"));
+        else
+            hp->sliding[i] = (i + 1) % (unsigned)period_given != 0;
+    }
+    return true;
+}
+
+/* One inverse frequency of the llama3 rule. */
+static double llama3_frequency(const struct rope_hparams *rope, double frequency)
+{
+    double wave = 2 * 3.14159265358979323846 / frequency;
+    if (wave < rope->original / rope->high)
+        return frequency;
+    if (wave > rope->original / rope->low)
+        return frequency / rope->factor;
+    double smooth = (rope->original / wave - rope->low) / (rope->high - rope->low);
+    return (1 - smooth) * frequency / rope->factor + smooth * frequency;
+}
+
+void hparams_frequencies(const struct hparams *hp, unsigned which, const float *divisors, float *inv_frequency)
+{
+    const struct rope_hparams *rope = &hp->rope[which];
+    for (unsigned i = 0; i < hp->n_rot / 2; i++) {
+        double frequency = math_pow64(rope->base, -2.0 * i / hp->n_rot);
+        if (divisors)
+            frequency /= (double)divisors[i];
+        if (rope->scaling == ROPE_SCALING_LINEAR)
+            frequency /= rope->factor;
+        else if (rope->scaling == ROPE_SCALING_LLAMA3)
+            frequency = llama3_frequency(rope, frequency);
+        inv_frequency[i] = (float)frequency;
+    }
+}

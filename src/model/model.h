@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A model: a file or folder, its family, its weights and its text side. Opening reads and checks what the file says;
+ * weights, tokenizer and template come when they are asked for, so that a file that holds only one of them serves for it.
+ */
+#ifndef HOB_MODEL_MODEL_H
+#define HOB_MODEL_MODEL_H
+
+#include "base/thread.h"
+#include "graph/batch.h"
+#include "model/family.h"
+#include "text/template.h"
+#include "text/tokenizer.h"
+
+/* Where a weight's bytes are in the file. */
+struct binding {
+    struct weight weight;
+    const struct tensor_info *tensor;
+    size_t row0;       /* first row of the tensor that is this weight's */
+    float shift;       /* added to a vector's values */
+    bool is_vector;
+};
+
+/* The roles of one layer, or of the model. NULL where the model has no such weight. */
+struct role_weights {
+    struct weight *weight[ROLE_COUNT], *bias[ROLE_COUNT];
+};
+
+struct model {
+    struct arena arena;
+    char *name;                  /* base name of the file or folder, for messages */
+    char *path;
+    char *arch;                  /* GGUF's general.architecture, or config.json's class */
+    struct gguf *gguf;           /* exactly one of gguf and hf */
+    struct hf *hf;
+    /* After model_bind(). */
+    const struct family *family; /* NULL before */
+    struct hparams hparams;
+    size_t n_vocab;              /* rows of the embedding table and of the logits */
+    struct binding *bindings;
+    size_t n_bindings;
+    struct role_weights global, *layers;
+    struct rope rope[2];
+    size_t weight_bytes;         /* of all weights in memory */
+    /* After model_load(). */
+    uint8_t *memory;
+    size_t memory_bytes;
+    /* After model_tokenizer(), model_template(). */
+    struct tokenizer *tokenizer;
+    struct template *template;
+};
+
+/* Opens a .gguf file (or the first of a split set) or a Hugging Face folder. The caller owns it. */
+struct model *model_open(const char *path, struct hob_error *err);
+
+/* Frees everything (NULL is fine). */
+void model_close(struct model *model);
+
+/* The family of the model among `families` [n], its hyper-parameters, and a binding for every weight. All names and
+ * shapes are checked; nothing is read but the metadata. Idempotent. */
+bool model_bind(struct model *model, const struct family *const *families, size_t n, struct hob_error *err);
+
+/* Reads the weights into panels, on the workers of `pool`. `progress` (may be NULL) is told the bytes done, from any
+ * worker, and returns false to stop (HOB_INTERRUPTED). Needs model_bind(). Idempotent. */
+bool model_load(struct model *model, struct pool *pool, bool (*progress)(void *ctx, size_t done, size_t total),
+                void *ctx, struct hob_error *err);
+
+/* The tokenizer, built when first asked for; borrowed. HOB_FORMAT when the file has none. One thread at a time. */
+const struct tokenizer *model_tokenizer(struct model *model, struct hob_error *err);
+
+/* The chat template's text; empty where the model has none. Borrowed. */
+struct str model_template_text(const struct model *model);
+
+/* The chat template, parsed when first asked for; borrowed. HOB_NOT_FOUND when there is none. */
+const struct template *model_template(struct model *model, struct hob_error *err);
+
+/* The model's name, licence and architecture as the file says them; empty where it does not. Borrowed. */
+struct str model_title(const struct model *model);
+struct str model_license(const struct model *model);
+struct str model_architecture(const struct model *model);
+
+/* The files the model is made of, for digests. Borrowed. */
+const struct file *const *model_files(const struct model *model, size_t *n);
+
+/* What the file says of itself, as families and text read it. */
+struct config model_config(const struct model *model);
+
+/* All tensors of the file. Borrowed. */
+const struct tensor_info *model_tensors(const struct model *model, size_t *n);
+
+/* Builds the graph of the whole model, from ids to logits, and compiles it. `graph` is empty; the caller clears it. */
+bool model_graph(const struct model *model, const struct compile_options *options, struct graph *graph,
+                 struct hob_error *err);
+
+/* The layout of a KV page (kv.c): fills layers [n_layers] and returns the bytes of a page, or 0 with an error. */
+size_t model_cache_layout(const struct model *model, enum cache_type type, struct cache_layer *layers,
+                          struct hob_error *err);
+
+#endif

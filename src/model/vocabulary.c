@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * GGUF's tokenizer.ggml.* keys, checked, with the defaults that files leave out; and the files of a Hugging Face folder.
+ */
+#include "model/vocabulary.h"
+
+#include "base/error.h"
+#include "text/tokenizer_json.h"
+
+#define MAX_TOKENS (1 << 22)
+
+/* An array of `key` with elements fit for a number or a string; NULL and true when it is absent. */
+static bool array(const struct model *model, const char *key, bool strings, size_t want,
+                  const struct gguf_value **out, struct hob_error *err)
+{
+    const struct gguf_value *value = gguf_find(model->gguf, key);
+    *out = value;
+    if (!value)
+        return true;
+    if (value->type != GGUF_ARRAY || (value->element == GGUF_STRING) != strings)
+        return error_set(err, HOB_FORMAT, "%s: %s: want an array of %s", model->name, key,
+                         strings ? "strings" : "numbers");
+    if (want != SIZE_MAX && value->n != want)
+        return error_set(err, HOB_FORMAT, "%s: %s: %zu entries, want %zu, one for each token", model->name, key,
+                         value->n, want);
+    return true;
+}
+
+/* A token id, or TOKEN_NONE where the key is absent. `fallback` is the kind's default. */
+static bool token_id(const struct model *model, const char *key, int32_t fallback, size_t n_tokens, int32_t *out,
+                     struct hob_error *err)
+{
+    int64_t id = -1;
+    const struct gguf_value *value = gguf_find(model->gguf, key);
+    *out = fallback >= 0 && (size_t)fallback < n_tokens ? fallback : TOKEN_NONE;
+    if (!value)
+        return true;
+    if (value->type == GGUF_U32 && value->i == UINT32_MAX) { /* how some writers say "none" */
+        *out = TOKEN_NONE;
+        return true;
+    }
+    if (!gguf_get_int(model->gguf, key, 0, (int64_t)n_tokens - 1, &id, err))
+        return false;
+    *out = (int32_t)id;
+    return true;
+}
+
+/* Scores and types as plain arrays. */
+static bool read_tables(const struct model *model, struct arena *arena, struct vocab *vocab, struct hob_error *err)
+{
+    const struct gguf_value *scores, *types;
+    if (!array(model, "tokenizer.ggml.scores", false, vocab->n_tokens, &scores, err) ||
+        !array(model, "tokenizer.ggml.token_type", false, vocab->n_tokens, &types, err))
+        return false;
+    if (scores) {
+        float *values = arena_array(arena, vocab->n_tokens, sizeof *values);
+        if (!values)
+            return error_memory(err, vocab->n_tokens * sizeof *values);
+        for (size_t i = 0; i < vocab->n_tokens; i++)
+            values[i] = (float)gguf_array_float(scores, i);
+        vocab->scores = values;
+    }
+    if (types) {
+        uint8_t *values = arena_array(arena, vocab->n_tokens, 1);
+        if (!values)
+            return error_memory(err, vocab->n_tokens);
+        for (size_t i = 0; i < vocab->n_tokens; i++) {
+            int64_t type = gguf_array_int(types, i);
+            if (type < TOKEN_UNDEFINED || type > TOKEN_BYTE)
+                return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.token_type: entry %zu is %lld, want [0, 6]",
+                                 model->name, i, (long long)type);
+            values[i] = (uint8_t)type;
+        }
+        vocab->types = values;
+    }
+    return true;
+}
+
+/* Ids and flags. */
+static bool read_specials(const struct model *model, struct vocab *vocab, struct hob_error *err)
+{
+    bool spm = vocab->kind == VOCAB_SPM;
+    static const char *const adds_bos[] = {"llama-bpe", "llama3", "llama-v3", "tekken", "falcon3", "pixtral", "lfm2"};
+    static const char *const whole[] = {"llama-bpe", "llama3", "llama-v3", "tekken", "falcon3", "pixtral", "lfm2"};
+    vocab->add_bos = spm;
+    vocab->add_space_prefix = spm;
+    for (size_t i = 0; i < sizeof adds_bos / sizeof *adds_bos; i++) {
+        vocab->add_bos = vocab->add_bos || (!spm && str_eq(vocab->pre, str_of(adds_bos[i])));
+        vocab->ignore_merges = vocab->ignore_merges || (!spm && str_eq(vocab->pre, str_of(whole[i])));
+    }
+    return token_id(model, "tokenizer.ggml.bos_token_id", spm ? 1 : 11, vocab->n_tokens, &vocab->bos, err) &&
+           token_id(model, "tokenizer.ggml.eos_token_id", spm ? 2 : 11, vocab->n_tokens, &vocab->eos, err) &&
+           token_id(model, "tokenizer.ggml.eot_token_id", TOKEN_NONE, vocab->n_tokens, &vocab->eot, err) &&
+           token_id(model, "tokenizer.ggml.unknown_token_id", spm ? 0 : TOKEN_NONE, vocab->n_tokens, &vocab->unk,
+                    err) &&
+           token_id(model, "tokenizer.ggml.padding_token_id", TOKEN_NONE, vocab->n_tokens, &vocab->pad, err) &&
+           gguf_get_bool(model->gguf, "tokenizer.ggml.add_bos_token", &vocab->add_bos, err) &&
+           gguf_get_bool(model->gguf, "tokenizer.ggml.add_eos_token", &vocab->add_eos, err) &&
+           gguf_get_bool(model->gguf, "tokenizer.ggml.add_space_prefix", &vocab->add_space_prefix, err);
+}
+
+static bool read_vocab(const struct model *model, struct arena *arena, struct vocab *vocab, struct hob_error *err)
+{
+    struct str kind = {0};
+    const struct gguf_value *tokens, *merges;
+    if (!gguf_get_string(model->gguf, "tokenizer.ggml.model", &kind, err) ||
+        !gguf_get_string(model->gguf, "tokenizer.ggml.pre", &vocab->pre, err))
+        return false;
+    if (kind.len == 0 || str_eq(kind, STR("none")) || str_eq(kind, STR("no_vocab")))
+        return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.model: the file has no tokenizer; give ids with --tokens",
+                         model->name);
+    if (str_eq(kind, STR("gpt2")))
+        vocab->kind = VOCAB_BPE;
+    else if (str_eq(kind, STR("llama")))
+        vocab->kind = VOCAB_SPM;
+    else
+        return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.model: \"%.*s\" is not supported, want gpt2 or llama",
+                         model->name, (int)(kind.len < 40 ? kind.len : 40), kind.ptr);
+    if (!array(model, "tokenizer.ggml.tokens", true, SIZE_MAX, &tokens, err) ||
+        !array(model, "tokenizer.ggml.merges", true, SIZE_MAX, &merges, err))
+        return false;
+    if (!tokens || tokens->n == 0 || tokens->n > MAX_TOKENS)
+        return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.tokens: %zu entries, want [1, %d]", model->name,
+                         tokens ? tokens->n : 0, MAX_TOKENS);
+    vocab->n_tokens = tokens->n;
+    vocab->tokens = tokens->strings;
+    if (merges) {
+        vocab->n_merges = merges->n;
+        vocab->merges = merges->strings;
+    } else if (vocab->kind == VOCAB_BPE) {
+        return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.merges: is missing", model->name);
+    }
+    return read_tables(model, arena, vocab, err) && read_specials(model, vocab, err);
+}
+
+struct tokenizer *vocabulary_from_gguf(const struct model *model, struct hob_error *err)
+{
+    struct arena arena = {0};
+    struct vocab vocab = {.pre = STR("default")};
+    struct tokenizer *tokenizer = NULL;
+    if (read_vocab(model, &arena, &vocab, err)) {
+        tokenizer = tokenizer_new(&vocab, err);
+        if (!tokenizer)
+            error_prefix(err, "%s", model->name);
+    }
+    arena_clear(&arena);
+    return tokenizer;
+}
+
+struct tokenizer *vocabulary_from_hf(struct model *model, struct hob_error *err)
+{
+    struct hf *hf = model->hf;
+    if (!hf_load_tokenizer(hf, err))
+        return NULL;
+    if (!hf->tokenizer) {
+        error_set(err, HOB_FORMAT, "%s: tokenizer.json: is missing; give ids with --tokens", model->name);
+        return NULL;
+    }
+    int32_t eog[16];
+    size_t n_eog = 0;
+    const json_t *eos = json_object_get(hf->generation_config, "eos_token_id");
+    if (!eos)
+        eos = json_object_get(hf->config, "eos_token_id");
+    size_t n = json_is_array(eos) ? json_array_size(eos) : 1;
+    for (size_t i = 0; i < n && n_eog < sizeof eog / sizeof *eog; i++) {
+        const json_t *id = json_is_array(eos) ? json_array_get(eos, i) : eos;
+        if (json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < MAX_TOKENS)
+            eog[n_eog++] = (int32_t)json_integer_value(id);
+    }
+    struct tokenizer *tokenizer = tokenizer_from_json(hf->tokenizer, hf->tokenizer_config, eog, n_eog, err);
+    if (!tokenizer)
+        error_prefix(err, "%s: tokenizer.json", model->name);
+    json_decref(hf->tokenizer); /* as large as the vocabulary, and read only here */
+    hf->tokenizer = NULL;
+    return tokenizer;
+}
