@@ -23,7 +23,8 @@ struct backend *backend_cpu_new(const struct graph *graph, const struct kernels 
                                 struct hob_error *err);
 
 /* Runs the program on a batch of at most graph->max_rows rows, max_selected of them selected, and returns the
- * logits of the selected rows, valid until the next run. Writes the batch's keys and values to its cache. Allocates nothing. */
+ * logits of the selected rows, valid until the next run. Writes the batch's keys and values to its cache. Allocates
+ * nothing. */
 struct backend_rows backend_run(struct backend *backend, const struct batch *batch);
 
 /* The memory that backend_cpu_new() takes for `graph` and `n_workers` workers. */

@@ -9,7 +9,7 @@
 
 extern const struct family family_gemma3;
 
-#define PERIOD       6  /* every sixth layer is full */
+#define PERIOD        6  /* every sixth layer is full */
 #define LAYERS_OF_27B 62 /* the one size whose scores are scaled by E / H instead of D */
 
 static const struct role_use roles[] = {
@@ -39,8 +39,8 @@ static bool configure(const struct config *config, struct hparams *hp, struct ho
     hp->embed_scale = sqrtf((float)hp->e);
     hp->tied = true;
     if (!config_float(config, NULL, "query_pre_attn_scalar", 1e-3, 1e6, &scalar, err) ||
-        !config_float(config, "rope.freq_base_swa",
-                      "rope_parameters.sliding_attention.rope_theta|rope_local_base_freq", 1e-3, 1e15, &base, err) ||
+        !config_float(config, "rope.freq_base_swa", "rope_parameters.sliding_attention.rope_theta|rope_local_base_freq",
+                      1e-3, 1e15, &base, err) ||
         !config_float(config, "final_logit_softcapping", "final_logit_softcapping", 0, 1e6, &softcap, err) ||
         !config_float(config, "attn_logit_softcapping", "attn_logit_softcapping", 0, 1e6, &attn_softcap, err) ||
         !config_bool(config, NULL, "tie_word_embeddings", &hp->tied, err))
@@ -55,11 +55,11 @@ static bool configure(const struct config *config, struct hparams *hp, struct ho
 
 static int block(struct block *b, int x)
 {
-    int h = block_norm(b, x, ROLE_ATTN_NORM);                                                 /* [T, E] */
+    int h = block_norm(b, x, ROLE_ATTN_NORM);                                                /* [T, E] */
     int q = block_rope(b, block_norm(b, block_linear(b, h, ROLE_ATTN_Q), ROLE_ATTN_Q_NORM)); /* [T, H, D] */
     int k = block_rope(b, block_norm(b, block_linear(b, h, ROLE_ATTN_K), ROLE_ATTN_K_NORM)); /* [T, G, D] */
-    int v = block_linear(b, h, ROLE_ATTN_V);                                                  /* [T, G, D] */
-    h = block_linear(b, block_attend(b, q, k, v), ROLE_ATTN_OUTPUT);                          /* [T, E] */
+    int v = block_linear(b, h, ROLE_ATTN_V);                                                 /* [T, G, D] */
+    h = block_linear(b, block_attend(b, q, k, v), ROLE_ATTN_OUTPUT);                         /* [T, E] */
     x = block_add(b, x, block_norm(b, h, ROLE_POST_ATTN_NORM));
 
     h = block_norm(b, x, ROLE_FFN_NORM);

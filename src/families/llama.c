@@ -8,18 +8,12 @@
 extern const struct family family_llama;
 
 static const struct role_use roles[] = {
-    {ROLE_TOKEN_EMBD, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_OUTPUT_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_OUTPUT, ROLE_OPTIONAL, BIAS_NONE, NULL},
-    {ROLE_ROPE_FREQS, ROLE_OPTIONAL, BIAS_NONE, NULL},
-    {ROLE_ATTN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_ATTN_Q, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
-    {ROLE_ATTN_K, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
-    {ROLE_ATTN_V, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
-    {ROLE_ATTN_OUTPUT, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
-    {ROLE_FFN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_GATE, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
-    {ROLE_FFN_UP, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
+    {ROLE_TOKEN_EMBD, ROLE_REQUIRED, BIAS_NONE, NULL},      {ROLE_OUTPUT_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
+    {ROLE_OUTPUT, ROLE_OPTIONAL, BIAS_NONE, NULL},          {ROLE_ROPE_FREQS, ROLE_OPTIONAL, BIAS_NONE, NULL},
+    {ROLE_ATTN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},       {ROLE_ATTN_Q, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
+    {ROLE_ATTN_K, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},      {ROLE_ATTN_V, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
+    {ROLE_ATTN_OUTPUT, ROLE_REQUIRED, BIAS_OPTIONAL, NULL}, {ROLE_FFN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
+    {ROLE_FFN_GATE, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},    {ROLE_FFN_UP, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
     {ROLE_FFN_DOWN, ROLE_REQUIRED, BIAS_OPTIONAL, NULL},
 };
 
@@ -33,11 +27,11 @@ static bool configure(const struct config *config, struct hparams *hp, struct ho
 
 int llama_block(struct block *b, int x)
 {
-    int h = block_norm(b, x, ROLE_ATTN_NORM);                /* [T, E] */
-    int q = block_rope(b, block_linear(b, h, ROLE_ATTN_Q));  /* [T, H, D] */
-    int k = block_rope(b, block_linear(b, h, ROLE_ATTN_K));  /* [T, G, D] */
-    int v = block_linear(b, h, ROLE_ATTN_V);                 /* [T, G, D] */
-    h = block_attend(b, q, k, v);                            /* [T, H, D] */
+    int h = block_norm(b, x, ROLE_ATTN_NORM);                  /* [T, E] */
+    int q = block_rope(b, block_linear(b, h, ROLE_ATTN_Q));    /* [T, H, D] */
+    int k = block_rope(b, block_linear(b, h, ROLE_ATTN_K));    /* [T, G, D] */
+    int v = block_linear(b, h, ROLE_ATTN_V);                   /* [T, G, D] */
+    h = block_attend(b, q, k, v);                              /* [T, H, D] */
     x = block_add(b, x, block_linear(b, h, ROLE_ATTN_OUTPUT)); /* [T, E] */
 
     h = block_norm(b, x, ROLE_FFN_NORM);

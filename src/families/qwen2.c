@@ -8,18 +8,12 @@
 extern const struct family family_qwen2;
 
 static const struct role_use roles[] = {
-    {ROLE_TOKEN_EMBD, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_OUTPUT_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_OUTPUT, ROLE_OPTIONAL, BIAS_NONE, NULL},
-    {ROLE_ATTN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_ATTN_Q, ROLE_REQUIRED, BIAS_REQUIRED, NULL},
-    {ROLE_ATTN_K, ROLE_REQUIRED, BIAS_REQUIRED, NULL},
-    {ROLE_ATTN_V, ROLE_REQUIRED, BIAS_REQUIRED, NULL},
-    {ROLE_ATTN_OUTPUT, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_GATE, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_UP, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_DOWN, ROLE_REQUIRED, BIAS_NONE, NULL},
+    {ROLE_TOKEN_EMBD, ROLE_REQUIRED, BIAS_NONE, NULL}, {ROLE_OUTPUT_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
+    {ROLE_OUTPUT, ROLE_OPTIONAL, BIAS_NONE, NULL},     {ROLE_ATTN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
+    {ROLE_ATTN_Q, ROLE_REQUIRED, BIAS_REQUIRED, NULL}, {ROLE_ATTN_K, ROLE_REQUIRED, BIAS_REQUIRED, NULL},
+    {ROLE_ATTN_V, ROLE_REQUIRED, BIAS_REQUIRED, NULL}, {ROLE_ATTN_OUTPUT, ROLE_REQUIRED, BIAS_NONE, NULL},
+    {ROLE_FFN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},   {ROLE_FFN_GATE, ROLE_REQUIRED, BIAS_NONE, NULL},
+    {ROLE_FFN_UP, ROLE_REQUIRED, BIAS_NONE, NULL},     {ROLE_FFN_DOWN, ROLE_REQUIRED, BIAS_NONE, NULL},
 };
 
 static bool configure(const struct config *config, struct hparams *hp, struct hob_error *err)
@@ -28,45 +22,6 @@ static bool configure(const struct config *config, struct hparams *hp, struct ho
     if (!config_bool(config, NULL, "use_sliding_window", &sliding, err))
         return false;
     return !sliding || hparams_windows(config, hp, 1, err);
-}
-
-const struct family family_qwen2;
-
-static const struct role_use roles[] = {
-    {ROLE_TOKEN_EMBD, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_OUTPUT_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_OUTPUT, ROLE_OPTIONAL, BIAS_NONE, NULL},
-    {ROLE_ATTN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_ATTN_Q, ROLE_REQUIRED, BIAS_REQUIRED, NULL},
-    {ROLE_ATTN_K, ROLE_REQUIRED, BIAS_REQUIRED, NULL},
-    {ROLE_ATTN_V, ROLE_REQUIRED, BIAS_REQUIRED, NULL},
-    {ROLE_ATTN_OUTPUT, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_NORM, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_GATE, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_UP, ROLE_REQUIRED, BIAS_NONE, NULL},
-    {ROLE_FFN_DOWN, ROLE_REQUIRED, BIAS_NONE, NULL},
-};
-
-static bool configure(const struct config *config, struct hparams *hp, struct hob_error *err)
-{
-    bool sliding = false; /* released checkpoints name a window and do not use it */
-    if (!config_bool(config, NULL, "use_sliding_window", &sliding, err))
-        return false;
-    return !sliding || hparams_windows(config, hp, 1, err);
-}
-
-static int block(struct block *b, int x)
-{
-    int h = block_norm(b, x, ROLE_ATTN_NORM);                /* [T, E] */
-    int q = block_rope(b, block_linear(b, h, ROLE_ATTN_Q));  /* [T, H, D] */
-    int k = block_rope(b, block_linear(b, h, ROLE_ATTN_K));  /* [T, G, D] */
-    int v = block_linear(b, h, ROLE_ATTN_V);                 /* [T, G, D] */
-    h = block_attend(b, q, k, v);                            /* [T, H, D] */
-    x = block_add(b, x, block_linear(b, h, ROLE_ATTN_OUTPUT)); /* [T, E] */
-
-    h = block_norm(b, x, ROLE_FFN_NORM);
-    h = block_glu(b, ACT_SILU, block_linear(b, h, ROLE_FFN_GATE), block_linear(b, h, ROLE_FFN_UP)); /* [T, F] */
-    return block_add(b, x, block_linear(b, h, ROLE_FFN_DOWN));                                      /* [T, E] */
 }
 
 const struct family family_qwen2 = {

@@ -32,12 +32,12 @@ struct segment {
 
 struct batch {
     size_t n_rows;
-    const int32_t *ids;          /* [n_rows] token ids, within the embedding table */
-    const int32_t *positions;    /* [n_rows] */
+    const int32_t *ids;       /* [n_rows] token ids, within the embedding table */
+    const int32_t *positions; /* [n_rows] */
     size_t n_segments;
     const struct segment *segments; /* cover the rows in order */
     size_t n_selected;
-    const uint32_t *selected;    /* [n_selected] rows, ascending */
+    const uint32_t *selected; /* [n_selected] rows, ascending */
     struct cache_view cache;
 };
 

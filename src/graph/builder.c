@@ -5,18 +5,12 @@
 #include "kernels/activation.h"
 
 static const struct op_info ops[OP_COUNT] = {
-    [OP_EMBED] = {"embed", true, false},
-    [OP_ANGLES] = {"angles", true, false},
-    [OP_NORM] = {"norm", true, false},
-    [OP_LINEAR] = {"linear", false, false},
-    [OP_ROPE] = {"rope", true, false},
-    [OP_CACHE] = {"cache", true, false},
-    [OP_ATTEND] = {"attend", false, false},
-    [OP_GLU] = {"glu", true, true},
-    [OP_ADD] = {"add", true, true},
-    [OP_SCALE] = {"scale", true, true},
-    [OP_SOFTCAP] = {"softcap", true, true},
-    [OP_SELECT] = {"select", true, false},
+    [OP_EMBED] = {"embed", true, false},      [OP_ANGLES] = {"angles", true, false},
+    [OP_NORM] = {"norm", true, false},        [OP_LINEAR] = {"linear", false, false},
+    [OP_ROPE] = {"rope", true, false},        [OP_CACHE] = {"cache", true, false},
+    [OP_ATTEND] = {"attend", false, false},   [OP_GLU] = {"glu", true, true},
+    [OP_ADD] = {"add", true, true},           [OP_SCALE] = {"scale", true, true},
+    [OP_SOFTCAP] = {"softcap", true, true},   [OP_SELECT] = {"select", true, false},
     [OP_QUANTIZE] = {"quantize", true, true},
 };
 

@@ -39,8 +39,8 @@ static bool made_in(const struct graph *graph, size_t first, size_t end, int v)
     return false;
 }
 
-/* Whether node `i` may run on columns that nodes [first, i) of its step have just made: all it reads of the step has the
- * step's columns, and a group of 32 is made by one worker. */
+/* Whether node `i` may run on columns that nodes [first, i) of its step have just made: all it reads of the step has
+ * the step's columns, and a group of 32 is made by one worker. */
 static bool joins_columns(const struct graph *graph, size_t first, size_t i, size_t width)
 {
     const struct node *node = &graph->nodes[i];

@@ -36,12 +36,12 @@ struct rope {
 };
 
 enum op {
-    OP_EMBED,    /* rows of a table, times `f` */
-    OP_ANGLES,   /* cosine | sine of the rows' positions, [n_rot] */
-    OP_NORM,     /* RMS norm over groups of the weight's width */
+    OP_EMBED,  /* rows of a table, times `f` */
+    OP_ANGLES, /* cosine | sine of the rows' positions, [n_rot] */
+    OP_NORM,   /* RMS norm over groups of the weight's width */
     OP_LINEAR,
-    OP_ROPE,     /* of every head of width `dim` */
-    OP_CACHE,    /* writes keys and values of layer `layer` */
+    OP_ROPE,  /* of every head of width `dim` */
+    OP_CACHE, /* writes keys and values of layer `layer` */
     OP_ATTEND,
     OP_GLU,
     OP_ADD,
@@ -64,11 +64,11 @@ const struct op_info *op_info(enum op op);
 
 /* How a layer attends. */
 struct attend {
-    unsigned layer;            /* whose cache is read */
-    unsigned heads, kv_heads;  /* heads is a multiple of kv_heads; head h reads kv head h / (heads / kv_heads) */
+    unsigned layer;           /* whose cache is read */
+    unsigned heads, kv_heads; /* heads is a multiple of kv_heads; head h reads kv head h / (heads / kv_heads) */
     unsigned dim, dim_v;
-    unsigned window;           /* keys seen, the row's own included; 0: all before it */
-    float scale, softcap;      /* softcap 0: none */
+    unsigned window;      /* keys seen, the row's own included; 0: all before it */
+    float scale, softcap; /* softcap 0: none */
 };
 
 #define NODE_INPUTS 3
@@ -78,8 +78,8 @@ struct node {
     int in[NODE_INPUTS]; /* value numbers, -1 where there is none */
     int out;             /* -1 for OP_CACHE */
     const struct weight *weight, *bias;
-    float f;             /* eps, scale or cap */
-    unsigned dim;        /* ROPE, CACHE: width of a head; CACHE: `attend.dim_v` of a value's */
+    float f;      /* eps, scale or cap */
+    unsigned dim; /* ROPE, CACHE: width of a head; CACHE: `attend.dim_v` of a value's */
     enum rope_pairing pairing;
     enum activation act;
     const struct rope *rope;
@@ -117,8 +117,8 @@ struct graph {
     size_t n_values, cap_values;
     struct step *steps;
     size_t n_steps;
-    int output;             /* the logits */
-    size_t memory_bytes;    /* of all values, after graph_compile() */
+    int output;          /* the logits */
+    size_t memory_bytes; /* of all values, after graph_compile() */
     size_t max_rows, max_selected;
     struct hob_error error; /* the first mistake while building */
 };
@@ -149,7 +149,8 @@ int graph_rope(struct graph *graph, int x, int angles, unsigned dim, enum rope_p
 /* Writes keys k [T, kv_heads * dim] and values v [T, kv_heads * dim_v] to the cache of attend->layer. */
 void graph_cache(struct graph *graph, int k, int v, const struct attend *attend);
 
-/* Attention of queries q [T, heads * dim] over the cache: [T, heads * dim_v]. Call graph_cache() of the layer before. */
+/* Attention of queries q [T, heads * dim] over the cache: [T, heads * dim_v]. Call graph_cache() of the layer before.
+ */
 int graph_attend(struct graph *graph, int q, const struct attend *attend);
 
 /* act(gate) * up. */
@@ -170,9 +171,9 @@ int graph_select(struct graph *graph, int x);
 /* ---- 3. Compiling ---------------------------------------------------------------------------------- */
 
 struct compile_options {
-    bool precise;         /* activations stay float32 */
-    size_t max_rows;      /* rows of a batch */
-    size_t max_selected;  /* selected rows of a batch */
+    bool precise;        /* activations stay float32 */
+    size_t max_rows;     /* rows of a batch */
+    size_t max_selected; /* selected rows of a batch */
 };
 
 /* Turns what was built, whose result is `output`, into a program: inserts quantization (quantize.c), forms steps

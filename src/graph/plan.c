@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The pass that gives every value its place in one piece of memory. A value lives from the step that makes it to the last
- * step that reads it; values whose lives do not meet may share bytes. First fit, in the order they are made.
+ * The pass that gives every value its place in one piece of memory. A value lives from the step that makes it to the
+ * last step that reads it; values whose lives do not meet may share bytes. First fit, in the order they are made.
  */
 #include "graph/graph.h"
 

@@ -40,7 +40,9 @@ bool graph_print(const struct graph *graph, struct buf *out)
     for (size_t s = 0; s < graph->n_steps; s++) {
         const struct step *step = &graph->steps[s];
         buf_format(out, "step %zu: %s%s\n", s, step_names[step->kind],
-                   step->kind != STEP_LINEAR ? "" : step->paired ? ", paired" : "");
+                   step->kind != STEP_LINEAR ? ""
+                   : step->paired            ? ", paired"
+                                             : "");
         for (size_t i = step->first; i < step->first + step->n; i++)
             print_node(graph, &graph->nodes[i], out);
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Binding: every role a family uses finds its tensor by name, in GGUF or Hugging Face spelling, and the tensor's shape is
- * checked against the hyper-parameters.
+ * Binding: every role a family uses finds its tensor by name, in GGUF or Hugging Face spelling, and the tensor's shape
+ * is checked against the hyper-parameters.
  */
 #include "model/model.h"
 
@@ -24,9 +24,9 @@ struct binder {
     struct model *model;
     const char *prefix;
     size_t cap;
-    bool *used;              /* [n_tensors] */
+    bool *used; /* [n_tensors] */
     unsigned n_missing;
-    struct buf missing;      /* the first three, for the message */
+    struct buf missing; /* the first three, for the message */
     struct hob_error *err;
 };
 
@@ -78,8 +78,8 @@ static bool check_shape(const struct binder *b, const struct tensor_info *t, siz
         return error_set(b->err, HOB_FORMAT, "%s: %.*s: shape %s, want %s (%s)", b->model->name, (int)t->name.len,
                          t->name.ptr, shape_text(t->ne, t->n_dims, found), shape_text(wanted, dims, want), symbols);
     if (!t->type->is_weight || (vector && t->ne[0] % t->type->block_elements))
-        return error_set(b->err, HOB_FORMAT, "%s: %.*s: type %s cannot hold a weight", b->model->name,
-                         (int)t->name.len, t->name.ptr, t->type->name);
+        return error_set(b->err, HOB_FORMAT, "%s: %.*s: type %s cannot hold a weight", b->model->name, (int)t->name.len,
+                         t->name.ptr, t->type->name);
     return true;
 }
 
@@ -162,8 +162,7 @@ static bool bind_role(struct binder *b, const struct role_use *use, unsigned lay
 {
     const char *shape = role_info(use->role)->shape;
     bool tied_head = use->role == ROLE_OUTPUT && !b->model->gguf && b->model->hparams.tied;
-    if (!tied_head &&
-        !bind_one(b, use, layer, ".weight", shape, use->need == ROLE_REQUIRED, &out->weight[use->role]))
+    if (!tied_head && !bind_one(b, use, layer, ".weight", shape, use->need == ROLE_REQUIRED, &out->weight[use->role]))
         return false;
     if (use->bias == BIAS_NONE || !out->weight[use->role])
         return true;

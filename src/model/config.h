@@ -20,7 +20,8 @@ struct config {
 };
 
 /* Each reads one key. Absent, or null: true and *out unchanged. Of another kind, or outside [min, max]: false and
- * the error names file, key, range and what was found. A per-layer array whose elements are equal is that one number. */
+ * the error names file, key, range and what was found. A per-layer array whose elements are equal is that one number.
+ */
 bool config_int(const struct config *config, const char *gguf_keys, const char *hf_keys, int64_t min, int64_t max,
                 int64_t *out, struct hob_error *err);
 bool config_float(const struct config *config, const char *gguf_keys, const char *hf_keys, double min, double max,

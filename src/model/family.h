@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A family: one architecture, as a table of weight roles, a few rules on hyper-parameters, and one block that reads like the
- * paper's figure. The block is written with the words of section 2; everything else is the framework's.
+ * A family: one architecture, as a table of weight roles, a few rules on hyper-parameters, and one block that reads
+ * like the paper's figure. The block is written with the words of section 2; everything else is the framework's.
  */
 #ifndef HOB_MODEL_FAMILY_H
 #define HOB_MODEL_FAMILY_H
@@ -11,8 +11,8 @@
 struct block;
 
 struct family {
-    const char *arch;      /* GGUF's general.architecture */
-    const char *hf_class;  /* config.json's architectures[0] */
+    const char *arch;     /* GGUF's general.architecture */
+    const char *hf_class; /* config.json's architectures[0] */
     const struct role_use *roles;
     size_t n_roles;
     /* Rules beyond hparams_read(); may be NULL. */

@@ -26,29 +26,29 @@ struct rope_hparams {
 
 struct hparams {
     unsigned n_layers;
-    unsigned e, f;        /* embedding and ffn width */
+    unsigned e, f; /* embedding and ffn width */
     unsigned heads, kv_heads;
-    unsigned d, dv;       /* head dimension of keys and values */
-    unsigned n_ctx;       /* trained context */
+    unsigned d, dv; /* head dimension of keys and values */
+    unsigned n_ctx; /* trained context */
     float eps;
-    float embed_scale;    /* of token embeddings */
-    float attn_scale;     /* of scores */
+    float embed_scale;                 /* of token embeddings */
+    float attn_scale;                  /* of scores */
     float attn_softcap, logit_softcap; /* 0: none */
-    unsigned n_rot;       /* rotated dimensions of a head */
+    unsigned n_rot;                    /* rotated dimensions of a head */
     enum rope_pairing pairing;
     struct rope_hparams rope[2]; /* of full layers; of sliding layers */
-    unsigned window;      /* of sliding layers; 0: no layer slides */
-    bool *sliding;        /* [n_layers] */
-    float norm_shift;     /* added to norm weights on loading (checkpoints that store w of 1 + w) */
-    bool tied;            /* config.json: the head is the embedding table */
+    unsigned window;             /* of sliding layers; 0: no layer slides */
+    bool *sliding;               /* [n_layers] */
+    float norm_shift;            /* added to norm weights on loading (checkpoints that store w of 1 + w) */
+    bool tied;                   /* config.json: the head is the embedding table */
 };
 
 /* Fills `hparams` from what every family has in common; `sliding` lives in `arena`. Family rules come after. */
 bool hparams_read(const struct config *config, struct hparams *hparams, struct arena *arena, struct hob_error *err);
 
 /* Marks layers as sliding, `period` layers a group, the last of each group full; a per-layer list in the file
- * (GGUF sliding_window_pattern as an array, config.json layer_types) wins. The window comes from the file; without one no
- * layer slides. */
+ * (GGUF sliding_window_pattern as an array, config.json layer_types) wins. The window comes from the file; without one
+ * no layer slides. */
 bool hparams_windows(const struct config *config, struct hparams *hparams, unsigned period, struct hob_error *err);
 
 /* The inverse frequencies of full (0) or sliding (1) layers, into inv_frequency[n_rot / 2]. `divisors` (may be NULL) is

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A model: a file or folder, its family, its weights and its text side. Opening reads and checks what the file says;
- * weights, tokenizer and template come when they are asked for, so that a file that holds only one of them serves for it.
+ * weights, tokenizer and template come when they are asked for, so that a file that holds only one of them serves for
+ * it.
  */
 #ifndef HOB_MODEL_MODEL_H
 #define HOB_MODEL_MODEL_H
@@ -16,8 +17,8 @@
 struct binding {
     struct weight weight;
     const struct tensor_info *tensor;
-    size_t row0;       /* first row of the tensor that is this weight's */
-    float shift;       /* added to a vector's values */
+    size_t row0; /* first row of the tensor that is this weight's */
+    float shift; /* added to a vector's values */
     bool is_vector;
 };
 
@@ -28,20 +29,20 @@ struct role_weights {
 
 struct model {
     struct arena arena;
-    char *name;                  /* base name of the file or folder, for messages */
+    char *name; /* base name of the file or folder, for messages */
     char *path;
-    char *arch;                  /* GGUF's general.architecture, or config.json's class */
-    struct gguf *gguf;           /* exactly one of gguf and hf */
+    char *arch;        /* GGUF's general.architecture, or config.json's class */
+    struct gguf *gguf; /* exactly one of gguf and hf */
     struct hf *hf;
     /* After model_bind(). */
     const struct family *family; /* NULL before */
     struct hparams hparams;
-    size_t n_vocab;              /* rows of the embedding table and of the logits */
+    size_t n_vocab; /* rows of the embedding table and of the logits */
     struct binding *bindings;
     size_t n_bindings;
     struct role_weights global, *layers;
     struct rope rope[2];
-    size_t weight_bytes;         /* of all weights in memory */
+    size_t weight_bytes; /* of all weights in memory */
     /* After model_load(). */
     uint8_t *memory;
     size_t memory_bytes;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Roles: what a weight is for. One table gives each role its name in GGUF and in Hugging Face checkpoints and its shape in
- * symbols; a family lists the roles it uses.
+ * Roles: what a weight is for. One table gives each role its name in GGUF and in Hugging Face checkpoints and its shape
+ * in symbols; a family lists the roles it uses.
  */
 #ifndef HOB_MODEL_ROLES_H
 #define HOB_MODEL_ROLES_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GGUF's tokenizer.ggml.* keys, checked, with the defaults that files leave out; and the files of a Hugging Face folder.
+ * GGUF's tokenizer.ggml.* keys, checked, with the defaults that files leave out; and the files of a Hugging Face
+ * folder.
  */
 #include "model/vocabulary.h"
 
@@ -10,8 +11,8 @@
 #define MAX_TOKENS (1 << 22)
 
 /* An array of `key` with elements fit for a number or a string; NULL and true when it is absent. */
-static bool array(const struct model *model, const char *key, bool strings, size_t want,
-                  const struct gguf_value **out, struct hob_error *err)
+static bool array(const struct model *model, const char *key, bool strings, size_t want, const struct gguf_value **out,
+                  struct hob_error *err)
 {
     const struct gguf_value *value = gguf_find(model->gguf, key);
     *out = value;

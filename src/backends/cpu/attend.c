@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention steps. An item is the queries of some rows of one sequence that share a kv head; it walks the blocks of keys
+ * Attention steps. An item is the queries of some rows of one sequence that share a kv head (at most ATTEND_QUERIES of
+ * them); it walks the blocks of keys
  * its rows see, in ascending position, and merges each block's sums into its state. Where there are fewer items than
- * would keep the workers busy, the blocks of an item are shared out: every block's sums are kept, and whoever finishes the
- * item's last block merges them, in ascending position, so that the result is the same bits.
+ * would keep the workers busy, the blocks of an item are shared out: every block's sums are kept, and whoever finishes
+ * the item's last block merges them, in ascending position, so that the result is the same bits.
  */
 #include "backends/cpu/cpu.h"
 
@@ -11,12 +12,13 @@
 
 #define SPLIT_BLOCKS 4 /* blocks a worker claims of a split item */
 
-/* Rows [row, row + n) of the batch, all of one segment, and one kv head. */
+/* Rows [row, row + n) of the batch, all of one segment, and some heads of one kv head. */
 struct item {
     const struct segment *segment;
     size_t row, n;
     size_t position; /* of the first row */
     unsigned kv_head;
+    unsigned head, heads;  /* query heads [head, head + heads) */
     size_t block0, block1; /* blocks of keys that some row sees */
 };
 
@@ -26,9 +28,11 @@ struct attention {
     const struct node *node;
     const struct attend *attend;
     const struct cache_layer *layer;
-    unsigned group;   /* query heads of a kv head */
-    size_t tile;      /* rows of an item, at most */
-    size_t n_tiles;   /* of all segments */
+    unsigned group; /* query heads of a kv head */
+    unsigned part;  /* query heads of an item, at most */
+    unsigned parts; /* items that share a kv head's query heads */
+    size_t tile;    /* rows of an item, at most */
+    size_t n_tiles; /* of all segments */
     size_t n_items;
     const struct step *step;
 };
@@ -41,8 +45,11 @@ static size_t first_seen(const struct attend *attend, size_t position)
 
 static struct item item_at(const struct attention *at, size_t index)
 {
-    struct item item = {.kv_head = (unsigned)(index % at->attend->kv_heads)};
-    size_t tile = index / at->attend->kv_heads;
+    struct item item = {.kv_head = (unsigned)(index / at->parts % at->attend->kv_heads)};
+    unsigned first = (unsigned)(index % at->parts) * at->part;
+    item.head = item.kv_head * at->group + first;
+    item.heads = at->group - first < at->part ? at->group - first : at->part;
+    size_t tile = index / at->parts / at->attend->kv_heads;
     const struct segment *segment = at->cpu->batch->segments;
     for (;; segment++) {
         size_t tiles = (segment->n + at->tile - 1) / at->tile;
@@ -59,17 +66,16 @@ static struct item item_at(const struct attention *at, size_t index)
     return item;
 }
 
-/* Copies the item's queries side by side: [n, group, D]. */
+/* Copies the item's queries side by side: [n, heads, D]. */
 static void gather_queries(const struct attention *at, const struct item *item, float *out)
 {
-    size_t columns = (size_t)at->group * at->attend->dim;
+    size_t columns = (size_t)item->heads * at->attend->dim, c0 = (size_t)item->head * at->attend->dim;
     for (size_t i = 0; i < item->n; i++)
-        memcpy(out + i * columns,
-               (const float *)cpu_row(at->cpu, at->node->in[0], item->row + i) + item->kv_head * columns,
+        memcpy(out + i * columns, (const float *)cpu_row(at->cpu, at->node->in[0], item->row + i) + c0,
                columns * sizeof *out);
 }
 
-/* The sums of block `block` for the item's queries that see it: m, s [n * group], o [n * group, DV]. Returns the first
+/* The sums of block `block` for the item's queries that see it: m, s [n * heads], o [n * heads, DV]. Returns the first
  * of these queries and sets *end past the last. */
 static size_t attend_block(const struct attention *at, const struct item *item, size_t block, const float *queries,
                            float *m, float *s, float *o, size_t *end)
@@ -84,8 +90,8 @@ static size_t attend_block(const struct attention *at, const struct item *item, 
         if (from >= to)
             continue;
         if (first == SIZE_MAX)
-            first = i * at->group;
-        for (unsigned h = 0; h < at->group; h++, n++) {
+            first = i * item->heads;
+        for (unsigned h = 0; h < item->heads; h++, n++) {
             lo[n] = (uint8_t)from;
             hi[n] = (uint8_t)to;
         }
@@ -120,11 +126,11 @@ static size_t attend_block(const struct attention *at, const struct item *item, 
 static void end_item(const struct attention *at, const struct item *item, const float *s, const float *state,
                      struct cpu_scratch *scratch)
 {
-    size_t dv = at->attend->dim_v, columns = at->group * dv, c0 = item->kv_head * columns;
+    size_t dv = at->attend->dim_v, columns = item->heads * dv, c0 = item->head * dv;
     for (size_t i = 0; i < item->n; i++) {
         float *out = (float *)cpu_row(at->cpu, at->node->out, item->row + i) + c0;
-        for (unsigned h = 0; h < at->group; h++)
-            at->cpu->kernels->attend_end(state + i * columns + h * dv, s[i * at->group + h], dv, out + h * dv);
+        for (unsigned h = 0; h < item->heads; h++)
+            at->cpu->kernels->attend_end(state + i * columns + h * dv, s[i * item->heads + h], dv, out + h * dv);
         for (unsigned k = 1; k < at->step->n; k++)
             cpu_run_columns(at->cpu, at->node + k, item->row + i, c0, c0 + columns, scratch);
     }
@@ -153,7 +159,7 @@ struct split_block {
 
 static struct split_block split_block(const struct attention *at, size_t index, size_t block, size_t max_blocks)
 {
-    size_t n_q = at->tile * at->group, floats = n_q * (at->attend->dim_v + 2);
+    size_t n_q = at->tile * at->part, floats = n_q * (at->attend->dim_v + 2);
     float *base = (float *)at->cpu->split + (index * max_blocks + block) * floats;
     return (struct split_block){base, base + n_q, base + 2 * n_q};
 }
@@ -166,8 +172,8 @@ static void merge_split(const struct attention *at, size_t index, const struct i
     size_t dv = at->attend->dim_v;
     for (size_t block = item->block0; block < item->block1; block++) {
         struct split_block part = split_block(at, index, block - item->block0, max_blocks);
-        for (size_t q = 0; q < item->n * at->group; q++) {
-            size_t position = item->position + q / at->group;
+        for (size_t q = 0; q < item->n * item->heads; q++) {
+            size_t position = item->position + q / item->heads;
             bool sees = first_seen(at->attend, position) < (block + 1) * CACHE_BLOCK && position >= block * CACHE_BLOCK;
             if (sees)
                 at->cpu->kernels->attend_merge(&state_m[q], &state_s[q], scratch->state + q * dv, part.m[q], part.s[q],
@@ -206,7 +212,9 @@ void cpu_run_attend(const struct backend *cpu, const struct step *step, struct c
     at.attend = &at.node->attend;
     at.layer = &batch->cache.layers[at.attend->layer];
     at.group = at.attend->heads / at.attend->kv_heads;
-    at.tile = at.group < ATTEND_QUERIES ? ATTEND_QUERIES / at.group : 1;
+    at.part = at.group < ATTEND_QUERIES ? at.group : ATTEND_QUERIES;
+    at.parts = (at.group + at.part - 1) / at.part;
+    at.tile = ATTEND_QUERIES / at.part;
     size_t max_blocks = 0, first, end;
     for (size_t i = 0; i < batch->n_segments; i++) {
         const struct segment *segment = &batch->segments[i];
@@ -216,8 +224,8 @@ void cpu_run_attend(const struct backend *cpu, const struct step *step, struct c
         max_blocks = blocks > max_blocks ? blocks : max_blocks;
         at.n_tiles += (segment->n + at.tile - 1) / at.tile;
     }
-    at.n_items = at.n_tiles * at.attend->kv_heads;
-    size_t split_bytes = at.n_items * max_blocks * at.tile * at.group * (at.attend->dim_v + 2) * sizeof(float);
+    at.n_items = at.n_tiles * at.attend->kv_heads * at.parts;
+    size_t split_bytes = at.n_items * max_blocks * at.tile * at.part * (at.attend->dim_v + 2) * sizeof(float);
     unsigned workers = pool_size(cpu->pool);
     if (workers > 1 && at.n_items < 4 * (size_t)workers && at.n_items <= ATTEND_SPLIT_ITEMS &&
         max_blocks > SPLIT_BLOCKS && split_bytes <= ATTEND_SPLIT_BYTES) {

@@ -7,24 +7,24 @@
 
 #include "backends/backend.h"
 
-#define ATTEND_QUERIES    64                 /* queries of one attend item, at most */
+#define ATTEND_QUERIES     64                 /* queries of one attend item, at most */
 #define ATTEND_SPLIT_BYTES ((size_t)16 << 20) /* room for partial attention of one step */
-#define ATTEND_SPLIT_ITEMS 1024              /* attend items that may be split over workers */
+#define ATTEND_SPLIT_ITEMS 1024               /* attend items that may be split over workers */
 
 /* What one worker has for itself. */
 struct cpu_scratch {
-    void *linear;      /* LINEAR_SCRATCH_BYTES */
-    void *q8;          /* one q8 row of the widest value */
-    float *queries;    /* [ATTEND_QUERIES, widest head] */
-    float *partial;    /* the same, for one block's sums */
-    float *state;      /* the same, for the merged sums */
+    void *linear;   /* LINEAR_SCRATCH_BYTES */
+    void *q8;       /* one q8 row of the widest value */
+    float *queries; /* [ATTEND_QUERIES, widest head] */
+    float *partial; /* the same, for one block's sums */
+    float *state;   /* the same, for the merged sums */
 };
 
 struct backend {
     const struct graph *graph;
     const struct kernels *kernels;
     struct pool *pool;
-    uint8_t *memory;   /* graph->memory_bytes */
+    uint8_t *memory; /* graph->memory_bytes */
     size_t memory_bytes;
     struct cpu_scratch *scratch; /* [workers] */
     struct claim *claims;        /* [steps] */

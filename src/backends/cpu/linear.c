@@ -6,8 +6,8 @@
 
 #include "kernels/panel.h"
 
-#define UNIT            32          /* outputs */
-#define CHUNK_BYTES     (64 * 1024) /* weights of a chunk, about */
+#define UNIT        32          /* outputs */
+#define CHUNK_BYTES (64 * 1024) /* weights of a chunk, about */
 
 /* Units of a linear. */
 static size_t units_of(const struct weight *weight)

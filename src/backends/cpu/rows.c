@@ -45,7 +45,8 @@ void cpu_run_columns(const struct backend *cpu, const struct node *node, size_t 
     }
 }
 
-/* Cosines and sines of a row's position: angles in float32 as the publishers' code has them, their functions in double. */
+/* Cosines and sines of a row's position: angles in float32 as the publishers' code has them, their functions in double.
+ */
 static void run_angles(const struct rope *rope, int32_t position, float *out)
 {
     size_t half = rope->n_rot / 2;
