@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine/candidates.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/error.h"
+
+#define BLOCK 128 /* logits whose maximum is looked at first */
+
+bool candidates_init(struct candidates *c, size_t n_vocab, struct arena *arena, struct hob_error *err)
+{
+    c->kernels = kernels_select(ISA_AUTO, err);
+    if (!c->kernels)
+        return false;
+    c->logit = arena_array(arena, n_vocab, sizeof(float));
+    c->id = arena_array(arena, n_vocab, sizeof(int32_t));
+    c->p = arena_array(arena, n_vocab, sizeof(float));
+    c->score = arena_array(arena, n_vocab, sizeof(float));
+    if (!c->logit || !c->id || !c->p || !c->score)
+        return error_memory(err, n_vocab * 16);
+    return true;
+}
+
+bool candidates_load(struct candidates *c, const float *logits, size_t n_vocab)
+{
+    uint32_t bad = 0;
+    for (size_t i = 0; i < n_vocab; i++) {
+        union {
+            float value;
+            uint32_t bits;
+        } x = {.value = logits[i]};
+        c->logit[i] = x.value;
+        bad |= (x.bits & 0x7fffffffu) >= 0x7f800000u;
+    }
+    c->n = n_vocab;
+    c->whole = true;
+    return !bad;
+}
+
+void candidates_mask(struct candidates *c, const uint32_t *allowed)
+{
+    for (size_t at = 0; at < c->n; at += 32) {
+        uint32_t word = allowed[at / 32];
+        if (word == UINT32_MAX)
+            continue;
+        for (size_t i = at; i < at + 32 && i < c->n; i++)
+            if (!(word >> (i - at) & 1))
+                c->logit[i] = -INFINITY;
+    }
+}
+
+float *candidate_find(const struct candidates *c, int32_t id)
+{
+    size_t low = 0, high = c->n;
+    if (c->whole) {
+        low = id < 0 ? c->n : (size_t)id;
+    } else {
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (c->id[middle] < id)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+    }
+    if (low >= c->n || candidate_id(c, low) != id || c->logit[low] == -INFINITY)
+        return NULL;
+    return &c->logit[low];
+}
+
+size_t candidates_argmax(const struct candidates *c)
+{
+    size_t best = 0;
+    float max = -INFINITY;
+    for (size_t at = 0; at < c->n; at += BLOCK) {
+        size_t size = c->n - at < BLOCK ? c->n - at : BLOCK;
+        float here = c->kernels->maximum(c->logit + at, size);
+        if (here > max) {
+            max = here;
+            best = at;
+        }
+    }
+    while (best < c->n && c->logit[best] != max)
+        best++;
+    return best;
+}
+
+float candidates_max(const struct candidates *c)
+{
+    return c->kernels->maximum(c->logit, c->n);
+}
+
+uint64_t candidates_weigh(struct candidates *c, float max)
+{
+    c->kernels->softmax_exp(c->logit, max, c->n, c->p);
+    uint64_t total = 0;
+    for (size_t i = 0; i < c->n; i++)
+        total += candidate_weight(c->p[i]);
+    return total;
+}
+
+double sum_tree(double part[16])
+{
+    for (size_t half = 8; half > 0; half /= 2)
+        for (size_t j = 0; j < half; j++)
+            part[j] += part[j + half];
+    return part[0];
+}
+
+void candidates_moments(const struct candidates *c, float max, double *sum, double *sum_logit)
+{
+    double a[16] = {0}, b[16] = {0};
+    for (size_t i = 0; i < c->n; i++) {
+        double p = c->p[i];
+        a[i % 16] += p;
+        /* Without the test a logit of -INFINITY would add 0 * -INFINITY. */
+        b[i % 16] += p > 0 ? p * (c->logit[i] - max) : 0;
+    }
+    *sum = sum_tree(a);
+    *sum_logit = sum_tree(b);
+}
+
+/* The bits of a float, mapped so that they order as the floats do; -0 counts as +0. */
+static inline uint32_t key_of(float value)
+{
+    union {
+        float value;
+        uint32_t bits;
+    } x = {.value = value + 0.0f};
+    return x.bits >> 31 ? ~x.bits : x.bits | 0x80000000u;
+}
+
+struct cut cut_at(float threshold)
+{
+    return (struct cut){key_of(threshold), SIZE_MAX};
+}
+
+struct cut cut_find(const float *value, const float *p, size_t n, uint64_t target)
+{
+    static const unsigned shifts[3] = {21, 10, 0}, widths[3] = {11, 11, 10};
+    uint64_t bin[2048];
+    uint32_t key = 0, known = 0; /* the digits of the key found so far, and which bits they are */
+    for (int digit = 0; digit < 3; digit++) {
+        uint32_t n_bins = 1u << widths[digit], found = n_bins;
+        memset(bin, 0, sizeof bin);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t k = key_of(value[i]);
+            if ((k & known) == key)
+                bin[k >> shifts[digit] & (n_bins - 1)] += p ? candidate_weight(p[i]) : 1;
+        }
+        while (found > 0 && target >= bin[found - 1])
+            target -= bin[--found];
+        if (found == 0)
+            return (struct cut){0, SIZE_MAX};
+        key |= (found - 1) << shifts[digit];
+        known |= (n_bins - 1) << shifts[digit];
+    }
+    size_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (key_of(value[i]) != key)
+            continue;
+        uint64_t weight = p ? candidate_weight(p[i]) : 1;
+        last = i;
+        if (target < weight)
+            break;
+        target -= weight;
+    }
+    return (struct cut){key, last};
+}
+
+/* Moves the candidates [from, to) that `cut` keeps down to `out`, and returns the end of what was written. */
+static size_t move_kept(struct candidates *c, const float *value, struct cut cut, size_t from, size_t to, size_t out)
+{
+    for (size_t i = from; i < to; i++) {
+        uint32_t key = key_of(value[i]);
+        if (key < cut.key || (key == cut.key && i > cut.last))
+            continue;
+        c->id[out] = candidate_id(c, i);
+        c->logit[out] = c->logit[i];
+        out++;
+    }
+    return out;
+}
+
+void candidates_keep(struct candidates *c, const float *value, struct cut cut)
+{
+    c->n = move_kept(c, value, cut, 0, c->n, 0);
+    c->whole = false;
+}
+
+/* Drops blocks that cannot hold one of the `k` largest logits: `k` blocks have a maximum of at least the k-th largest
+ * maximum, so at least `k` logits are as large. */
+static void drop_low_blocks(struct candidates *c, size_t k)
+{
+    float *maximum = c->p; /* [n_blocks] */
+    size_t n_blocks = (c->n + BLOCK - 1) / BLOCK, out = 0;
+    for (size_t b = 0; b < n_blocks; b++) {
+        size_t rest = c->n - b * BLOCK;
+        maximum[b] = c->kernels->maximum(c->logit + b * BLOCK, rest < BLOCK ? rest : BLOCK);
+    }
+    float threshold = maximum[cut_find(maximum, NULL, n_blocks, k - 1).last];
+    for (size_t b = 0; b < n_blocks; b++) {
+        size_t from = b * BLOCK, to = c->n - from < BLOCK ? c->n : from + BLOCK;
+        if (maximum[b] >= threshold)
+            out = move_kept(c, c->logit, cut_at(threshold), from, to, out);
+    }
+    c->n = out;
+    c->whole = false;
+}
+
+void candidates_keep_top(struct candidates *c, size_t k)
+{
+    if (k < c->n / BLOCK)
+        drop_low_blocks(c, k);
+    if (k < c->n)
+        candidates_keep(c, c->logit, cut_find(c->logit, NULL, c->n, k - 1));
+}
+
+size_t candidates_draw(struct candidates *c, uint32_t uniform)
+{
+    uint64_t total = candidates_weigh(c, candidates_max(c));
+    /* total * uniform / 2^24 in two parts, since the product needs more than 64 bits; it is below total. */
+    uint64_t target = (total >> 24) * uniform + ((total & 0xffffff) * uniform >> 24);
+    return cut_find(c->logit, c->p, c->n, target).last;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine/truncate.h"
+
+#include <math.h>
+
+#include "kernels/math.h"
+
+#define LN_2 0x1.62e42fefa39efp-1
+
+void truncate_top_n_sigma(struct candidates *c, float n)
+{
+    if (n <= 0 || c->n < 2)
+        return;
+    double part[16] = {0}, squares[16] = {0};
+    size_t n_allowed = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        bool allowed = c->logit[i] != -INFINITY;
+        n_allowed += allowed;
+        part[i % 16] += allowed ? c->logit[i] : 0;
+    }
+    double mean = sum_tree(part) / (double)n_allowed;
+    for (size_t i = 0; i < c->n; i++) {
+        double off = c->logit[i] != -INFINITY ? c->logit[i] - mean : 0;
+        squares[i % 16] += off * off;
+    }
+    float lowest;
+    candidate_set(&lowest, candidates_max(c) - n * sqrt(sum_tree(squares) / (double)n_allowed));
+    candidates_keep(c, c->logit, cut_at(lowest));
+}
+
+void truncate_top_k(struct candidates *c, int32_t k)
+{
+    if (k > 0)
+        candidates_keep_top(c, (size_t)k);
+}
+
+/* The weights to be reached to hold `mass` of `total`, less one: the target of cut_find(). */
+static uint64_t mass_target(float mass, uint64_t total)
+{
+    double want = (double)mass * (double)total;
+    uint64_t whole = (uint64_t)want;
+    if ((double)whole < want)
+        whole++;
+    return whole > 0 ? whole - 1 : 0;
+}
+
+void truncate_typical(struct candidates *c, float mass)
+{
+    if (mass >= 1 || c->n < 2)
+        return;
+    float max = candidates_max(c);
+    uint64_t total = candidates_weigh(c, max);
+    double sum, sum_logit;
+    candidates_moments(c, max, &sum, &sum_logit);
+    /* With -log p = log(sum) - (logit - max), |-log p - entropy| is |mean of (logit - max) - (logit - max)|. */
+    double mean = sum_logit / sum;
+    for (size_t i = 0; i < c->n; i++)
+        c->score[i] = -(float)fabs(mean - (c->logit[i] - max));
+    candidates_keep(c, c->score, cut_find(c->score, c->p, c->n, mass_target(mass, total)));
+}
+
+void truncate_top_p(struct candidates *c, float mass)
+{
+    if (mass >= 1 || c->n < 2)
+        return;
+    uint64_t total = candidates_weigh(c, candidates_max(c));
+    candidates_keep(c, c->logit, cut_find(c->logit, c->p, c->n, mass_target(mass, total)));
+}
+
+void truncate_min_p(struct candidates *c, float share)
+{
+    if (share <= 0)
+        return;
+    double lowest = candidates_max(c) + math_log64(share);
+    candidates_keep(c, c->logit, cut_at((float)lowest));
+}
+
+void truncate_xtc(struct candidates *c, float threshold)
+{
+    if (c->n < 2)
+        return;
+    double least = (double)threshold * (double)candidates_weigh(c, candidates_max(c));
+    size_t n_above = 0, spared = 0, out = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        if (c->logit[i] == -INFINITY || (double)candidate_weight(c->p[i]) < least)
+            continue;
+        if (n_above == 0 || c->logit[i] <= c->logit[spared])
+            spared = i;
+        n_above++;
+    }
+    if (n_above < 2)
+        return;
+    for (size_t i = 0; i < c->n; i++) {
+        if ((double)candidate_weight(c->p[i]) >= least && i != spared)
+            continue;
+        c->id[out] = candidate_id(c, i);
+        c->logit[out++] = c->logit[i];
+    }
+    c->n = out;
+    c->whole = false;
+}
+
+void warm(struct candidates *c, float temp)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (c->logit[i] != -INFINITY)
+            candidate_set(&c->logit[i], c->logit[i] / temp);
+}
+
+void warm_by_entropy(struct candidates *c, float temp, float range, float exponent)
+{
+    size_t n_allowed = 0;
+    for (size_t i = 0; i < c->n; i++)
+        n_allowed += c->logit[i] != -INFINITY;
+    if (n_allowed < 2)
+        return;
+    float max = candidates_max(c);
+    double sum, sum_logit;
+    candidates_weigh(c, max);
+    candidates_moments(c, max, &sum, &sum_logit);
+    double entropy = math_log64(sum) - sum_logit / sum;
+    double share = entropy / math_log64((double)n_allowed);
+    share = share < 0 ? 0 : share > 1 ? 1 : share;
+    double low = temp > range ? (double)temp - range : 0;
+    double high = (double)temp + range;
+    float found = (float)(low + (high - low) * math_pow64(share, exponent));
+    if (found > 0)
+        warm(c, found);
+    else
+        candidates_keep_top(c, 1);
+}
+
+size_t mirostat_draw(struct candidates *c, float tau, float eta, double *mu, uint32_t uniform)
+{
+    float max = candidates_max(c);
+    double log_sum = math_log64((double)candidates_weigh(c, max) / CANDIDATE_ONE);
+    double lowest = max + log_sum - *mu * LN_2;
+    if (lowest > max)
+        candidates_keep_top(c, 1);
+    else
+        candidates_keep(c, c->logit, cut_at((float)lowest));
+    size_t chosen = candidates_draw(c, uniform);
+    double surprise = (log_sum + max - c->logit[chosen]) / LN_2;
+    *mu -= eta * (surprise - tau);
+    return chosen;
+}
