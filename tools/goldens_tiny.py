@@ -5,7 +5,7 @@
     python3 tools/goldens_tiny.py           write everything, then verify it
     python3 tools/goldens_tiny.py --verify  verify what is committed
 
-Made with Python 3.11, torch 2.15, transformers 5.23, gguf 0.19, tokenizers,
+Made with Python 3.11, torch 2.15, transformers 5.23, gguf 0.19, tokenizers 0.22,
 numpy 2 in a virtual environment of their own; ./test needs none of them.
 
 What it writes
@@ -14,7 +14,8 @@ What it writes
   tests/models/tiny-NAME.gguf   the same weights as GGUF, for one checkpoint of
                                 each family: the goldens of the folder hold for it
   tests/goldens/tiny-NAME.json  logits by transformers, float32, eager attention
-  tests/goldens/tiny-tokens.json  texts, and their ids by `tokenizers`
+  tests/goldens/tiny-tokens.json  {"tiny-NAME": [{"text", "ids"}, ...]} by `tokenizers`,
+                                names of special tokens taken as those tokens
 
 The golden file
   {"model": "tiny-NAME", "gguf": true or false, "vocab": V, "mutations": {NAME: moved, ...},
@@ -281,7 +282,8 @@ TRAINING = (
 
 
 def make_tokenizer(split):
-    t = Tokenizer(models.BPE())
+    # What pre-tokenizer llama-bpe means in GGUF: a whole piece in the vocabulary is one token.
+    t = Tokenizer(models.BPE(ignore_merges=split == LLAMA3_SPLIT))
     t.pre_tokenizer = pre_tokenizers.Sequence([
         pre_tokenizers.Split(Regex(split), behavior="isolated"),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
