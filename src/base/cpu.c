@@ -97,22 +97,21 @@ static bool read_short(const char *path, char *out, size_t size)
 }
 
 /* The quota in the folder of one control group, 0 for none. v2 has "max 100000" or "150000 100000" in one file, v1
- * a file each, with -1 for none. */
+ * a file each, with -1 for none. What is not a number reads as 0. */
 static unsigned group_quota(const char *folder)
 {
     char path[4200], text[64];
-    long long quota = 0, period = 0;
+    long long quota, period;
     snprintf(path, sizeof(path), "%s/cpu.max", folder);
     if (read_short(path, text, sizeof(text))) {
-        if (sscanf(text, "%lld %lld", &quota, &period) != 2)
-            return 0;
+        char *rest;
+        quota = strtoll(text, &rest, 10);
+        period = strtoll(rest, NULL, 10);
     } else {
         snprintf(path, sizeof(path), "%s/cpu.cfs_quota_us", folder);
-        if (!read_short(path, text, sizeof(text)) || sscanf(text, "%lld", &quota) != 1)
-            return 0;
+        quota = read_short(path, text, sizeof(text)) ? strtoll(text, NULL, 10) : 0;
         snprintf(path, sizeof(path), "%s/cpu.cfs_period_us", folder);
-        if (!read_short(path, text, sizeof(text)) || sscanf(text, "%lld", &period) != 1)
-            return 0;
+        period = read_short(path, text, sizeof(text)) ? strtoll(text, NULL, 10) : 0;
     }
     if (quota <= 0 || period <= 0)
         return 0;
