@@ -20,7 +20,7 @@
 /* Bytes of a key or value block of dimension d; for CACHE_Q8_0 d is a multiple of 32. */
 static inline size_t cache_block_bytes(enum cache_type type, size_t d)
 {
-    size_t bytes = type == CACHE_F32 ? d * CACHE_BLOCK * 4
+    size_t bytes = type == CACHE_F32   ? d * CACHE_BLOCK * 4
                    : type == CACHE_F16 ? d * CACHE_BLOCK * 2
                                        : d * CACHE_BLOCK + d / 32 * CACHE_BLOCK * 2;
     return (bytes + 63) & ~(size_t)63;

@@ -30,25 +30,25 @@ struct linear_args {
     const uint8_t *w;              /* panels of all N outputs, panel.h */
     size_t k, n;
     size_t t;
-    const void *x;    /* [T] q8 rows or float rows */
-    size_t x_stride;  /* bytes from row to row */
-    float *y;         /* [T, N] */
-    size_t y_stride;  /* floats from row to row */
+    const void *x;   /* [T] q8 rows or float rows */
+    size_t x_stride; /* bytes from row to row */
+    float *y;        /* [T, N] */
+    size_t y_stride; /* floats from row to row */
 };
 typedef void linear_fn(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch);
 
 /* Partial attention of some queries over one block of 64 keys of one kv head (docs/numerics.md, "Attention"). */
 struct attend_args {
-    size_t n_q;          /* queries: rows and heads that share the kv head */
-    const float *q;      /* query i at q + i * q_stride, [D] */
+    size_t n_q;     /* queries: rows and heads that share the kv head */
+    const float *q; /* query i at q + i * q_stride, [D] */
     size_t q_stride;
-    size_t d, dv;        /* dimensions of a key and of a value */
+    size_t d, dv; /* dimensions of a key and of a value */
     enum cache_type type;
-    const void *k, *v;   /* one key block, one value block */
+    const void *k, *v;      /* one key block, one value block */
     const uint8_t *lo, *hi; /* [n_q]: query i sees keys lo[i] <= j < hi[i] of the block, lo < hi <= 64 */
     float scale, softcap;   /* softcap 0: none */
-    float *m, *s;        /* [n_q] out: the block's maximum and sum */
-    float *o;            /* [n_q] rows of [DV] out, o_stride floats apart: sum of p * v, not divided */
+    float *m, *s;           /* [n_q] out: the block's maximum and sum */
+    float *o;               /* [n_q] rows of [DV] out, o_stride floats apart: sum of p * v, not divided */
     size_t o_stride;
 };
 
@@ -92,6 +92,10 @@ struct kernels {
 /* The table of an instruction set, ISA_AUTO being the best the processor has (or HOB_ISA says). NULL with HOB_USAGE
  * when the processor lacks it or hob was built without it. Thread-safe; the table lives for ever. */
 const struct kernels *kernels_select(enum isa isa, struct hob_error *err);
+
+/* Every table this processor can run, for tests and benchmarks: 0 is the plain reference, NULL is past the last.
+ * Thread-safe. */
+const struct kernels *kernels_table(size_t i);
 
 /* The instruction set of a name ("ref", "avx2", "avx512", "neon"), or ISA_COUNT when there is none such. */
 enum isa isa_find(const char *name);

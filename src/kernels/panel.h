@@ -16,7 +16,7 @@
 
 /* Arrangement of one type. A type without a row of its own has the plain one: the 16 raw blocks in turn. */
 struct panel_layout {
-    size_t bytes; /* of a panel block */
+    size_t bytes; /* of a panel block; 0: 16 * block_bytes */
     /* 16 raw blocks, `stride` bytes apart, to a panel block, and one row of it back. Exact inverses. */
     void (*pack)(const struct quant_type *type, const uint8_t *raw, size_t stride, uint8_t *out);
     void (*unpack)(const struct quant_type *type, const uint8_t *panel_block, unsigned row, uint8_t *raw);
@@ -24,6 +24,9 @@ struct panel_layout {
 
 /* The layout of a type. Thread-safe. */
 const struct panel_layout *panel_layout(const struct quant_type *type);
+
+/* Bytes of a panel block. Thread-safe. */
+size_t panel_block_bytes(const struct quant_type *type);
 
 /* Panels that hold n rows. */
 static inline size_t panel_count(size_t n)
@@ -35,7 +38,7 @@ static inline size_t panel_count(size_t n)
 bool panel_bytes(const struct quant_type *type, size_t k, size_t *bytes);
 
 /* Packs `n_rows` (1..16) raw rows of `k` elements, quant_row_bytes() each, one after the other, into one panel.
- * Missing rows become zero bytes. `scratch` has 16 * block_bytes bytes. Thread-safe for distinct outputs. */
+ * Missing rows become zero bytes. Thread-safe for distinct outputs. */
 void panel_pack(const struct quant_type *type, const uint8_t *rows, size_t n_rows, size_t k, uint8_t *panel);
 
 /* Decodes row `row` of panels `w` into out[K]. Thread-safe. */

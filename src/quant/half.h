@@ -24,15 +24,14 @@ static inline uint32_t bits_of_float(float value)
     return bits;
 }
 
-/* binary16 to float32, exact. */
+/* binary16 to float32, exact. Without branches, so that loops over it become vectors. */
 static inline float half_to_float(uint16_t half)
 {
-    uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = (half >> 10) & 31, mantissa = half & 0x3ff;
-    if (exponent == 31)
-        return float_of_bits(sign | 0x7f800000 | mantissa << 13);
-    if (exponent == 0) /* zero or subnormal: mantissa * 2^-24 is exact in float32 */
-        return float_of_bits(sign | bits_of_float((float)mantissa * 0x1p-24f));
-    return float_of_bits(sign | (exponent + 112) << 23 | mantissa << 13);
+    uint32_t sign = (uint32_t)(half & 0x8000) << 16, magnitude = half & 0x7fff;
+    uint32_t small = bits_of_float((float)(int32_t)magnitude * 0x1p-24f); /* subnormal: mantissa * 2^-24 */
+    uint32_t normal = (magnitude << 13) + (112u << 23), special = magnitude << 13 | 0x7f800000;
+    uint32_t bits = magnitude < 0x400 ? small : normal;
+    return float_of_bits(sign | (magnitude < 0x7c00 ? bits : special));
 }
 
 /* float32 to binary16, rounded to nearest, ties to even; NaN stays NaN, overflow is infinity. */

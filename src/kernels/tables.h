@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The functions that fill the tables, one for each way the kernels are compiled. A table starts as a copy of the best
+ * reference, and an init function overrides the entries it has something faster for; it may run only on a processor
+ * that has the instructions.
+ */
+#ifndef HOB_KERNELS_TABLES_H
+#define HOB_KERNELS_TABLES_H
+
+#include "kernels/kernels.h"
+
+/* ref/: fill the whole table. */
+void ref_init_plain(struct kernels *table);
+void ref_init_fma(struct kernels *table);
+
+/* x86/ */
+void avx2_init(struct kernels *table);
+void avx2_rows_init(struct kernels *table);
+void avx2_attend_init(struct kernels *table);
+void avx2_linear_init(struct kernels *table);
+
+#endif
