@@ -102,6 +102,8 @@ static void step_penalties(struct sampler *sampler, const struct history *histor
 {
     const struct sampler_options *o = &sampler->options;
     struct candidates *c = &sampler->candidates;
+    if (history->n == 0)
+        return;
     size_t n = o->repeat_last_n < 0 || (size_t)o->repeat_last_n > history->n ? history->n : (size_t)o->repeat_last_n;
     penalize_repeats(c, o->repeat_penalty, history->tokens + history->n - n, n, sampler->count, sampler->n_vocab);
     penalize_presence(c, o->presence_penalty, o->frequency_penalty, history->tokens + history->n - history->n_generated,

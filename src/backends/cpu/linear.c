@@ -23,6 +23,7 @@ static void run_part(const struct backend *cpu, const struct node *node, size_t 
     const struct value *in = &cpu->graph->values[node->in[0]], *out = &cpu->graph->values[node->out];
     struct linear_args args = {
         .w = weight->panels,
+        .type = weight->type,
         .k = weight->k,
         .n = weight->n,
         .t = rows,
