@@ -6,7 +6,7 @@
     python3 tools/goldens_real.py --float64 ...  also say what float32 costs
 
 Made with Python 3.11, torch 2.15, transformers 5.23, accelerate, gguf 0.19,
-sentencepiece 0.2, tokenizers, numpy 2 in a virtual environment of their own;
+sentencepiece 0.2, tokenizers 0.23, numpy 2 in a virtual environment of their own;
 ./test needs none of them.  Needs about 6 GB of memory and a minute a model.
 
 transformers opens the GGUF file itself, decodes every weight to float32 and

@@ -5,7 +5,7 @@
     python3 tools/goldens_tiny.py           write everything, then verify it
     python3 tools/goldens_tiny.py --verify  verify what is committed
 
-Made with Python 3.11, torch 2.15, transformers 5.23, gguf 0.19, tokenizers 0.22,
+Made with Python 3.11, torch 2.15, transformers 5.23, gguf 0.19, tokenizers 0.23,
 numpy 2 in a virtual environment of their own; ./test needs none of them.
 
 What it writes
