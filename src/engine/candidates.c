@@ -18,8 +18,9 @@ bool candidates_init(struct candidates *c, size_t n_vocab, struct arena *arena, 
     c->id = arena_array(arena, n_vocab, sizeof(int32_t));
     c->p = arena_array(arena, n_vocab, sizeof(float));
     c->score = arena_array(arena, n_vocab, sizeof(float));
-    if (!c->logit || !c->id || !c->p || !c->score)
-        return error_memory(err, n_vocab * 16);
+    c->at = arena_array(arena, n_vocab, sizeof(uint32_t));
+    if (!c->logit || !c->id || !c->p || !c->score || !c->at)
+        return error_memory(err, n_vocab * 20);
     return true;
 }
 
@@ -132,50 +133,91 @@ static inline uint32_t key_of(float value)
     return x.bits >> 31 ? ~x.bits : x.bits | 0x80000000u;
 }
 
-struct cut cut_at(float threshold)
+#define N_BINS 2048
+
+/* Which bin a value falls in by its distance from the largest, 1/64 each: monotone, so bins order as values do. */
+static inline uint32_t bin_of(float value, float max)
 {
-    return (struct cut){key_of(threshold), SIZE_MAX};
+    float distance = (max - value) * 64;
+    return distance < N_BINS - 1 ? (uint32_t)distance : N_BINS - 1;
 }
 
-struct cut cut_find(const float *value, const float *p, size_t n, uint64_t target)
+static inline uint64_t weight_at(const float *p, size_t i)
+{
+    return p ? candidate_weight(p[i]) : 1;
+}
+
+/* The values that share a bin with the end of the cut, and what is left of the target there. */
+struct region {
+    uint32_t *at; /* [n] positions, ascending */
+    size_t n;
+    uint64_t target;
+};
+
+/* Finds the region in one pass over the weights and one over the values. False when all weights are not enough. */
+static bool find_region(const struct candidates *c, const float *value, const float *p, size_t n, struct region *region)
+{
+    uint64_t bin[N_BINS] = {0};
+    float max = c->kernels->maximum(value, n);
+    uint32_t found = 0;
+    for (size_t i = 0; i < n; i++)
+        bin[bin_of(value[i], max)] += weight_at(p, i);
+    while (found < N_BINS && region->target >= bin[found])
+        region->target -= bin[found++];
+    region->at = c->at;
+    region->n = 0;
+    for (size_t i = 0; i < n; i++)
+        if (bin_of(value[i], max) == found)
+            region->at[region->n++] = (uint32_t)i;
+    return found < N_BINS;
+}
+
+/* The key, digit by digit, at which the weights of the region pass its target, which is reduced to what is left for the
+ * values of that key. */
+static uint32_t find_key(struct region *region, const float *value, const float *p)
 {
     static const unsigned shifts[3] = {21, 10, 0}, widths[3] = {11, 11, 10};
-    uint64_t bin[2048];
-    uint32_t key = 0, known = 0; /* the digits of the key found so far, and which bits they are */
+    uint32_t key = 0, known = 0; /* the digits found so far, and which bits they are */
     for (int digit = 0; digit < 3; digit++) {
-        uint32_t n_bins = 1u << widths[digit], found = n_bins;
-        memset(bin, 0, sizeof bin);
-        for (size_t i = 0; i < n; i++) {
-            uint32_t k = key_of(value[i]);
+        uint64_t bin[N_BINS] = {0};
+        uint32_t mask = (1u << widths[digit]) - 1, found = mask;
+        for (size_t j = 0; j < region->n; j++) {
+            uint32_t k = key_of(value[region->at[j]]);
             if ((k & known) == key)
-                bin[k >> shifts[digit] & (n_bins - 1)] += p ? candidate_weight(p[i]) : 1;
+                bin[k >> shifts[digit] & mask] += weight_at(p, region->at[j]);
         }
-        while (found > 0 && target >= bin[found - 1])
-            target -= bin[--found];
-        if (found == 0)
-            return (struct cut){0, SIZE_MAX};
-        key |= (found - 1) << shifts[digit];
-        known |= (n_bins - 1) << shifts[digit];
+        while (region->target >= bin[found])
+            region->target -= bin[found--];
+        key |= found << shifts[digit];
+        known |= mask << shifts[digit];
     }
-    size_t last = 0;
-    for (size_t i = 0; i < n; i++) {
+    return key;
+}
+
+struct cut cut_find(const struct candidates *c, const float *value, const float *p, size_t n, uint64_t target)
+{
+    struct region region = {.target = target};
+    if (!find_region(c, value, p, n, &region))
+        return (struct cut){-INFINITY, SIZE_MAX};
+    uint32_t key = find_key(&region, value, p);
+    struct cut cut = {0, 0};
+    for (size_t j = 0; j < region.n; j++) {
+        size_t i = region.at[j];
         if (key_of(value[i]) != key)
             continue;
-        uint64_t weight = p ? candidate_weight(p[i]) : 1;
-        last = i;
-        if (target < weight)
+        cut = (struct cut){value[i], i};
+        if (region.target < weight_at(p, i))
             break;
-        target -= weight;
+        region.target -= weight_at(p, i);
     }
-    return (struct cut){key, last};
+    return cut;
 }
 
 /* Moves the candidates [from, to) that `cut` keeps down to `out`, and returns the end of what was written. */
 static size_t move_kept(struct candidates *c, const float *value, struct cut cut, size_t from, size_t to, size_t out)
 {
     for (size_t i = from; i < to; i++) {
-        uint32_t key = key_of(value[i]);
-        if (key < cut.key || (key == cut.key && i > cut.last))
+        if (value[i] < cut.value || (value[i] == cut.value && i > cut.last))
             continue;
         c->id[out] = candidate_id(c, i);
         c->logit[out] = c->logit[i];
@@ -200,11 +242,11 @@ static void drop_low_blocks(struct candidates *c, size_t k)
         size_t rest = c->n - b * BLOCK;
         maximum[b] = c->kernels->maximum(c->logit + b * BLOCK, rest < BLOCK ? rest : BLOCK);
     }
-    float threshold = maximum[cut_find(maximum, NULL, n_blocks, k - 1).last];
+    float threshold = maximum[cut_find(c, maximum, NULL, n_blocks, k - 1).last];
     for (size_t b = 0; b < n_blocks; b++) {
         size_t from = b * BLOCK, to = c->n - from < BLOCK ? c->n : from + BLOCK;
         if (maximum[b] >= threshold)
-            out = move_kept(c, c->logit, cut_at(threshold), from, to, out);
+            out = move_kept(c, c->logit, (struct cut){threshold, SIZE_MAX}, from, to, out);
     }
     c->n = out;
     c->whole = false;
@@ -215,7 +257,7 @@ void candidates_keep_top(struct candidates *c, size_t k)
     if (k < c->n / BLOCK)
         drop_low_blocks(c, k);
     if (k < c->n)
-        candidates_keep(c, c->logit, cut_find(c->logit, NULL, c->n, k - 1));
+        candidates_keep(c, c->logit, cut_find(c, c->logit, NULL, c->n, k - 1));
 }
 
 size_t candidates_draw(struct candidates *c, uint32_t uniform)
@@ -223,5 +265,5 @@ size_t candidates_draw(struct candidates *c, uint32_t uniform)
     uint64_t total = candidates_weigh(c, candidates_max(c));
     /* total * uniform / 2^24 in two parts, since the product needs more than 64 bits; it is below total. */
     uint64_t target = (total >> 24) * uniform + ((total & 0xffffff) * uniform >> 24);
-    return cut_find(c->logit, c->p, c->n, target).last;
+    return cut_find(c, c->logit, c->p, c->n, target).last;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The tokens a sampler still considers, by ascending id. Nothing is ever sorted: what a sampler asks of an order is
- * where to cut it, and the cut of a descending order is found digit by digit in a few passes.
+ * where to cut it, and the cut of a descending order is found in a few passes over bins of values.
  *
  * Probabilities are compared and added as integers: a token's weight is floor(exp(logit - max) * 2^44), so sums are
  * exact and no result depends on the order of an addition. What is 2^44 times less likely than the best has no weight.
@@ -23,13 +23,14 @@ struct candidates {
     int32_t *id;  /* [n], ascending */
     float *p;     /* [n]: exp(logit - max), after candidates_weigh() */
     float *score; /* [n]: room for an order other than that of the logits */
+    uint32_t *at; /* [n]: room for positions */
     const struct kernels *kernels;
 };
 
-/* A place in a descending order of values, ties by ascending position: the values above `key`, and those equal to it
- * up to position `last`. */
+/* A place in a descending order of values, ties by ascending position: it keeps the values above `value`, and those
+ * equal to it up to position `last`. */
 struct cut {
-    uint32_t key; /* the value's bits, mapped so that they compare as it does */
+    float value;
     size_t last;
 };
 
@@ -79,11 +80,9 @@ double sum_tree(double part[16]);
 void candidates_moments(const struct candidates *c, float max, double *sum, double *sum_logit);
 
 /* The shortest start of the descending order of value[n] whose weights add up to more than `target`: each value weighs
- * 1 when `p` is NULL, else candidate_weight(p[i]). Everything, when they do not. */
-struct cut cut_find(const float *value, const float *p, size_t n, uint64_t target);
-
-/* The cut that keeps values of at least `threshold`. */
-struct cut cut_at(float threshold);
+ * 1 when `p` is NULL, else candidate_weight(p[i]). Everything, when they do not. The room
+ * of `c` is used, not its candidates. */
+struct cut cut_find(const struct candidates *c, const float *value, const float *p, size_t n, uint64_t target);
 
 /* Drops the candidates below `cut` in the order of value[n], `logit` or `score`. */
 void candidates_keep(struct candidates *c, const float *value, struct cut cut);

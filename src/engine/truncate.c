@@ -26,7 +26,7 @@ void truncate_top_n_sigma(struct candidates *c, float n)
     }
     float lowest;
     candidate_set(&lowest, candidates_max(c) - n * sqrt(sum_tree(squares) / (double)n_allowed));
-    candidates_keep(c, c->logit, cut_at(lowest));
+    candidates_keep(c, c->logit, (struct cut){lowest, SIZE_MAX});
 }
 
 void truncate_top_k(struct candidates *c, int32_t k)
@@ -57,7 +57,7 @@ void truncate_typical(struct candidates *c, float mass)
     double mean = sum_logit / sum;
     for (size_t i = 0; i < c->n; i++)
         c->score[i] = -(float)fabs(mean - (c->logit[i] - max));
-    candidates_keep(c, c->score, cut_find(c->score, c->p, c->n, mass_target(mass, total)));
+    candidates_keep(c, c->score, cut_find(c, c->score, c->p, c->n, mass_target(mass, total)));
 }
 
 void truncate_top_p(struct candidates *c, float mass)
@@ -65,7 +65,7 @@ void truncate_top_p(struct candidates *c, float mass)
     if (mass >= 1 || c->n < 2)
         return;
     uint64_t total = candidates_weigh(c, candidates_max(c));
-    candidates_keep(c, c->logit, cut_find(c->logit, c->p, c->n, mass_target(mass, total)));
+    candidates_keep(c, c->logit, cut_find(c, c->logit, c->p, c->n, mass_target(mass, total)));
 }
 
 void truncate_min_p(struct candidates *c, float share)
@@ -73,7 +73,7 @@ void truncate_min_p(struct candidates *c, float share)
     if (share <= 0)
         return;
     double lowest = candidates_max(c) + math_log64(share);
-    candidates_keep(c, c->logit, cut_at((float)lowest));
+    candidates_keep(c, c->logit, (struct cut){(float)lowest, SIZE_MAX});
 }
 
 void truncate_xtc(struct candidates *c, float threshold)
@@ -139,7 +139,7 @@ size_t mirostat_draw(struct candidates *c, float tau, float eta, double *mu, uin
     if (lowest > max)
         candidates_keep_top(c, 1);
     else
-        candidates_keep(c, c->logit, cut_at((float)lowest));
+        candidates_keep(c, c->logit, (struct cut){(float)lowest, SIZE_MAX});
     size_t chosen = candidates_draw(c, uniform);
     double surprise = (log_sum + max - c->logit[chosen]) / LN_2;
     *mu -= eta * (surprise - tau);
