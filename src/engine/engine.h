@@ -12,28 +12,28 @@
 
 /* Zero-initialised: all defaults, one sequence. */
 struct engine_options {
-    unsigned threads;      /* 0: the physical cores allowed */
-    size_t ctx;            /* positions a sequence may have; 0: the model's own, reduced to fit memory */
-    size_t batch;          /* rows of a step; 0: 256 */
-    unsigned parallel;     /* sequences in flight; 0: 1 */
+    unsigned threads;  /* 0: the physical cores allowed */
+    size_t ctx;        /* positions a sequence may have; 0: the model's own, reduced to fit memory */
+    size_t batch;      /* rows of a step; 0: 256 */
+    unsigned parallel; /* sequences in flight; 0: 1 */
     bool has_kv;
-    enum cache_type kv;    /* with has_kv; else f16, f32 under precise */
-    enum isa isa;          /* ISA_REF is 0: set ISA_AUTO for the best */
+    enum cache_type kv; /* with has_kv; else f16, f32 under precise */
+    enum isa isa;       /* ISA_REF is 0: set ISA_AUTO for the best */
     bool precise;
 };
 
 /* What an engine will take, in bytes, before it takes it. */
 struct engine_plan {
-    size_t ctx;              /* after reduction */
-    size_t ctx_wanted;       /* before */
+    size_t ctx;        /* after reduction */
+    size_t ctx_wanted; /* before */
     size_t batch;
     unsigned parallel, threads;
     enum cache_type kv;
-    size_t weight_bytes;     /* in panels */
-    size_t cache_bytes;      /* when every sequence has filled its context */
+    size_t weight_bytes; /* in panels */
+    size_t cache_bytes;  /* when every sequence has filled its context */
     size_t cache_bytes_token;
-    size_t work_bytes;       /* activations and scratch */
-    size_t available_bytes;  /* memory this machine and its control group have left */
+    size_t work_bytes;      /* activations and scratch */
+    size_t available_bytes; /* memory this machine and its control group have left */
 };
 
 struct engine;
@@ -54,7 +54,7 @@ struct engine_event {
     struct sequence *sequence;
     size_t n_done, n_prompt;
     int32_t id;
-    bool is_eog;          /* the token ends generation; EVENT_END follows */
+    bool is_eog; /* the token ends generation; EVENT_END follows */
     enum end_reason reason;
 };
 
@@ -69,15 +69,15 @@ struct constraint {
 };
 
 struct sequence_request {
-    const int32_t *tokens;  /* the prompt; copied */
+    const int32_t *tokens; /* the prompt; copied */
     size_t n_tokens;
-    size_t max_tokens;      /* to generate; SIZE_MAX: as many as the context holds; 0: only read the prompt */
+    size_t max_tokens; /* to generate; SIZE_MAX: as many as the context holds; 0: only read the prompt */
     bool ignore_eos;
-    bool all_logits;        /* on_logits for every position of the prompt, and no prefix is reused */
-    bool hash_logits;       /* digest the raw logits of every token chosen (sequence_logits_sha256) */
+    bool all_logits;                        /* on_logits for every position of the prompt, and no prefix is reused */
+    bool hash_logits;                       /* digest the raw logits of every token chosen (sequence_logits_sha256) */
     const struct sampler_options *sampling; /* NULL: the defaults */
     const struct constraint *constraint;    /* NULL: none; borrowed */
-    logits_fn *on_logits;   /* NULL: none */
+    logits_fn *on_logits;                   /* NULL: none */
     void *user;
 };
 
@@ -113,7 +113,8 @@ void engine_step(struct engine *engine, const struct engine_event **events, size
 /* Asks the sequence to end at the next step. From any thread. */
 void sequence_cancel(struct sequence *sequence);
 
-/* Ends the sequence now, between steps, as if its last token had been its end (a stop word was found). No EVENT_END follows. */
+/* Ends the sequence now, between steps, as if its last token had been its end (a stop word was found). No EVENT_END
+ * follows. */
 void sequence_finish(struct sequence *sequence);
 
 /* Frees a sequence; its full pages stay for others with the same prefix (NULL is fine). */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * KV pages: 64 positions of one sequence, all layers. A full page stays after its sequence ends and serves any later
- * sequence with the same tokens up to and including it; the least recently used go first. Address space is reserved for all
- * pages, memory is taken when a page is first written.
+ * sequence with the same tokens up to and including it; the least recently used go first. Address space is reserved for
+ * all pages, memory is taken when a page is first written.
  */
 #ifndef HOB_ENGINE_PAGES_H
 #define HOB_ENGINE_PAGES_H
@@ -28,8 +28,9 @@ uint32_t pages_take(struct pages *pages);
 /* Gives a page back; a published page stays until it is needed. */
 void pages_drop(struct pages *pages, uint32_t page);
 
-/* Says that `page`, held by the caller, is full with `tokens` [64] after `parent` (PAGE_NONE: at the start). */
-void pages_publish(struct pages *pages, uint32_t page, uint32_t parent, const int32_t *tokens);
+/* Says that `page`, held by the caller, is full with `tokens` [64] after `parent` (PAGE_NONE: at the start). Returns
+ * the page the caller now holds: where another has the same content already, that one, and `page` is given back. */
+uint32_t pages_publish(struct pages *pages, uint32_t page, uint32_t parent, const int32_t *tokens);
 
 /* Takes the page that follows `parent` with `tokens` [64], or PAGE_NONE. */
 uint32_t pages_match(struct pages *pages, uint32_t parent, const int32_t *tokens);

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "engine/engine.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "engine/internal.h"
+
+#define SELECTED_ROWS 32 /* logits rows of a step, at least: prompts whose every row is wanted go in chunks of this */
+
+#define EVENTS_A_SLOT 6 /* of a step: a waiting and a running sequence cancelled, another's three, one to spare */
+
+struct compile_options engine_compile_options(const struct engine_plan *plan, bool precise)
+{
+    size_t rows = plan->batch > plan->parallel ? plan->batch : plan->parallel;
+    size_t selected = plan->parallel > SELECTED_ROWS ? plan->parallel : SELECTED_ROWS;
+    return (struct compile_options){
+        .precise = precise,
+        .max_rows = rows,
+        .max_selected = selected < rows ? selected : rows,
+    };
+}
+
+/* Allocates what steps use. */
+static bool allocate(struct engine *engine, struct hob_error *err)
+{
+    size_t rows = engine->graph.max_rows, parallel = engine->plan.parallel, n_pages, bytes;
+    engine->slots = calloc(parallel, sizeof *engine->slots);
+    engine->ids = calloc(rows, sizeof *engine->ids);
+    engine->positions = calloc(rows, sizeof *engine->positions);
+    engine->selected = calloc(engine->graph.max_selected, sizeof *engine->selected);
+    engine->segments = calloc(parallel, sizeof *engine->segments);
+    engine->segment_owner = calloc(parallel, sizeof(struct sequence *));
+    engine->events = calloc(EVENTS_A_SLOT * parallel, sizeof *engine->events);
+    if (!engine->slots || !engine->ids || !engine->positions || !engine->selected || !engine->segments ||
+        !engine->segment_owner || !engine->events ||
+        !engine_cache_bytes(engine->plan.ctx, engine->plan.parallel, engine->page_bytes, &n_pages, &bytes))
+        return error_memory(err, rows * sizeof *engine->ids);
+    engine->pages = pages_new(n_pages, engine->page_bytes, err);
+    if (!engine->pages)
+        return false;
+    engine->batch = (struct batch){
+        .ids = engine->ids,
+        .positions = engine->positions,
+        .segments = engine->segments,
+        .selected = engine->selected,
+        .cache = {engine->plan.kv, pages_base(engine->pages), engine->page_bytes, engine->layers},
+    };
+    return true;
+}
+
+struct engine *engine_new(struct model *model, const struct engine_options *options,
+                          bool (*progress)(void *ctx, size_t done, size_t total), void *ctx, struct hob_error *err)
+{
+    struct engine *engine = calloc(1, sizeof *engine);
+    if (!engine) {
+        error_memory(err, sizeof *engine);
+        return NULL;
+    }
+    graph_init(&engine->graph);
+    engine->model = model;
+    engine->layers = calloc(model->hparams.n_layers, sizeof *engine->layers);
+    bool good = engine->layers || error_memory(err, model->hparams.n_layers);
+    good = good && engine_make_plan(model, options, &engine->plan, err);
+    good = good && (engine->kernels = kernels_select(options->isa, err)) != NULL;
+    good = good && (engine->page_bytes = model_cache_layout(model, engine->plan.kv, engine->layers, err)) > 0;
+    good = good && (engine->pool = pool_new(engine->plan.threads, err)) != NULL;
+    struct compile_options compile = engine_compile_options(&engine->plan, options->precise);
+    good = good && model_graph(model, &compile, &engine->graph, err) && allocate(engine, err) &&
+           model_load(model, engine->pool, progress, ctx, err);
+    good = good && (engine->backend = backend_cpu_new(&engine->graph, engine->kernels, engine->pool, err)) != NULL;
+    if (good)
+        return engine;
+    engine_free(engine);
+    return NULL;
+}
+
+void engine_free(struct engine *engine)
+{
+    if (!engine)
+        return;
+    backend_free(engine->backend);
+    pages_free(engine->pages);
+    pool_free(engine->pool);
+    graph_clear(&engine->graph);
+    free(engine->layers);
+    free(engine->slots);
+    free(engine->ids);
+    free(engine->positions);
+    free(engine->selected);
+    free(engine->segments);
+    free(engine->segment_owner);
+    free(engine->events);
+    free(engine);
+}
+
+const struct engine_plan *engine_get_plan(const struct engine *engine)
+{
+    return &engine->plan;
+}
+
+const struct kernels *engine_kernels(const struct engine *engine)
+{
+    return engine->kernels;
+}
+
+struct model *engine_model(const struct engine *engine)
+{
+    return engine->model;
+}
+
+/* Records an event. */
+static struct engine_event *event(struct engine *engine, enum event_kind kind, struct sequence *sequence)
+{
+    struct engine_event *e = &engine->events[engine->n_events++];
+    *e = (struct engine_event){.kind = kind, .sequence = sequence};
+    return e;
+}
+
+/* Ends a sequence and frees its slot and pages. */
+static void end_sequence(struct engine *engine, struct sequence *sequence, enum end_reason reason)
+{
+    sequence_finish(sequence);
+    sequence->reason = reason;
+    event(engine, EVENT_END, sequence)->reason = reason;
+}
+
+/* Moves waiting sequences into free slots, and ends those that were cancelled. */
+static void admit(struct engine *engine)
+{
+    for (struct sequence *at = engine->waiting, *next; at && engine->n_events < engine->plan.parallel; at = next) {
+        next = at->next;
+        if (atomic_load(&at->cancelled))
+            end_sequence(engine, at, END_CANCELLED);
+    }
+    for (unsigned i = 0; i < engine->plan.parallel; i++)
+        if (engine->slots[i] && atomic_load(&engine->slots[i]->cancelled))
+            end_sequence(engine, engine->slots[i], END_CANCELLED);
+    for (unsigned i = 0; i < engine->plan.parallel && engine->waiting; i++) {
+        if (engine->slots[i])
+            continue;
+        struct sequence *sequence = engine->waiting;
+        engine->waiting = sequence->next;
+        sequence->next = NULL;
+        sequence->state = SEQUENCE_RUNNING;
+        sequence->started_ms = sequence->last_ms = clock_ms();
+        engine->slots[i] = sequence;
+        sequence_reuse_prefix(sequence);
+        if (atomic_load(&sequence->cancelled))
+            end_sequence(engine, sequence, END_CANCELLED);
+    }
+}
+
+/* Adds `n` rows of a sequence to the batch, as many as the logits rows left allow. */
+static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
+{
+    struct batch *batch = &engine->batch;
+    size_t total = sequence->n_prompt + sequence->n_generated, last = total - 1, first = sequence->n_computed;
+    size_t room = engine->graph.max_selected - batch->n_selected;
+    if (sequence->request.all_logits && n > room)
+        n = room;
+    if (n == 0 || room == 0)
+        return;
+    if (!sequence_reserve(sequence, first + n)) {
+        end_sequence(engine, sequence, END_ERROR);
+        return;
+    }
+    struct segment *segment = &engine->segments[batch->n_segments];
+    engine->segment_owner[batch->n_segments++] = sequence;
+    *segment = (struct segment){batch->n_rows, n, first, sequence->pages};
+    for (size_t i = 0; i < n; i++) {
+        size_t position = first + i, row = batch->n_rows++;
+        engine->ids[row] = sequence->tokens[position];
+        engine->positions[row] = (int32_t)position;
+        if (position == last || (sequence->request.all_logits && position < sequence->n_prompt))
+            engine->selected[batch->n_selected++] = (uint32_t)row;
+    }
+}
+
+/* Puts the batch together: a row for every sequence that decodes, then chunks of prompts, one after the other. */
+static void compose(struct engine *engine)
+{
+    struct batch *batch = &engine->batch;
+    unsigned parallel = engine->plan.parallel;
+    batch->n_rows = batch->n_segments = batch->n_selected = 0;
+    for (unsigned i = 0; i < parallel; i++)
+        if (engine->slots[i] && engine->slots[i]->n_generated > 0)
+            add_rows(engine, engine->slots[i], 1);
+    for (unsigned k = 0; k < parallel; k++) {
+        struct sequence *sequence = engine->slots[(engine->turn + k) % parallel];
+        if (!sequence || sequence->n_generated > 0)
+            continue;
+        size_t left = sequence->n_prompt - sequence->n_computed, room = engine->graph.max_rows - batch->n_rows;
+        add_rows(engine, sequence, left < room ? left : room);
+    }
+    engine->turn = (engine->turn + 1) % parallel;
+}
+
+/* Chooses the token after the logits of a sequence's last row. */
+static void choose(struct engine *engine, struct sequence *sequence, const float *logits)
+{
+    const struct constraint *constraint = sequence->request.constraint;
+    size_t total = sequence->n_prompt + sequence->n_generated;
+    const uint32_t *allowed = constraint ? constraint->allowed(constraint->state) : NULL;
+    if (sequence->sha)
+        sha256_add(sequence->sha, logits, engine->model->n_vocab * sizeof *logits);
+    int32_t id = sampler_next(sequence->sampler, logits, allowed, sequence->tokens, total, sequence->n_generated,
+                              &sequence->error);
+    sequence->last_ms = clock_ms();
+    if (id < 0) {
+        end_sequence(engine, sequence, END_ERROR);
+        return;
+    }
+    if (sequence->n_generated == 0)
+        sequence->first_ms = sequence->last_ms;
+    sequence->tokens[total] = id;
+    sequence->n_generated++;
+    if (constraint)
+        constraint->accept(constraint->state, id);
+    const struct tokenizer *tokenizer = engine->model->tokenizer;
+    bool eog = !sequence->request.ignore_eos && tokenizer && tokenizer_is_eog(tokenizer, id);
+    struct engine_event *e = event(engine, EVENT_TOKEN, sequence);
+    e->id = id;
+    e->is_eog = eog;
+    if (eog)
+        end_sequence(engine, sequence, END_STOP);
+    else if (sequence->n_prompt + sequence->n_generated == sequence->cap)
+        end_sequence(engine, sequence, END_LENGTH);
+}
+
+/* Hands out the logits of a segment's selected rows; `*at` walks the selected rows. */
+static void distribute(struct engine *engine, size_t s, struct backend_rows rows, size_t *at)
+{
+    struct sequence *sequence = engine->segment_owner[s];
+    const struct segment *segment = &engine->segments[s];
+    size_t end = segment->first + segment->n;
+    bool prefill = sequence->n_computed < sequence->n_prompt;
+    sequence->n_computed += segment->n;
+    sequence_publish(sequence);
+    if (prefill) {
+        struct engine_event *e = event(engine, EVENT_PREFILL, sequence);
+        e->n_done = sequence->n_computed;
+        e->n_prompt = sequence->n_prompt;
+        sequence->last_ms = clock_ms();
+    }
+    for (; *at < engine->batch.n_selected && engine->selected[*at] < end; ++*at) {
+        const float *logits = rows.data + *at * rows.stride;
+        size_t position = segment->position + engine->selected[*at] - segment->first;
+        if (sequence->request.on_logits)
+            sequence->request.on_logits(sequence->request.user, sequence, position, logits);
+        if (position + 1 < sequence->n_prompt + sequence->n_generated)
+            continue;
+        if (sequence->request.max_tokens == 0)
+            end_sequence(engine, sequence, END_LENGTH);
+        else
+            choose(engine, sequence, logits);
+    }
+}
+
+void engine_step(struct engine *engine, const struct engine_event **events, size_t *n)
+{
+    engine->n_events = 0;
+    admit(engine);
+    compose(engine);
+    if (engine->batch.n_rows > 0) {
+        struct backend_rows rows = backend_run(engine->backend, &engine->batch);
+        uint64_t control = float_control_enter();
+        size_t at = 0;
+        for (size_t s = 0; s < engine->batch.n_segments; s++)
+            distribute(engine, s, rows, &at);
+        float_control_leave(control);
+    }
+    *events = engine->events;
+    *n = engine->n_events;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the engine's files share: the engine, its sequences, and how a step is put together.
+ */
+#ifndef HOB_ENGINE_INTERNAL_H
+#define HOB_ENGINE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "backends/backend.h"
+#include "base/sha256.h"
+#include "engine/engine.h"
+#include "engine/pages.h"
+
+enum sequence_state { SEQUENCE_WAITING, SEQUENCE_RUNNING, SEQUENCE_ENDED };
+
+struct sequence {
+    struct engine *engine;
+    struct sequence *next; /* in the waiting list */
+    enum sequence_state state;
+    atomic_bool cancelled;
+    struct sequence_request request; /* its `tokens` and `sampling` are no longer valid */
+    struct sampler *sampler;
+    struct sha256 *sha;
+    int32_t *tokens; /* [cap] prompt, then generated */
+    size_t n_prompt, n_generated, n_cached, cap;
+    size_t n_computed; /* positions whose keys and values are in the cache */
+    uint32_t *pages;   /* [cap / 64 + 1] */
+    size_t n_pages, n_published;
+    enum end_reason reason;
+    struct hob_error error;
+    double started_ms, first_ms, last_ms;
+};
+
+struct engine {
+    struct model *model;
+    struct engine_plan plan;
+    const struct kernels *kernels;
+    struct pool *pool;
+    struct graph graph;
+    struct backend *backend;
+    struct pages *pages;
+    struct cache_layer *layers;
+    size_t page_bytes;
+    struct sequence **slots; /* [parallel] running sequences, NULL where free */
+    struct sequence *waiting, *waiting_last;
+    unsigned turn; /* the slot whose prompt is served first */
+    /* The batch of a step. */
+    struct batch batch;
+    int32_t *ids, *positions;
+    struct segment *segments;
+    uint32_t *selected;
+    struct sequence **segment_owner; /* [segments] */
+    struct engine_event *events;
+    size_t n_events;
+};
+
+/* How the engine's graph is compiled. */
+struct compile_options engine_compile_options(const struct engine_plan *plan, bool precise);
+
+/* Pages and bytes of the KV memory; false on overflow. */
+bool engine_cache_bytes(size_t ctx, unsigned parallel, size_t page_bytes, size_t *n_pages, size_t *bytes);
+
+/* Gives the sequence's pages back. */
+void sequence_release(struct sequence *sequence);
+
+/* Takes over what the cache has of the prompt. */
+void sequence_reuse_prefix(struct sequence *sequence);
+
+/* Makes pages for positions up to `n`; false (and the sequence's error) when there are none. */
+bool sequence_reserve(struct sequence *sequence, size_t n);
+
+/* Publishes pages that have become full. */
+void sequence_publish(struct sequence *sequence);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What an engine will take, known before it takes it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "backends/backend.h"
+#include "base/cpu.h"
+#include "base/error.h"
+#include "engine/engine.h"
+#include "engine/internal.h"
+
+#define DEFAULT_BATCH 256
+#define SMALLEST_CTX  512 /* a context is not reduced below this */
+#define CTX_STEP      256
+#define HEADROOM      0.95 /* of the available memory */
+
+/* A number in a small file of the kernel's, or SIZE_MAX. */
+static size_t file_number(const char *path, const char *key)
+{
+    char line[256];
+    size_t value = SIZE_MAX;
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        unsigned long long n;
+        if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), "%llu", &n) == 1)
+            value = (size_t)n;
+    }
+    if (file)
+        fclose(file);
+    return value;
+}
+
+/* Bytes that may be taken: what the machine has left, and the control group's limit less its use. */
+static size_t memory_available(void)
+{
+    size_t available = file_number("/proc/meminfo", "MemAvailable:");
+    available = available == SIZE_MAX ? SIZE_MAX : available * 1024;
+    size_t limit = file_number("/sys/fs/cgroup/memory.max", ""),
+           used = file_number("/sys/fs/cgroup/memory.current", "");
+    if (limit != SIZE_MAX && used != SIZE_MAX && limit > used && limit - used < available)
+        available = limit - used;
+    return available;
+}
+
+bool engine_cache_bytes(size_t ctx, unsigned parallel, size_t page_bytes, size_t *n_pages, size_t *bytes)
+{
+    size_t each = (ctx + CACHE_BLOCK - 1) / CACHE_BLOCK;
+    return size_mul(each, parallel, n_pages) && size_mul(*n_pages, page_bytes, bytes);
+}
+
+bool engine_make_plan(const struct model *model, const struct engine_options *options, struct engine_plan *plan,
+                      struct hob_error *err)
+{
+    const struct hparams *hp = &model->hparams;
+    *plan = (struct engine_plan){
+        .ctx_wanted = options->ctx ? options->ctx : hp->n_ctx,
+        .batch = options->batch ? options->batch : DEFAULT_BATCH,
+        .parallel = options->parallel ? options->parallel : 1,
+        .threads = options->threads ? options->threads : cpu_cores_allowed(),
+        .kv = options->has_kv    ? options->kv
+              : options->precise ? CACHE_F32
+                                 : CACHE_F16,
+        .weight_bytes = model->weight_bytes,
+        .available_bytes = memory_available(),
+    };
+    if (plan->ctx_wanted > (size_t)1 << 30 || plan->batch > 65536 || plan->parallel > 4096 || plan->threads > 256)
+        return error_set(err, HOB_USAGE,
+                         "ctx %zu, batch %zu, parallel %u, threads %u: want at most 2^30, 65536, 4096, 256",
+                         plan->ctx_wanted, plan->batch, plan->parallel, plan->threads);
+    plan->ctx = plan->ctx_wanted;
+    struct cache_layer *layers = calloc(hp->n_layers, sizeof *layers);
+    size_t page_bytes = layers ? model_cache_layout(model, plan->kv, layers, err) : 0;
+    free(layers);
+    if (page_bytes == 0)
+        return layers ? false : error_memory(err, hp->n_layers * sizeof *layers);
+    plan->cache_bytes_token = page_bytes / CACHE_BLOCK;
+
+    struct graph graph;
+    struct compile_options compile = engine_compile_options(plan, options->precise);
+    bool built = model_graph(model, &compile, &graph, err);
+    plan->work_bytes = built ? backend_cpu_bytes(&graph, plan->threads) : 0;
+    graph_clear(&graph);
+    if (!built)
+        return error_prefix(err, "%s", model->name);
+
+    size_t budget = (size_t)((double)plan->available_bytes * HEADROOM), n_pages;
+    size_t resident = model->memory ? 0 : plan->weight_bytes, fixed = resident + plan->work_bytes;
+    while (engine_cache_bytes(plan->ctx, plan->parallel, page_bytes, &n_pages, &plan->cache_bytes) &&
+           plan->cache_bytes + fixed > budget && plan->ctx > SMALLEST_CTX && options->ctx == 0) {
+        size_t room = budget > fixed ? (budget - fixed) / plan->parallel / page_bytes * CACHE_BLOCK : 0;
+        room = room / CTX_STEP * CTX_STEP;
+        plan->ctx = room < plan->ctx && room > SMALLEST_CTX ? room : SMALLEST_CTX;
+    }
+    if (plan->cache_bytes + fixed > budget)
+        return error_set(err, HOB_LIMIT,
+                         "%s: needs %zu MB (weights %zu, KV of %zu x %u positions %zu, work %zu), %zu MB are available",
+                         model->name, (plan->cache_bytes + fixed) >> 20, resident >> 20, plan->ctx, plan->parallel,
+                         plan->cache_bytes >> 20, plan->work_bytes >> 20, plan->available_bytes >> 20);
+    return true;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "engine/internal.h"
+
+void sequence_release(struct sequence *sequence)
+{
+    /* The last pages first, so that the least recently used are those at the end of a text. */
+    while (sequence->n_pages > 0)
+        pages_drop(sequence->engine->pages, sequence->pages[--sequence->n_pages]);
+}
+
+void sequence_reuse_prefix(struct sequence *sequence)
+{
+    struct pages *pages = sequence->engine->pages;
+    size_t whole =
+        (sequence->n_prompt - 1) / CACHE_BLOCK; /* the last token is always computed: its logits are wanted */
+    if (sequence->request.all_logits)
+        return;
+    while (sequence->n_pages < whole) {
+        uint32_t parent = sequence->n_pages ? sequence->pages[sequence->n_pages - 1] : PAGE_NONE;
+        uint32_t page = pages_match(pages, parent, sequence->tokens + sequence->n_pages * CACHE_BLOCK);
+        if (page == PAGE_NONE)
+            break;
+        sequence->pages[sequence->n_pages++] = page;
+    }
+    sequence->n_published = sequence->n_pages;
+    sequence->n_cached = sequence->n_computed = sequence->n_pages * CACHE_BLOCK;
+}
+
+bool sequence_reserve(struct sequence *sequence, size_t n)
+{
+    while (sequence->n_pages * CACHE_BLOCK < n) {
+        uint32_t page = pages_take(sequence->engine->pages);
+        if (page == PAGE_NONE)
+            return error_set(&sequence->error, HOB_LIMIT, "no KV page is left for position %zu", n);
+        sequence->pages[sequence->n_pages++] = page;
+    }
+    return true;
+}
+
+void sequence_publish(struct sequence *sequence)
+{
+    while ((sequence->n_published + 1) * CACHE_BLOCK <= sequence->n_computed) {
+        size_t i = sequence->n_published++;
+        sequence->pages[i] = pages_publish(sequence->engine->pages, sequence->pages[i],
+                                           i ? sequence->pages[i - 1] : PAGE_NONE, sequence->tokens + i * CACHE_BLOCK);
+    }
+}
+
+void sequence_cancel(struct sequence *sequence)
+{
+    atomic_store(&sequence->cancelled, true);
+}
+
+void *sequence_user(const struct sequence *sequence)
+{
+    return sequence->request.user;
+}
+
+const int32_t *sequence_tokens(const struct sequence *sequence, size_t *n_prompt, size_t *n_generated)
+{
+    *n_prompt = sequence->n_prompt;
+    *n_generated = sequence->n_generated;
+    return sequence->tokens;
+}
+
+const struct sampler *sequence_sampler(const struct sequence *sequence)
+{
+    return sequence->sampler;
+}
+
+const struct hob_error *sequence_error(const struct sequence *sequence)
+{
+    return &sequence->error;
+}
+
+void sequence_logits_sha256(struct sequence *sequence, char out[65])
+{
+    sha256_hex(sequence->sha, out);
+}
+
+struct sequence_timings sequence_timings(const struct sequence *sequence)
+{
+    bool begun = sequence->n_generated > 0;
+    return (struct sequence_timings){
+        .cached_tokens = sequence->n_cached,
+        .prefill_tokens = sequence->n_prompt - sequence->n_cached,
+        .prefill_ms = (begun ? sequence->first_ms : sequence->last_ms) - sequence->started_ms,
+        .decode_tokens = begun ? sequence->n_generated - 1 : 0,
+        .decode_ms = begun ? sequence->last_ms - sequence->first_ms : 0,
+    };
+}
+
+/* Checks a request against the engine it is for. */
+static bool check_request(const struct engine *engine, const struct sequence_request *request, struct hob_error *err)
+{
+    if (request->n_tokens == 0)
+        return error_set(err, HOB_USAGE, "the prompt is empty: want at least one token");
+    if (request->n_tokens > engine->plan.ctx)
+        return error_set(err, HOB_LIMIT,
+                         "the prompt has %zu tokens, the context %zu; shorten it or give a larger --ctx",
+                         request->n_tokens, engine->plan.ctx);
+    for (size_t i = 0; i < request->n_tokens; i++)
+        if (request->tokens[i] < 0 || (size_t)request->tokens[i] >= engine->model->n_vocab)
+            return error_set(err, HOB_USAGE, "token %zu of the prompt is %d, want [0, %zu)", i, request->tokens[i],
+                             engine->model->n_vocab);
+    return true;
+}
+
+struct sequence *engine_submit(struct engine *engine, const struct sequence_request *request, struct hob_error *err)
+{
+    if (!check_request(engine, request, err))
+        return NULL;
+    struct sequence *sequence = calloc(1, sizeof *sequence);
+    if (!sequence) {
+        error_memory(err, sizeof *sequence);
+        return NULL;
+    }
+    struct sampler_options defaults;
+    sampler_defaults(&defaults);
+    size_t room = engine->plan.ctx - request->n_tokens + 1; /* the last token needs no place in the cache */
+    sequence->engine = engine;
+    sequence->request = *request;
+    sequence->n_prompt = request->n_tokens;
+    sequence->cap = request->n_tokens + (request->max_tokens < room ? request->max_tokens : room);
+    sequence->tokens = calloc(sequence->cap + 1, sizeof *sequence->tokens);
+    sequence->pages = calloc(sequence->cap / CACHE_BLOCK + 1, sizeof *sequence->pages);
+    bool good = sequence->tokens && sequence->pages;
+    if (good && request->hash_logits)
+        good = (sequence->sha = sha256_new()) != NULL;
+    if (!good)
+        error_memory(err, sequence->cap * sizeof *sequence->tokens);
+    if (good && request->max_tokens > 0) {
+        sequence->sampler =
+            sampler_new(request->sampling ? request->sampling : &defaults, engine->model->n_vocab, sequence->cap, err);
+        good = sequence->sampler != NULL;
+    }
+    if (!good) {
+        sequence_free(sequence);
+        return NULL;
+    }
+    memcpy(sequence->tokens, request->tokens, request->n_tokens * sizeof *sequence->tokens);
+    *(engine->waiting ? &engine->waiting_last->next : &engine->waiting) = sequence;
+    engine->waiting_last = sequence;
+    return sequence;
+}
+
+/* Takes a sequence out of the waiting list or its slot. */
+static void detach(struct sequence *sequence)
+{
+    struct engine *engine = sequence->engine;
+    for (unsigned i = 0; i < engine->plan.parallel; i++)
+        if (engine->slots[i] == sequence)
+            engine->slots[i] = NULL;
+    struct sequence *before = NULL;
+    for (struct sequence *at = engine->waiting; at; before = at, at = at->next) {
+        if (at != sequence)
+            continue;
+        *(before ? &before->next : &engine->waiting) = at->next;
+        if (engine->waiting_last == at)
+            engine->waiting_last = before;
+        break;
+    }
+}
+
+void sequence_finish(struct sequence *sequence)
+{
+    detach(sequence);
+    sequence_release(sequence);
+    sequence->state = SEQUENCE_ENDED;
+    sequence->reason = END_STOP;
+}
+
+void sequence_free(struct sequence *sequence)
+{
+    if (!sequence)
+        return;
+    detach(sequence);
+    if (sequence->pages)
+        sequence_release(sequence);
+    sampler_free(sequence->sampler);
+    sha256_free(sequence->sha);
+    free(sequence->tokens);
+    free(sequence->pages);
+    free(sequence);
+}
