@@ -230,6 +230,7 @@ static void greedy(void **state)
     o.top_k = 1;
     o.dynatemp_range = 3;
     o.xtc_probability = 1;
+    o.xtc_threshold = 0.01f;
     o.typical = 0.1f;
     struct sampler *sampler = make(&o, 300);
     logits[150] = logits[299] = logits[151] = 3;

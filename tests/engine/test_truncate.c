@@ -202,6 +202,7 @@ static void top_k_ties(void **test)
         f->logits[i] = i % 2 ? 0.0f : -0.0f;
     load(f, 10);
     truncate_top_k(&f->c, 3);
+    assert_int_equal(f->c.n, 3);
     assert_int_equal(f->c.id[2], 2);
 }
 
