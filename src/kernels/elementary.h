@@ -60,7 +60,7 @@ static inline float elementary_tanh(float x)
     p = fmaf(p, u, -0x1.555554p-2f);
     float small = fmaf(x * u, p, x), size = elementary_abs(x);
     float large = 1.0f - 2.0f / (elementary_exp(2.0f * size) + 1.0f);
-    return size < 0.6f ? small : elementary_sign(large, x);
+    return elementary_sign(size < 0.6f ? small : large, x);
 }
 
 /* erf x: below 0.94 an odd polynomial, from there 1 - e^Q(|x|), Q a fit to the logarithm of erfc. */
