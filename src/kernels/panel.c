@@ -27,7 +27,8 @@ static const struct panel_layout plain = {.pack = plain_pack, .unpack = plain_un
 
 /* Types that are not here have the plain layout. */
 static const struct panel_layout *const layouts[QUANT_IDS] = {
-    [QUANT_F32] = &plain,
+    [QUANT_Q4_0] = &panel_q4_0, [QUANT_Q4_1] = &panel_q4_1, [QUANT_Q5_0] = &panel_q5_0, [QUANT_Q5_1] = &panel_q5_1,
+    [QUANT_Q8_0] = &panel_q8_0, [QUANT_Q4_K] = &panel_q4_k, [QUANT_Q5_K] = &panel_q5_k, [QUANT_Q6_K] = &panel_q6_k,
 };
 
 const struct panel_layout *panel_layout(const struct quant_type *type)
