@@ -24,6 +24,14 @@ enum token_type {
     TOKEN_BYTE = 6
 };
 
+/* How an added token is found, as bits. */
+enum token_attribute {
+    TOKEN_LSTRIP = 1,      /* takes the white space before it */
+    TOKEN_RSTRIP = 2,      /* takes the white space after it */
+    TOKEN_SINGLE_WORD = 4, /* not within a word */
+    TOKEN_NORMALIZED = 8   /* looked for in the normalized text */
+};
+
 /* The algorithm that cuts text. */
 enum vocab_kind {
     VOCAB_BPE, /* byte-level BPE, merges by rank ("gpt2") */
@@ -33,20 +41,24 @@ enum vocab_kind {
 /* What a model file says of its vocabulary. All spans are borrowed; tokenizer_new() copies what it keeps. */
 struct vocab {
     enum vocab_kind kind;
-    struct str pre;            /* name of the pre-tokenizer, as in tokenizer.ggml.pre (BPE) */
+    struct str pre; /* name of the pre-tokenizer, as in tokenizer.ggml.pre (BPE) */
     size_t n_tokens;
-    const struct str *tokens;  /* [n_tokens]; for BPE in the byte alphabet, specials as plain text */
-    const float *scores;       /* [n_tokens] or NULL */
-    const uint8_t *types;      /* [n_tokens] enum token_type, or NULL: all normal */
+    const struct str *tokens; /* [n_tokens]; for BPE in the byte alphabet, specials as plain text */
+    const float *scores;      /* [n_tokens] or NULL */
+    const uint8_t *types;     /* [n_tokens] enum token_type, or NULL: all normal */
     size_t n_merges;
-    const struct str *merges;  /* [n_merges] "left right" */
+    const struct str *merges;        /* [n_merges] "left right" */
     int32_t bos, eos, eot, unk, pad; /* ids or TOKEN_NONE */
     bool add_bos, add_eos, add_space_prefix, ignore_merges;
     size_t n_eog;
-    const int32_t *eog; /* ids that end a generation besides those found by their text; may be NULL */
-    /* Added tokens' attributes, [n_tokens] or NULL: bit 0 lstrip, 1 rstrip, 2 single_word, 3 normalized. */
-    const uint8_t *attributes;
+    const int32_t *eog;        /* ids that end a generation besides those found by their text; may be NULL */
+    const uint8_t *attributes; /* of added tokens, [n_tokens] enum token_attribute bits, or NULL */
 };
+
+/* Empties `vocab` and fills in what a GGUF file means by its `tokenizer.ggml.model` ("llama", "gpt2") and
+ * `tokenizer.ggml.pre` (may be empty) where it has no key that says otherwise: kind, pre, special ids, flags.
+ * HOB_FORMAT names a model or a pre-tokenizer that is not known. `pre` is borrowed. */
+bool vocab_defaults(struct vocab *vocab, struct str model, struct str pre, struct hob_error *err);
 
 struct tokenizer;
 
@@ -69,8 +81,8 @@ struct text_span {
 
 /* How to encode. Zero-initialised: no special tokens anywhere, no BOS or EOS. */
 struct encode_options {
-    bool special;                     /* text outside `untrusted` may name control tokens */
-    bool add_bos, add_eos;            /* add them where the vocabulary has them (see tokenizer_adds_bos()) */
+    bool special;                      /* text outside `untrusted` may name control tokens */
+    bool add_bos, add_eos;             /* add them where the vocabulary has them (see tokenizer_adds_bos()) */
     const struct text_span *untrusted; /* ascending, disjoint spans that came from messages: no control token in
                                           or across them, but they never split the text otherwise */
     size_t n_untrusted;
@@ -116,8 +128,8 @@ bool tokenizer_piece(const struct tokenizer *tokenizer, int32_t id, bool special
 /* A streaming detokenizer. Zero-initialised is at the start of a text. Whatever the ids are split into, the
  * bytes put together are the same. */
 struct detokenizer {
-    bool started;      /* something was decoded: a leading space is no longer dropped */
-    unsigned n_held;   /* bytes of a code point that is not complete */
+    bool started;    /* something was decoded: a leading space is no longer dropped */
+    unsigned n_held; /* bytes of a code point that is not complete */
     char held[4];
 };
 

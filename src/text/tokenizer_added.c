@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Added tokens, found as the `tokenizers` library finds them.
+ */
+#include "text/tokenizer_added.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "text/tokenizer_unicode.h"
+
+struct added_node {
+    uint32_t child, sibling; /* 0: none; node 0 is not used */
+    int32_t id;              /* of the token that ends here, or TOKEN_NONE */
+    uint8_t byte;
+};
+
+void added_clear(struct added_tokens *added)
+{
+    free(added->nodes);
+    regex_free(added->word);
+    *added = (struct added_tokens){0};
+}
+
+static uint32_t new_node(struct added_tokens *added, uint8_t byte, uint32_t sibling)
+{
+    if (added->n_nodes + 2 > added->cap_nodes) {
+        size_t cap = added->cap_nodes ? added->cap_nodes * 2 : 1024;
+        struct added_node *nodes = cap <= UINT32_MAX ? reallocarray(added->nodes, cap, sizeof(*nodes)) : NULL;
+        if (!nodes)
+            return 0;
+        added->nodes = nodes;
+        added->cap_nodes = cap;
+    }
+    uint32_t at = (uint32_t)++added->n_nodes;
+    added->nodes[at] = (struct added_node){.byte = byte, .sibling = sibling, .id = TOKEN_NONE};
+    return at;
+}
+
+static uint32_t find_child(const struct added_tokens *added, uint32_t node, uint8_t byte)
+{
+    uint32_t at = added->nodes[node].child;
+    while (at && added->nodes[at].byte != byte)
+        at = added->nodes[at].sibling;
+    return at;
+}
+
+bool added_add(struct added_tokens *added, struct str text, int32_t id, struct hob_error *err)
+{
+    if (text.len == 0 || !utf8_valid(text))
+        return true;
+    if (text.len > ADDED_MAX_BYTES)
+        return error_set(err, HOB_FORMAT, "vocabulary: added token %d has %zu bytes, want at most %d", id, text.len,
+                         ADDED_MAX_BYTES);
+    if (!added->word && added->attributes && (added->attributes[id] & TOKEN_SINGLE_WORD)) {
+        added->word = regex_compile(STR("\\G[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]"), err);
+        if (!added->word)
+            return false;
+    }
+    uint32_t node = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = (uint8_t)text.ptr[i];
+        uint32_t next = i ? find_child(added, node, byte) : added->roots[byte];
+        if (!next) {
+            next = new_node(added, byte, i ? added->nodes[node].child : 0);
+            if (!next)
+                return error_memory(err, added->cap_nodes * 2 * sizeof(*added->nodes));
+            if (i)
+                added->nodes[node].child = next;
+            else
+                added->roots[byte] = next;
+        }
+        node = next;
+    }
+    if (added->nodes[node].id == TOKEN_NONE) {
+        added->nodes[node].id = id;
+        added->n_tokens++;
+    }
+    return true;
+}
+
+/* The longest token that starts at `start` and ends at or before `limit`, or TOKEN_NONE. */
+static int32_t find_token_at(const struct added_tokens *added, struct str text, size_t start, size_t limit,
+                             struct text_span *found)
+{
+    int32_t id = TOKEN_NONE;
+    uint32_t node = added->roots[(uint8_t)text.ptr[start]];
+    for (size_t at = start + 1; node && at <= limit; at++) {
+        if (added->nodes[node].id != TOKEN_NONE) {
+            id = added->nodes[node].id;
+            *found = (struct text_span){start, at};
+        }
+        node = at < limit ? find_child(added, node, (uint8_t)text.ptr[at]) : 0;
+    }
+    return id;
+}
+
+static size_t char_before(struct str text, size_t at)
+{
+    size_t start = at - 1;
+    while (start > 0 && at - start < 4 && ((uint8_t)text.ptr[start] & 0xc0) == 0x80)
+        start--;
+    return start;
+}
+
+static bool is_word_char(const struct added_walk *walk, size_t at, bool *is_word, struct hob_error *err)
+{
+    unsigned size;
+    *is_word = false;
+    if (utf8_decode(walk->text, at, &size) < 0)
+        return true;
+    struct text_span match;
+    return regex_search(walk->added->word, walk->scratch, (struct str){walk->text.ptr + at, size}, 0, is_word, &match,
+                        err);
+}
+
+static bool touches_word(const struct added_walk *walk, struct text_span found, bool *touches, struct hob_error *err)
+{
+    bool before = false, after = false;
+    if (found.start > 0 && !is_word_char(walk, char_before(walk->text, found.start), &before, err))
+        return false;
+    if (found.end < walk->text.len && !is_word_char(walk, found.end, &after, err))
+        return false;
+    *touches = before || after;
+    return true;
+}
+
+static size_t skip_space_left(struct str text, size_t at, size_t stop)
+{
+    while (at > stop) {
+        unsigned size;
+        size_t start = char_before(text, at);
+        if (!unicode_is_space(utf8_decode(text, start, &size)))
+            break;
+        at = start;
+    }
+    return at;
+}
+
+static size_t skip_space_right(struct str text, size_t at)
+{
+    while (at < text.len) {
+        unsigned size;
+        if (!unicode_is_space(utf8_decode(text, at, &size)))
+            break;
+        at += size;
+    }
+    return at;
+}
+
+static bool is_control(const struct added_tokens *added, int32_t id)
+{
+    return added->types[id] == TOKEN_CONTROL || added->types[id] == TOKEN_UNKNOWN;
+}
+
+/* Whether an untrusted span shares a byte with `found`; `*span` is the first that does, in the walked text. */
+static bool find_untrusted(struct added_walk *walk, struct text_span found, struct text_span *span)
+{
+    const struct added_trust *trust = walk->trust;
+    size_t offset = trust->offset;
+    while (walk->span < trust->n_untrusted && trust->untrusted[walk->span].end <= found.start + offset)
+        walk->span++;
+    if (walk->span == trust->n_untrusted || trust->untrusted[walk->span].start >= found.end + offset)
+        return false;
+    size_t start = trust->untrusted[walk->span].start;
+    *span = (struct text_span){start > offset ? start - offset : 0, trust->untrusted[walk->span].end - offset};
+    return true;
+}
+
+/* The token at or after walk->at that counts. A control token that may not stand here is passed over whole, as the
+ * library does it, unless it reaches from a message into the template or back: then a shorter one may count, and
+ * the search goes on at the end of the message, so that no message can hide a token of the template. */
+static int32_t find_token(struct added_walk *walk, struct text_span *found)
+{
+    const struct added_tokens *added = walk->added;
+    while (walk->at < walk->text.len) {
+        int32_t id = find_token_at(added, walk->text, walk->at, walk->text.len, found);
+        size_t after = id == TOKEN_NONE ? walk->at + 1 : found->end;
+        while (id != TOKEN_NONE && is_control(added, id)) {
+            if (!walk->trust->special) {
+                id = TOKEN_NONE;
+                break;
+            }
+            struct text_span span;
+            if (!find_untrusted(walk, *found, &span))
+                break;
+            if (span.end < after)
+                after = span.end;
+            bool inside = span.start <= found->start && span.end >= found->end;
+            id = inside ? TOKEN_NONE : find_token_at(added, walk->text, found->start, found->end - 1, found);
+        }
+        walk->at = id == TOKEN_NONE ? after : found->end;
+        if (id != TOKEN_NONE)
+            return id;
+    }
+    return TOKEN_NONE;
+}
+
+bool added_next(struct added_walk *walk, struct str *gap, int32_t *id, struct hob_error *err)
+{
+    const struct added_tokens *added = walk->added;
+    struct str text = walk->text;
+    struct text_span found;
+    while (added->n_tokens && (*id = find_token(walk, &found)) != TOKEN_NONE) {
+        uint8_t attributes = added->attributes ? added->attributes[*id] : 0;
+        if (attributes & TOKEN_SINGLE_WORD) {
+            bool touches;
+            if (!touches_word(walk, found, &touches, err))
+                return false;
+            if (touches)
+                continue;
+        }
+        if (attributes & TOKEN_LSTRIP)
+            found.start = skip_space_left(text, found.start, walk->taken < found.start ? walk->taken : found.start);
+        if (attributes & TOKEN_RSTRIP)
+            found.end = skip_space_right(text, found.end);
+        *gap = (struct str){text.ptr + walk->taken, found.start > walk->taken ? found.start - walk->taken : 0};
+        walk->taken = found.end;
+        return true;
+    }
+    *id = TOKEN_NONE;
+    *gap = (struct str){text.ptr + walk->taken, text.len - walk->taken};
+    walk->at = walk->taken = text.len;
+    return true;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The lexicon of a tokenizer: ids, their texts and types, and the way back from a text to its id.
+ */
+#ifndef HOB_TEXT_TOKENIZER_LEXICON_H
+#define HOB_TEXT_TOKENIZER_LEXICON_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "text/tokenizer.h"
+
+/* Reading is thread-safe. */
+struct lexicon {
+    size_t n;
+    struct str *texts; /* [n] */
+    uint8_t *types;    /* [n] enum token_type; an empty text is TOKEN_UNUSED */
+    size_t max_bytes;  /* the longest text */
+    struct map ids;
+};
+
+/* Copies `n` texts and types (NULL: all normal) into `arena`. The first of equal texts is the one that is found.
+ * HOB_FORMAT names a token whose type does not exist. */
+bool lexicon_init(struct lexicon *lexicon, struct arena *arena, size_t n, const struct str *texts, const uint8_t *types,
+                  struct hob_error *err);
+
+/* Frees the map; the rest goes with the arena. */
+void lexicon_clear(struct lexicon *lexicon);
+
+/* The id whose text is exactly `text`, or TOKEN_NONE. */
+int32_t lexicon_find(const struct lexicon *lexicon, struct str text);
+
+/* The same, but only an id that plain text may become: not one of a control, unknown or byte token. */
+int32_t lexicon_find_plain(const struct lexicon *lexicon, struct str text);
+
+/* Whether plain text may become `id`, which is in range. */
+bool lexicon_is_plain(const struct lexicon *lexicon, int32_t id);
+
+/* The byte that a text `<0xHH>` names, or -1. */
+int lexicon_byte_of(struct str text);
+
+/* Sets `ids[256]` to the id of each byte's `<0xHH>` token, TOKEN_NONE where there is none. HOB_FORMAT names a token
+ * of type byte that is not of that form. Tokens of other types count where `any_type`. */
+bool lexicon_byte_tokens(const struct lexicon *lexicon, bool any_type, int32_t ids[256], struct hob_error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Normalizers: steps that rewrite the text between added tokens before it is cut.
+ */
+#ifndef HOB_TEXT_TOKENIZER_NORMALIZER_H
+#define HOB_TEXT_TOKENIZER_NORMALIZER_H
+
+#include "base/arena.h"
+#include "text/tokenizer_regex.h"
+#include "text/tokenizer_unicode.h"
+
+enum { NORMALIZER_MAX_STEPS = 24 };
+
+enum normalizer_kind {
+    NORMALIZER_FORM,          /* a Unicode normalization form */
+    NORMALIZER_REPLACE,       /* `find` by `content` */
+    NORMALIZER_REPLACE_REGEX, /* what `regex` matches by `content` */
+    NORMALIZER_PREPEND        /* `content` before a text that is not empty */
+};
+
+struct normalizer_step {
+    enum normalizer_kind kind;
+    enum unicode_form form;
+    struct str find, content; /* borrowed from the tokenizer's arena or static */
+    struct regex *regex;      /* owned */
+};
+
+/* Zero-initialised: the text stays as it is. */
+struct normalizer {
+    struct normalizer_step steps[NORMALIZER_MAX_STEPS];
+    size_t n_steps;
+};
+
+/* Frees what the steps own. */
+void normalizer_clear(struct normalizer *normalizer);
+
+/* Appends a step, whose regex it takes. HOB_LIMIT when there are too many. */
+bool normalizer_add(struct normalizer *normalizer, struct normalizer_step step, struct hob_error *err);
+
+/* What a run needs, made by each caller. */
+struct normalizer_scratch {
+    struct buf texts[2];
+};
+
+/* Frees it. */
+void normalizer_scratch_clear(struct normalizer_scratch *scratch);
+
+/* Rewrites `text`. `*out` is `text` itself or lies in the scratch until its next run. Bytes that are not UTF-8 stay
+ * as they are; with a regex among the steps `text` must be UTF-8. */
+bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scratch *scratch,
+                    struct regex_scratch *regex, struct str text, struct str *out, struct hob_error *err);
+
+#endif

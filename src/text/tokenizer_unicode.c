@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Unicode as the `tokenizers` library sees it, by utf8proc.
+ */
+#include "text/tokenizer_unicode.h"
+
+#include <stdlib.h>
+#include <utf8proc.h>
+
+#include "base/checked.h"
+
+bool unicode_is_space(int32_t code)
+{
+    if (code < 0x80)
+        return code == ' ' || (code >= '\t' && code <= '\r');
+    return code == 0x85 || code == 0xa0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200a) || code == 0x2028 ||
+           code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
+}
+
+bool unicode_is_plain(struct str text, enum unicode_form form)
+{
+    /* The first code point that NFC can change is U+0300 (0xCC 0x80); the other forms change U+00A0 already. */
+    uint8_t first = form == UNICODE_NFC ? 0xcc : 0x80;
+    for (size_t i = 0; i < text.len; i++)
+        if ((uint8_t)text.ptr[i] >= first)
+            return false;
+    return true;
+}
+
+/* Code points on their way through a normalization. */
+struct codes {
+    utf8proc_int32_t *ptr;
+    size_t len, cap;
+};
+
+static bool decompose(struct str text, int options, struct codes *codes)
+{
+    for (size_t at = 0; at < text.len;) {
+        unsigned size;
+        int32_t code = utf8_decode(text, at, &size);
+        at += size;
+        for (;;) {
+            int boundary = 0;
+            utf8proc_ssize_t room = (utf8proc_ssize_t)(codes->cap - codes->len);
+            utf8proc_ssize_t n = utf8proc_decompose_char(code, codes->ptr + codes->len, room, options, &boundary);
+            if (n < 0)
+                return false;
+            if (n <= room) {
+                codes->len += (size_t)n;
+                break;
+            }
+            size_t cap = codes->cap * 2 + 64;
+            utf8proc_int32_t *grown = reallocarray(codes->ptr, cap, sizeof(*grown));
+            if (!grown)
+                return false;
+            codes->ptr = grown;
+            codes->cap = cap;
+        }
+    }
+    return true;
+}
+
+static unsigned class_of(utf8proc_int32_t code)
+{
+    return code < 0x300 ? 0 : (unsigned)utf8proc_get_property(code)->combining_class;
+}
+
+/* Sorts one run of combining marks by class, marks of one class staying in order: a counting sort, for a hostile
+ * run may be as long as the text. */
+static bool sort_run(utf8proc_int32_t *run, size_t n)
+{
+    size_t first[257] = {0};
+    bool sorted = true;
+    for (size_t i = 0; i < n; i++) {
+        first[class_of(run[i]) + 1]++;
+        sorted = sorted && (i == 0 || class_of(run[i - 1]) <= class_of(run[i]));
+    }
+    if (sorted)
+        return true;
+    utf8proc_int32_t *copy = reallocarray(NULL, n, sizeof(*copy));
+    if (!copy)
+        return false;
+    memcpy(copy, run, n * sizeof(*copy));
+    for (unsigned class = 1; class < 257; class ++)
+        first[class] += first[class - 1];
+    for (size_t i = 0; i < n; i++)
+        run[first[class_of(copy[i])]++] = copy[i];
+    free(copy);
+    return true;
+}
+
+static bool order_marks(struct codes *codes)
+{
+    for (size_t i = 0; i < codes->len;) {
+        size_t start = i;
+        while (i < codes->len && class_of(codes->ptr[i]) != 0)
+            i++;
+        if (i - start > 1 && !sort_run(codes->ptr + start, i - start))
+            return false;
+        i += i == start;
+    }
+    return true;
+}
+
+static bool normalize_valid(struct str text, enum unicode_form form, struct codes *codes, struct buf *out)
+{
+    bool compat = form == UNICODE_NFKC || form == UNICODE_NFKD;
+    bool compose = form == UNICODE_NFC || form == UNICODE_NFKC;
+    codes->len = 0;
+    if (!decompose(text, UTF8PROC_DECOMPOSE | UTF8PROC_STABLE | (compat ? UTF8PROC_COMPAT : 0), codes) ||
+        !order_marks(codes))
+        return false;
+    utf8proc_ssize_t len = (utf8proc_ssize_t)codes->len;
+    if (compose)
+        len = utf8proc_normalize_utf32(codes->ptr, len, UTF8PROC_COMPOSE | UTF8PROC_STABLE);
+    for (utf8proc_ssize_t i = 0; i < len; i++) {
+        char bytes[4];
+        if (!buf_add(out, bytes, utf8_encode((uint32_t)codes->ptr[i], bytes)))
+            return false;
+    }
+    return len >= 0;
+}
+
+bool unicode_normalize(struct str text, enum unicode_form form, struct buf *out)
+{
+    struct codes codes = {0};
+    bool ok = true;
+    for (size_t at = 0; ok && at < text.len;) {
+        size_t start = at;
+        unsigned size = 1;
+        while (at < text.len && utf8_decode(text, at, &size) >= 0)
+            at += size;
+        ok = normalize_valid((struct str){text.ptr + start, at - start}, form, &codes, out);
+        if (ok && at < text.len)
+            ok = buf_byte(out, text.ptr[at++]);
+    }
+    free(codes.ptr);
+    return ok;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Unicode as the `tokenizers` library sees it: white space and the normalization forms.
+ */
+#ifndef HOB_TEXT_TOKENIZER_UNICODE_H
+#define HOB_TEXT_TOKENIZER_UNICODE_H
+
+#include "base/str.h"
+
+/* Whether `code` (-1 is none) has the property White_Space. */
+bool unicode_is_space(int32_t code);
+
+enum unicode_form { UNICODE_NFC, UNICODE_NFD, UNICODE_NFKC, UNICODE_NFKD };
+
+/* Whether `text` surely is in `form` already, seen from its bytes alone. */
+bool unicode_is_plain(struct str text, enum unicode_form form);
+
+/* Appends `text` in `form`. Bytes that are not UTF-8 stay as they are and nothing combines across them. False when
+ * memory is exhausted. O(n log n). Source: Unicode Standard Annex 15. */
+bool unicode_normalize(struct str text, enum unicode_form form, struct buf *out);
+
+#endif
