@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/digest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "store/home.h"
+
+#define MEMORY_BYTES ((size_t)4 << 20) /* the memory is started anew beyond this */
+#define HEX          64
+
+/* The memory's path and what is in it; empty where there is none. */
+static bool memory_load(struct buf *path, struct buf *text)
+{
+    if (!home_data(path, NULL) || !buf_format(path, "/digests"))
+        return false;
+    if (!file_load(buf_text(path), MEMORY_BYTES, text, NULL))
+        buf_clear(text);
+    return true;
+}
+
+/* What stands behind the digest in the file's line: " device inode size mtime ctime path\n". */
+static void stamp(const struct file *file, struct buf *out)
+{
+    char *absolute = realpath(file->path, NULL);
+    buf_format(out, " %llu %llu %llu %lld %lld %s\n", (unsigned long long)file->device,
+               (unsigned long long)file->inode, (unsigned long long)file->size, (long long)file->mtime_ns,
+               (long long)file->ctime_ns, absolute ? absolute : file->path);
+    free(absolute);
+}
+
+/* The digest of one file, remembered or computed. */
+static bool digest_file(const struct file *file, char out[65], struct hob_error *err)
+{
+    struct buf path = {0}, text = {0}, line = {0};
+    bool remembered = memory_load(&path, &text);
+    stamp(file, &line);
+    size_t at = text.len && line.len ? str_find(buf_view(&text), buf_view(&line), 0) : SIZE_MAX;
+    bool good = !line.failed || error_memory(err, line.len);
+    if (at != SIZE_MAX && at >= HEX) {
+        memcpy(out, text.ptr + at - HEX, HEX);
+        out[HEX] = 0;
+    } else if (good && (good = sha256_file(file, out, NULL, err)) && remembered) {
+        buf_add(&text, out, HEX);
+        buf_str(&text, buf_view(&line));
+        struct buf folder = {0};
+        if (home_data(&folder, NULL) && file_make_folder(buf_text(&folder), NULL))
+            file_save(buf_text(&path), buf_view(&text), NULL);
+        buf_clear(&folder);
+    }
+    buf_clear(&path);
+    buf_clear(&text);
+    buf_clear(&line);
+    return good;
+}
+
+bool digest_model(const struct file *const *files, size_t n, char out[65], struct hob_error *err)
+{
+    if (n == 1)
+        return digest_file(files[0], out, err);
+    struct sha256 *sha = sha256_new();
+    bool good = sha || error_memory(err, 256);
+    for (size_t i = 0; good && i < n; i++) {
+        good = digest_file(files[i], out, err);
+        if (good) {
+            sha256_add(sha, out, HEX);
+            sha256_add(sha, "\n", 1);
+        }
+    }
+    if (good)
+        sha256_hex(sha, out);
+    sha256_free(sha);
+    return good;
+}
+
+bool digest_find(const char *sha256, struct buf *found, struct hob_error *err)
+{
+    struct buf path = {0}, text = {0};
+    bool there = false;
+    if (strlen(sha256) == HEX && memory_load(&path, &text) && buf_text(&text)) {
+        for (char *line = text.ptr; line && *line && !there;) {
+            char *end = strchr(line, '\n');
+            int start = 0;
+            if (end)
+                *end = 0;
+            if (strncmp(line, sha256, HEX) == 0)
+                sscanf(line, "%*s %*s %*s %*s %*s %*s %n", &start);
+            if (start > 0 && file_exists(line + start))
+                there = buf_format(found, "%s", line + start);
+            line = end ? end + 1 : NULL;
+        }
+    }
+    buf_clear(&path);
+    buf_clear(&text);
+    return there || error_set(err, HOB_NOT_FOUND,
+                              "no model with digest %.12s... is known here; give it with --model PATH", sha256);
+}
