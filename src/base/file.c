@@ -20,7 +20,7 @@ static bool errno_error(struct hob_error *err, const char *path, const char *act
     int number = errno;
     char text[128];
     const char *reason = strerror_r(number, text, sizeof(text));
-    if (number == ENOENT || number == ENOTDIR)
+    if (number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG)
         return error_set(err, HOB_NOT_FOUND, "%s: %s: %s", path, action, reason);
     if (number == ENOMEM)
         return error_set(err, HOB_LIMIT, "%s: %s: %s", path, action, reason);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * GGUF, versions 2 and 3, little-endian, also as a split set. Everything a file claims is checked against its size and
- * the caps of docs/limits before it is believed.
+ * the limits of hob before it is believed.
  */
 #ifndef HOB_FORMATS_GGUF_H
 #define HOB_FORMATS_GGUF_H

@@ -16,7 +16,7 @@
 #include "formats/gguf.h"
 #include "formats/reader.h"
 
-/* Limits of hob, above anything published; docs/limits lists them. */
+/* Limits of hob, above anything published. */
 enum {
     GGUF_MAX_ENTRIES = 1 << 16,
     GGUF_MAX_TENSORS = 1 << 20,
