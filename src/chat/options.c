@@ -106,11 +106,9 @@ static bool misfit(const struct option *option, const char *value, struct hob_er
                      option->kind == OPTION_INT ? "a whole number" : "a number", option->min, option->max);
 }
 
-bool options_set(struct options *options, size_t at, const char *text, struct hob_error *err)
+bool option_set(const struct option *option, struct option_value *value, struct arena *arena, const char *text,
+                struct hob_error *err)
 {
-    size_t n;
-    const struct option *option = &options_table(&n)[at];
-    struct option_value *value = &options->values[at];
     char *end = NULL;
     if (option->kind == OPTION_FLAG && !text) {
         value->given = value->flag = true;
@@ -138,19 +136,25 @@ bool options_set(struct options *options, size_t at, const char *text, struct ho
             return misfit(option, text, err);
         break;
     case OPTION_TEXT:
-        value->text = arena_copy(&options->arena, text, strlen(text));
+        value->text = arena_copy(arena, text, strlen(text));
         if (!value->text)
             return error_memory(err, strlen(text));
         break;
     case OPTION_LIST:
         if (value->list.n == MAX_LIST)
             return error_set(err, HOB_USAGE, "--%s: more than %d given", option->name, MAX_LIST);
-        if (!list_add(&options->arena, &value->list, text))
+        if (!list_add(arena, &value->list, text))
             return error_memory(err, strlen(text));
         break;
     }
     value->given = true;
     return true;
+}
+
+bool options_set(struct options *options, size_t at, const char *text, struct hob_error *err)
+{
+    size_t n;
+    return option_set(&options_table(&n)[at], &options->values[at], &options->arena, text, err);
 }
 
 /* Sets one option from a JSON value. */

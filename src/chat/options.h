@@ -75,6 +75,10 @@ bool options_copy(struct options *to, const struct options *from, struct hob_err
 /* Frees. */
 void options_clear(struct options *options);
 
+/* Sets one value from text; what it needs to keep lies in `arena`. As options_set(), for any option. */
+bool option_set(const struct option *option, struct option_value *value, struct arena *arena, const char *text,
+                struct hob_error *err);
+
 /* Sets one option from text, as the command line gives it (`value` is NULL for a flag). HOB_USAGE names the option, the
  * range and what was found. */
 bool options_set(struct options *options, size_t option, const char *value, struct hob_error *err);
