@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files of the AVX2 linear kernels share. A panel is walked in tiles of TILE_GROUPS groups of 32 elements
+ * along k; the sums of 16 outputs and some columns (rows of x) are kept in memory from tile to tile.
+ */
+#ifndef HOB_KERNELS_X86_AVX2_LINEAR_H
+#define HOB_KERNELS_X86_AVX2_LINEAR_H
+
+#include "kernels/kernels.h"
+#include "kernels/panel.h"
+#include "kernels/x86/avx2_form.h"
+
+#define TILE_GROUPS 32
+
+/* What a tile needs of one column beside its integers, group by group. */
+struct column {
+    float a[TILE_GROUPS]; /* the scale */
+    union {
+        int32_t offset[TILE_GROUPS]; /* form.offset * the sum of the integers */
+        float sum[TILE_GROUPS];      /* a * the sum, for forms with a minimum */
+        int32_t halves[TILE_GROUPS]; /* the int16 sums of both 16, for 6 bits */
+    };
+};
+
+/* acc[n_columns, 16] += columns . weights over n_groups (1..TILE_GROUPS) groups. q[c] points to the integers of column
+ * c, `w` to the first panel block or to an unpacked tile. */
+typedef void tile_fn(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+                     const struct column *columns, float *acc);
+
+/* How a format meets q8 activations. */
+struct q8_format {
+    const struct form *form;
+    tile_fn *from_panel; /* up to PANEL_COLUMNS */
+};
+
+#define PANEL_COLUMNS 4
+
+/* avx2_linear_panel.c: the formats by type id; those without kernels have no from_panel. */
+extern const struct q8_format avx2_q8_formats[QUANT_IDS];
+
+#endif
