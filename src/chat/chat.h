@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The conversation core: a request (messages, prompt or ids, with options) becomes events (thinking, text, tokens, end) and at
- * last a reply. The command line, the server and the C API only translate to and from it.
+ * The conversation core: a request (messages, prompt or ids, with options) becomes events (thinking, text, tokens, end)
+ * and at last a reply. The command line, the server and the C API only translate to and from it.
  *
  * A request is a JSON object: one of "prompt" (raw text, special tokens parsed), "messages" (an array, rendered by the
- * chat template) or "tokens" (ids); "tools", "template_variables" (an object for the template), "think" (true, false or a
- * level), "template" (text that replaces the model's), "now" (seconds since 1970); any option of chat/options.h by its
- * JSON name; "id" (any JSON, returned).
+ * chat template) or "tokens" (ids); "tools", "template_variables" (an object for the template), "think" (true, false or
+ * a level), "now" (seconds since 1970); any option of chat/options.h by its JSON name; "id" (any JSON, returned).
  */
 #ifndef HOB_CHAT_CHAT_H
 #define HOB_CHAT_CHAT_H
@@ -26,14 +25,14 @@ enum chat_event_kind {
 struct chat_event {
     enum chat_event_kind kind;
     struct reply *reply;
-    struct str text;         /* whole characters; borrowed during the call */
+    struct str text; /* whole characters; borrowed during the call */
     size_t n_done, n_prompt;
 };
 
 typedef void chat_event_fn(void *user, const struct chat_event *event);
 
-/* A chat on `model`, which is bound; loads it. `options` give the machine group and the defaults of requests; borrowed and must
- * outlive the chat. The caller owns the chat. */
+/* A chat on `model`, which is bound; loads it. `options` give the machine group and the defaults of requests; borrowed
+ * and must outlive the chat. The caller owns the chat. */
 struct chat *chat_new(struct model *model, const struct options *options,
                       bool (*progress)(void *ctx, size_t done, size_t total), void *ctx, struct hob_error *err);
 
@@ -43,8 +42,8 @@ void chat_free(struct chat *chat);
 /* The engine. Borrowed. */
 struct engine *chat_engine(struct chat *chat);
 
-/* Renders, tokenizes and queues a request. `receipt`: the reply will carry one (the logits are digested). The reply belongs
- * to the chat until reply_free(). */
+/* Renders, tokenizes and queues a request. `receipt`: the reply will carry one (the logits are digested). The reply
+ * belongs to the chat until reply_free(). */
 struct reply *chat_submit(struct chat *chat, const json_t *request, bool receipt, void *user, struct hob_error *err);
 
 /* Runs one step; calls `on_event` for all that happened. False when there is nothing left to do. */
@@ -56,8 +55,8 @@ void reply_cancel(struct reply *reply);
 /* What chat_submit() was given. */
 void *reply_user(const struct reply *reply);
 
-/* The whole reply as interfaces.md has it; an error is {"error": {"status", "message"}}. After CHAT_END. The caller owns the
- * reference. NULL without memory. */
+/* The whole reply as interfaces.md has it; an error is {"error": {"status", "message"}}. After CHAT_END. The caller
+ * owns the reference. NULL without memory. */
 json_t *reply_json(struct reply *reply, struct hob_error *err);
 
 /* After CHAT_END: the failure that ended the reply, or HOB_OK. Borrowed. */
@@ -72,9 +71,15 @@ struct sequence_timings reply_timings(const struct reply *reply);
 /* Frees a reply; one in flight is ended (NULL is fine). */
 void reply_free(struct reply *reply);
 
-/* Renders messages as the model would see them: `request` as in chat_submit(). `template` (may be NULL) replaces the
- * model's. The caller clears `out`. */
-bool chat_render(struct model *model, const struct template *template, const json_t *request, struct rendered *out,
-                 struct hob_error *err);
+/* A template that stands for the model's: its text and its parse, both borrowed. */
+struct chat_template {
+    struct str text;
+    const struct template *parsed;
+};
+
+/* Renders messages as the model would see them: `request` as in chat_submit(). `replacement` (may be NULL) stands for
+ * the model's template; `model` may then be NULL. The caller clears `out`. */
+bool chat_render(struct model *model, const struct chat_template *replacement, const json_t *request,
+                 struct rendered *out, struct hob_error *err);
 
 #endif

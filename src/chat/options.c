@@ -101,7 +101,8 @@ bool options_copy(struct options *to, const struct options *from, struct hob_err
 static bool misfit(const struct option *option, const char *value, struct hob_error *err)
 {
     if (option->kind == OPTION_SEED)
-        return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a whole number in [0, 2^64)", option->name, value);
+        return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a whole number in [0, 2^64)", option->name,
+                         value);
     return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want %s in [%.15g, %.15g]", option->name, value,
                      option->kind == OPTION_INT ? "a whole number" : "a number", option->min, option->max);
 }

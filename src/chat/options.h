@@ -10,29 +10,29 @@
 
 enum option_kind {
     OPTION_FLAG,
-    OPTION_INT,    /* int64_t in [min, max] */
-    OPTION_FLOAT,  /* double in [min, max] */
-    OPTION_SEED,   /* uint64_t */
+    OPTION_INT,   /* int64_t in [min, max] */
+    OPTION_FLOAT, /* double in [min, max] */
+    OPTION_SEED,  /* uint64_t */
     OPTION_TEXT,
-    OPTION_LIST    /* repeatable text */
+    OPTION_LIST /* repeatable text */
 };
 
 /* What an option is about: where it may stand and where help lists it. */
 enum option_group {
-    OPTION_MACHINE,  /* how the model is run: of a session, not of a request */
+    OPTION_MACHINE, /* how the model is run: of a session, not of a request */
     OPTION_SAMPLING,
-    OPTION_END,      /* ends of a reply */
+    OPTION_END, /* ends of a reply */
     OPTION_CONSTRAIN,
     OPTION_REPORT
 };
 
 struct option {
-    const char *name;  /* "top-k"; in JSON with _ for - */
-    char letter;       /* short form, or 0 */
+    const char *name; /* "top-k"; in JSON with _ for - */
+    char letter;      /* short form, or 0 */
     enum option_kind kind;
     enum option_group group;
     double min, max;
-    const char *value; /* what help calls the value: "N" */
+    const char *value;   /* what help calls the value: "N" */
     const char *initial; /* the default, as help shows it and as options_init() sets it; NULL: none */
     const char *help;
 };
@@ -54,7 +54,7 @@ struct options {
         uint64_t seed;
         const char *text;
         struct option_list list;
-    } *values;
+    } * values;
 };
 
 /* The table, [*n]. Lives for ever. */
@@ -83,8 +83,8 @@ bool option_set(const struct option *option, struct option_value *value, struct 
  * range and what was found. */
 bool options_set(struct options *options, size_t option, const char *value, struct hob_error *err);
 
-/* Sets options from a JSON object's members, by their JSON names; null means absent. Members named in `others` (ends with
- * NULL) are left to the caller; an unknown member is HOB_USAGE, as is one of group OPTION_MACHINE. */
+/* Sets options from a JSON object's members, by their JSON names; null means absent. Members named in `others` (ends
+ * with NULL) are left to the caller; an unknown member is HOB_USAGE, as is one of group OPTION_MACHINE. */
 bool options_set_json(struct options *options, const json_t *object, const char *const *others, struct hob_error *err);
 
 /* The value of an option by name; the name is in the table. */

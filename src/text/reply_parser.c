@@ -48,30 +48,36 @@ static const struct str *awaited(const struct reply_parser *parser)
 
 void reply_parser_add(struct reply_parser *parser, struct str bytes, reply_part_fn *on_part, void *user)
 {
-    const struct str *tag = awaited(parser);
+    size_t run = 0; /* bytes [run, i) are certain and not handed on yet */
     for (size_t i = 0; i < bytes.len; i++) {
-        if (!tag) { /* plain text to the end */
-            emit(parser, (struct str){bytes.ptr + i, bytes.len - i}, on_part, user);
-            return;
-        }
-        /* Only '<' starts a tag and a tag has but one, so held bytes that fail are text up to this one. */
+        const struct str *tag = awaited(parser);
+        if (!tag)
+            break;
+        /* '<' stands only at the start of a tag: held bytes that fail are text up to this one. */
         if (parser->n_held && bytes.ptr[i] != tag->ptr[parser->n_held]) {
             emit(parser, (struct str){parser->held, parser->n_held}, on_part, user);
             parser->n_held = 0;
-            tag = awaited(parser);
+            run = i;
+            if (!(tag = awaited(parser)))
+                break;
         }
-        if (tag && bytes.ptr[i] == tag->ptr[parser->n_held]) {
-            parser->held[parser->n_held++] = bytes.ptr[i];
-            if (parser->n_held < tag->len)
-                continue;
-            parser->n_held = 0;
-            parser->part = parser->part == REPLY_TEXT ? REPLY_THINKING : REPLY_TEXT;
-            parser->begun = parser->trim = true;
-        } else {
-            emit(parser, (struct str){bytes.ptr + i, 1}, on_part, user);
+        if (bytes.ptr[i] != tag->ptr[parser->n_held]) {
+            if (parser->part == REPLY_TEXT && !is_space(bytes.ptr[i]))
+                break; /* the answer has begun */
+            continue;
         }
-        tag = awaited(parser);
+        if (parser->n_held == 0)
+            emit(parser, (struct str){bytes.ptr + run, i - run}, on_part, user);
+        parser->held[parser->n_held++] = bytes.ptr[i];
+        run = i + 1;
+        if (parser->n_held < tag->len)
+            continue;
+        parser->n_held = 0;
+        parser->part = parser->part == REPLY_TEXT ? REPLY_THINKING : REPLY_TEXT;
+        parser->begun = parser->trim = true;
     }
+    if (parser->n_held == 0)
+        emit(parser, (struct str){bytes.ptr + run, bytes.len - run}, on_part, user);
 }
 
 void reply_parser_end(struct reply_parser *parser, reply_part_fn *on_part, void *user)

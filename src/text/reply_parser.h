@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cuts a reply, as it streams, into its thinking part and its text. Any split of the bytes gives the same parts; nothing
- * that turns out to be markup is shown as text.
+ * Cuts a reply, as it streams, into its thinking part and its text. Any split of the bytes gives the same parts;
+ * nothing that turns out to be markup is shown as text.
  */
 #ifndef HOB_TEXT_REPLY_PARSER_H
 #define HOB_TEXT_REPLY_PARSER_H
@@ -12,11 +12,11 @@ enum reply_part { REPLY_TEXT, REPLY_THINKING };
 
 /* Zero-initialised: a model that does not think. */
 struct reply_parser {
-    bool thinks;         /* the model's template knows <think> */
+    bool thinks; /* the model's template knows <think> */
     enum reply_part part;
-    bool begun;          /* something but white space was seen */
-    bool trim;           /* white space is dropped until something else comes */
-    char held[64];       /* the start of what may be a tag */
+    bool begun;    /* something but white space was seen */
+    bool trim;     /* white space is dropped until something else comes */
+    char held[64]; /* the start of what may be a tag */
     size_t n_held;
 };
 

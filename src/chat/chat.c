@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chat/chat.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "chat/reply.h"
+
+#define TEMPLATE_BYTES ((size_t)1 << 20) /* of a --template file */
+
+struct chat *chat_new(struct model *model, const struct options *options,
+                      bool (*progress)(void *ctx, size_t done, size_t total), void *ctx, struct hob_error *err)
+{
+    struct chat *chat = calloc(1, sizeof *chat);
+    if (!chat) {
+        error_memory(err, sizeof *chat);
+        return NULL;
+    }
+    chat->model = model;
+    chat->options = options;
+    const struct option_value *template = options_get(options, "template");
+    double start = clock_ms();
+    struct engine_options engine;
+    bool good = options_engine(options, &engine, err);
+    if (good && template->given) {
+        good = file_load(template->text, TEMPLATE_BYTES, &chat->template_text, err) &&
+               (chat->template = template_parse(buf_view(&chat->template_text), err)) != NULL;
+        chat->replacement = (struct chat_template){buf_view(&chat->template_text), chat->template};
+    }
+    good = good && (chat->engine = engine_new(model, &engine, progress, ctx, err)) != NULL;
+    chat->load_ms = clock_ms() - start;
+    if (good)
+        return chat;
+    chat_free(chat);
+    return NULL;
+}
+
+void chat_free(struct chat *chat)
+{
+    if (!chat)
+        return;
+    while (chat->replies)
+        reply_free(chat->replies);
+    engine_free(chat->engine);
+    template_free(chat->template);
+    buf_clear(&chat->template_text);
+    free(chat);
+}
+
+struct engine *chat_engine(struct chat *chat)
+{
+    return chat->engine;
+}
+
+struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, void *user, struct hob_error *err)
+{
+    struct reply *reply = calloc(1, sizeof *reply);
+    if (!reply) {
+        error_memory(err, sizeof *reply);
+        return NULL;
+    }
+    reply->chat = chat;
+    reply->user = user;
+    reply->receipt = receipt;
+    bool good = request_read(chat->model, chat->template ? &chat->replacement : NULL, chat->options, json,
+                             &reply->request, err);
+    const struct options *options = &reply->request.options;
+    if (good) {
+        const struct option_value *max_tokens = options_get(options, "max-tokens");
+        struct sequence_request request = {
+            .tokens = reply->request.prompt.ptr,
+            .n_tokens = reply->request.prompt.len,
+            .max_tokens = max_tokens->given ? (size_t)max_tokens->i : SIZE_MAX,
+            .ignore_eos = options_get(options, "ignore-eos")->flag,
+            .hash_logits = receipt,
+            .sampling = &reply->request.sampling,
+            .user = reply,
+        };
+        if (reply->request.sampling.logprobs >= 0)
+            reply->logprobs = json_array();
+        reply->sequence = engine_submit(chat->engine, &request, err);
+        good = reply->sequence != NULL;
+    }
+    reply->next = chat->replies;
+    chat->replies = reply;
+    if (good)
+        return reply;
+    reply_free(reply);
+    return NULL;
+}
+
+bool chat_step(struct chat *chat, chat_event_fn *on_event, void *user)
+{
+    const struct engine_event *events;
+    size_t n;
+    engine_step(chat->engine, &events, &n);
+    for (size_t i = 0; i < n; i++) {
+        struct reply *reply = sequence_user(events[i].sequence);
+        if (reply->ended) /* a stop text was found earlier in this step */
+            continue;
+        switch (events[i].kind) {
+        case EVENT_PREFILL:
+            on_event(user, &(struct chat_event){.kind = CHAT_PREFILL,
+                                                .reply = reply,
+                                                .n_done = events[i].n_done,
+                                                .n_prompt = events[i].n_prompt});
+            break;
+        case EVENT_TOKEN:
+            if (!reply_token(reply, events[i].id, events[i].is_eog, on_event, user))
+                break;
+            sequence_finish(reply->sequence);
+            reply_end(reply, END_STOP, on_event, user);
+            break;
+        case EVENT_END:
+            reply_end(reply, events[i].reason, on_event, user);
+            break;
+        }
+    }
+    return n > 0;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chat/reply.h"
+
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/sha256.h"
+#include "store/digest.h"
+
+/* Who hears of a reply's parts. */
+struct listener {
+    struct reply *reply;
+    chat_event_fn *on_event;
+    void *user;
+};
+
+static void on_part(void *user, enum reply_part part, struct str text)
+{
+    const struct listener *listener = user;
+    struct reply *reply = listener->reply;
+    buf_str(part == REPLY_THINKING ? &reply->thinking : &reply->text, text);
+    struct chat_event event = {
+        .kind = part == REPLY_THINKING ? CHAT_THINKING : CHAT_TEXT,
+        .reply = reply,
+        .text = text,
+    };
+    listener->on_event(listener->user, &event);
+}
+
+/* The first stop text in the bytes that are not sure, from `from`; sets *at. */
+static const char *find_stop(const struct reply *reply, size_t from, size_t *at)
+{
+    const struct option_list *stops = &options_get(&reply->request.options, "stop")->list;
+    const char *found = NULL;
+    *at = SIZE_MAX;
+    for (size_t i = 0; i < stops->n; i++) {
+        size_t where = stops->texts[i][0] ? str_find(buf_view(&reply->raw), str_of(stops->texts[i]), from) : SIZE_MAX;
+        if (where < *at) {
+            *at = where;
+            found = stops->texts[i];
+        }
+    }
+    return found;
+}
+
+/* How many bytes at the end may be the start of a stop text. */
+static size_t possible_stop(const struct reply *reply)
+{
+    const struct option_list *stops = &options_get(&reply->request.options, "stop")->list;
+    size_t longest = 0;
+    for (size_t i = 0; i < stops->n; i++) {
+        struct str stop = str_of(stops->texts[i]), tail = buf_view(&reply->raw);
+        size_t n = stop.len ? stop.len - 1 : 0;
+        for (n = n < tail.len - reply->n_sure ? n : tail.len - reply->n_sure; n > longest; n--)
+            if (memcmp(tail.ptr + tail.len - n, stop.ptr, n) == 0)
+                longest = n;
+    }
+    return longest;
+}
+
+/* Hands bytes up to `end` to the parser. */
+static void make_sure(struct reply *reply, size_t end, struct listener *listener)
+{
+    struct str sure = {reply->raw.ptr + reply->n_sure, end - reply->n_sure};
+    reply->n_sure = end;
+    if (sure.len)
+        reply_parser_add(&reply->request.parser, sure, on_part, listener);
+}
+
+/* Adds the last token's log probabilities. */
+static void add_logprobs(struct reply *reply, int32_t id)
+{
+    const struct sampler *sampler = sequence_sampler(reply->sequence);
+    const struct tokenizer *tokenizer = reply->chat->model->tokenizer;
+    size_t n;
+    const struct token_logprob *top = sampler_top_logprobs(sampler, &n);
+    json_t *list = json_array(), *entry = json_object();
+    for (size_t i = 0; i < n; i++) {
+        json_t *one = json_object();
+        json_object_set_new(one, "id", json_integer(top[i].id));
+        if (tokenizer)
+            json_object_set_new(one, "token", json_bytes(tokenizer_text(tokenizer, top[i].id)));
+        json_object_set_new(one, "logprob", json_real(top[i].logprob));
+        json_array_append_new(list, one);
+    }
+    json_object_set_new(entry, "id", json_integer(id));
+    if (tokenizer)
+        json_object_set_new(entry, "token", json_bytes(tokenizer_text(tokenizer, id)));
+    json_object_set_new(entry, "logprob", json_real(sampler_chosen_logprob(sampler)));
+    json_object_set_new(entry, "top", list);
+    json_array_append_new(reply->logprobs, entry);
+}
+
+bool reply_token(struct reply *reply, int32_t id, bool is_eog, chat_event_fn *on_event, void *user)
+{
+    struct listener listener = {reply, on_event, user};
+    const struct tokenizer *tokenizer = reply->chat->model->tokenizer;
+    if (reply->logprobs)
+        add_logprobs(reply, id);
+    if (is_eog || !tokenizer)
+        return false;
+    size_t at;
+    detokenizer_add(&reply->detokenizer, tokenizer, id, false, &reply->raw);
+    reply->stop = find_stop(reply, reply->n_sure, &at);
+    if (reply->stop) {
+        make_sure(reply, at, &listener);
+        reply->raw.len = at;
+        return true;
+    }
+    make_sure(reply, reply->raw.len - possible_stop(reply), &listener);
+    return false;
+}
+
+void reply_end(struct reply *reply, enum end_reason reason, chat_event_fn *on_event, void *user)
+{
+    struct listener listener = {reply, on_event, user};
+    size_t at;
+    reply->ended = true;
+    reply->reason = reason;
+    if (!reply->stop) {
+        detokenizer_end(&reply->detokenizer, &reply->raw);
+        reply->stop = find_stop(reply, reply->n_sure, &at);
+        if (reply->stop) {
+            reply->raw.len = at;
+            reply->reason = END_STOP;
+        }
+        make_sure(reply, reply->raw.len, &listener);
+    }
+    reply_parser_end(&reply->request.parser, on_part, &listener);
+    if (reason == END_ERROR)
+        reply->error = *sequence_error(reply->sequence);
+    else if (reply->raw.failed || reply->text.failed || reply->thinking.failed)
+        error_memory(&reply->error, reply->raw.len);
+    on_event(user, &(struct chat_event){.kind = CHAT_END, .reply = reply});
+}
+
+void reply_cancel(struct reply *reply)
+{
+    sequence_cancel(reply->sequence);
+}
+
+void *reply_user(const struct reply *reply)
+{
+    return reply->user;
+}
+
+const struct hob_error *reply_error(const struct reply *reply)
+{
+    return &reply->error;
+}
+
+const char *reply_finish_reason(const struct reply *reply)
+{
+    static const char *const names[] = {
+        [END_STOP] = "stop", [END_LENGTH] = "length", [END_CANCELLED] = "cancelled", [END_ERROR] = "error"};
+    return names[reply->reason];
+}
+
+struct str reply_text(const struct reply *reply)
+{
+    return buf_view(&reply->text);
+}
+
+struct str reply_thinking(const struct reply *reply)
+{
+    return buf_view(&reply->thinking);
+}
+
+struct sequence_timings reply_timings(const struct reply *reply)
+{
+    return sequence_timings(reply->sequence);
+}
+
+static json_t *ids_json(const int32_t *ids, size_t n)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(list, json_integer(ids[i]));
+    return list;
+}
+
+static json_t *timings_json(const struct reply *reply)
+{
+    struct sequence_timings t = sequence_timings(reply->sequence);
+    return json_pack("{s:f, s:I, s:f, s:I, s:I, s:f}", "load_ms", reply->chat->load_ms, "prefill_tokens",
+                     (json_int_t)t.prefill_tokens, "prefill_ms", t.prefill_ms, "cached_tokens",
+                     (json_int_t)t.cached_tokens, "decode_tokens", (json_int_t)t.decode_tokens, "decode_ms",
+                     t.decode_ms);
+}
+
+/* All that is needed to run the reply again, and what it gave. */
+static json_t *receipt_json(struct reply *reply, struct hob_error *err)
+{
+    const struct engine *engine = reply->chat->engine;
+    size_t n_files, n_prompt, n_generated;
+    char model[65], text[65], logits[65];
+    const struct file *const *files = model_files(reply->chat->model, &n_files);
+    struct sha256 *sha = sha256_new();
+    if (!sha) {
+        error_memory(err, 256);
+        return NULL;
+    }
+    if (!digest_model(files, n_files, model, err)) {
+        sha256_free(sha);
+        return NULL;
+    }
+    sha256_add(sha, reply->raw.ptr, reply->raw.len);
+    sha256_hex(sha, text);
+    sha256_free(sha);
+    sequence_logits_sha256(reply->sequence, logits);
+    const int32_t *tokens = sequence_tokens(reply->sequence, &n_prompt, &n_generated);
+    json_t *receipt = json_object(), *options = options_json(&reply->request.options);
+    static const char *const caches[] = {[CACHE_F16] = "f16", [CACHE_Q8_0] = "q8_0", [CACHE_F32] = "f32"};
+    json_object_set_new(options, "kv", json_string(caches[engine_get_plan(engine)->kv]));
+    json_object_set_new(options, "ctx", json_integer((json_int_t)engine_get_plan(engine)->ctx));
+    json_object_set_new(receipt, "hob", json_string(HOB_VERSION));
+    json_object_set_new(receipt, "model_sha256", json_string(model));
+    json_object_set_new(receipt, "prompt_tokens", ids_json(tokens, n_prompt));
+    json_object_set_new(receipt, "now", json_integer(reply->request.now));
+    json_object_set_new(receipt, "options", options);
+    json_object_set_new(receipt, "seed", json_incref(json_object_get(options, "seed")));
+    json_object_set_new(receipt, "reply_sha256", json_string(text));
+    json_object_set_new(receipt, "logits_sha256", json_string(logits));
+    json_object_set_new(receipt, "device", json_sprintf("cpu %s", engine_kernels(engine)->name));
+    return receipt;
+}
+
+json_t *reply_json(struct reply *reply, struct hob_error *err)
+{
+    json_t *json = json_object();
+    if (!json) {
+        error_memory(err, 64);
+        return NULL;
+    }
+    if (reply->request.id)
+        json_object_set(json, "id", reply->request.id);
+    if (reply->error.status != HOB_OK) {
+        json_object_set_new(json, "error",
+                            json_pack("{s:i, s:o}", "status", (int)reply->error.status, "message",
+                                      json_bytes(str_of(reply->error.text))));
+        return json;
+    }
+    size_t n_prompt, n_generated;
+    const int32_t *tokens = sequence_tokens(reply->sequence, &n_prompt, &n_generated);
+    if (reply->chat->model->tokenizer) {
+        json_object_set_new(json, "text", json_bytes(buf_view(&reply->text)));
+        if (reply->thinking.len)
+            json_object_set_new(json, "thinking", json_bytes(buf_view(&reply->thinking)));
+    }
+    json_object_set_new(json, "tokens", ids_json(tokens + n_prompt, n_generated));
+    json_object_set_new(json, "prompt_tokens", json_integer((json_int_t)n_prompt));
+    json_object_set_new(json, "finish_reason", json_string(reply_finish_reason(reply)));
+    json_object_set_new(json, "stop", reply->stop ? json_bytes(str_of(reply->stop)) : json_null());
+    if (reply->logprobs)
+        json_object_set(json, "logprobs", reply->logprobs);
+    json_object_set_new(json, "timings", timings_json(reply));
+    if (reply->receipt) {
+        json_t *receipt = receipt_json(reply, err);
+        if (!receipt) {
+            json_decref(json);
+            return NULL;
+        }
+        json_object_set_new(json, "receipt", receipt);
+    }
+    return json;
+}
+
+void reply_free(struct reply *reply)
+{
+    if (!reply)
+        return;
+    for (struct reply **at = &reply->chat->replies; *at; at = &(*at)->next)
+        if (*at == reply) {
+            *at = reply->next;
+            break;
+        }
+    sequence_free(reply->sequence);
+    request_clear(&reply->request);
+    buf_clear(&reply->raw);
+    buf_clear(&reply->text);
+    buf_clear(&reply->thinking);
+    json_decref(reply->logprobs);
+    free(reply);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A reply in progress, between chat's files.
+ */
+#ifndef HOB_CHAT_REPLY_H
+#define HOB_CHAT_REPLY_H
+
+#include "chat/request.h"
+
+struct reply {
+    struct chat *chat;
+    struct reply *next; /* in the chat's list */
+    struct request request;
+    struct sequence *sequence;
+    void *user;
+    bool receipt, ended;
+    enum end_reason reason;
+    struct hob_error error;
+    struct detokenizer detokenizer;
+    struct buf raw; /* all decoded bytes; what is beyond `n_sure` may still be part of a stop text */
+    size_t n_sure;
+    const char *stop; /* the stop text that was found, or NULL */
+    struct buf text, thinking;
+    json_t *logprobs; /* an array, or NULL */
+};
+
+struct chat {
+    struct model *model;
+    const struct options *options;
+    struct engine *engine;
+    struct buf template_text; /* --template */
+    struct template *template;
+    struct chat_template replacement;
+    struct reply *replies;
+    double load_ms;
+};
+
+/* Takes a token: decodes it, looks for stop texts, tells what became certain. True when a stop text ended the reply. */
+bool reply_token(struct reply *reply, int32_t id, bool is_eog, chat_event_fn *on_event, void *user);
+
+/* Ends the reply: tells the rest and CHAT_END. */
+void reply_end(struct reply *reply, enum end_reason reason, chat_event_fn *on_event, void *user);
+
+#endif

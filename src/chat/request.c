@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "chat/request.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/error.h"
+
+#define MAX_MESSAGES 100000
+
+/* Members of a request that are no options. */
+static const char *const members[] = {"id",    "prompt",   "messages", "tokens", "tools", "template_variables",
+                                      "think", "template", "now",      NULL};
+
+/* Checks the shape of messages, as far as every template relies on it. */
+static bool check_messages(const json_t *messages, struct hob_error *err)
+{
+    size_t n = json_array_size(messages);
+    if (!json_is_array(messages) || n == 0 || n > MAX_MESSAGES)
+        return error_set(err, HOB_USAGE, "messages: want an array of 1 to %d messages", MAX_MESSAGES);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *message = json_array_get(messages, i);
+        if (!json_is_object(message) || !json_is_string(json_object_get(message, "role")))
+            return error_set(err, HOB_USAGE, "messages[%zu]: want an object with a role", i);
+    }
+    return true;
+}
+
+/* Sets what "think" means to templates; a level or true needs a template that thinks. */
+static bool set_thinking(json_t *variables, const json_t *think, struct str template_text, struct hob_error *err)
+{
+    bool on = json_is_true(think) || json_is_string(think);
+    if (!think || json_is_null(think))
+        return true;
+    if (!json_is_boolean(think) && !json_is_string(think))
+        return error_set(err, HOB_USAGE, "think: want true, false or a level");
+    if (on && str_find(template_text, STR("think"), 0) == SIZE_MAX &&
+        str_find(template_text, STR("reasoning"), 0) == SIZE_MAX)
+        return error_set(err, HOB_USAGE, "think: this model's template has no thinking");
+    json_object_set_new(variables, "enable_thinking", json_boolean(on));
+    json_object_set_new(variables, "thinking", json_boolean(on));
+    if (json_is_string(think))
+        json_object_set(variables, "reasoning_effort", (json_t *)think);
+    return true;
+}
+
+/* The text of a special token, for the template's bos_token and eos_token. */
+static json_t *token_json(const struct tokenizer *tokenizer, int32_t id)
+{
+    return json_bytes(id == TOKEN_NONE ? (struct str){"", 0} : tokenizer_text(tokenizer, id));
+}
+
+/* All that the template sees. The caller owns the reference; NULL with an error. */
+static json_t *template_variables(struct model *model, struct str template_text, const json_t *json,
+                                  struct hob_error *err)
+{
+    const json_t *messages = json_object_get(json, "messages"), *extra = json_object_get(json, "template_variables");
+    const json_t *tools = json_object_get(json, "tools");
+    struct hob_error none;
+    const struct tokenizer *tokenizer = model ? model_tokenizer(model, &none) : NULL;
+    json_t *variables = json_object();
+    bool good = variables || error_memory(err, 64);
+    if (good && tokenizer) {
+        json_object_set_new(variables, "bos_token", token_json(tokenizer, tokenizer_bos(tokenizer)));
+        json_object_set_new(variables, "eos_token", token_json(tokenizer, tokenizer_eos(tokenizer)));
+    }
+    good = good && check_messages(messages, err);
+    if (good) {
+        json_object_set(variables, "messages", (json_t *)messages);
+        json_object_set_new(variables, "add_generation_prompt", json_true());
+    }
+    if (good && tools && !json_is_null(tools)) {
+        good = json_is_array(tools) || error_set(err, HOB_USAGE, "tools: want an array");
+        json_object_set(variables, "tools", (json_t *)tools);
+    }
+    if (good && extra && !json_is_null(extra)) {
+        good = json_is_object(extra) || error_set(err, HOB_USAGE, "template_variables: want an object");
+        if (good)
+            json_object_update(variables, (json_t *)extra);
+    }
+    if (good && set_thinking(variables, json_object_get(json, "think"), template_text, err))
+        return variables;
+    json_decref(variables);
+    return NULL;
+}
+
+/* "now" of a request, or the clock. */
+static bool read_now(const json_t *json, int64_t *now, struct hob_error *err)
+{
+    const json_t *given = json_object_get(json, "now");
+    *now = (int64_t)time(NULL);
+    if (!given || json_is_null(given))
+        return true;
+    if (!json_is_integer(given) || json_integer_value(given) < 0 || json_integer_value(given) > 253402300799)
+        return error_set(err, HOB_USAGE, "now: want seconds since 1970, up to the year 9999");
+    *now = json_integer_value(given);
+    return true;
+}
+
+bool chat_render(struct model *model, const struct chat_template *replacement, const json_t *json, struct rendered *out,
+                 struct hob_error *err)
+{
+    int64_t now;
+    const struct template *template = replacement ? replacement->parsed : model_template(model, err);
+    struct str text = replacement ? replacement->text : model_template_text(model);
+    if (!template || !read_now(json, &now, err))
+        return false;
+    json_t *variables = template_variables(model, text, json, err);
+    if (!variables)
+        return false;
+    struct render_input input = {.variables = variables, .now = (time_t)now};
+    bool good = template_render(template, &input, out, err);
+    json_decref(variables);
+    return good;
+}
+
+/* The prompt of messages: rendered, then tokenized; nothing that came from a message becomes a control token. */
+static bool read_messages(struct model *model, const struct chat_template *replacement, const json_t *json,
+                          struct request *request, struct hob_error *err)
+{
+    struct rendered rendered = {0};
+    const struct tokenizer *tokenizer = model_tokenizer(model, err);
+    bool good = tokenizer && chat_render(model, replacement, json, &rendered, err);
+    if (good) {
+        struct encode_options encode = {
+            .special = true,
+            .untrusted = rendered.untrusted,
+            .n_untrusted = rendered.n_untrusted,
+        };
+        struct str text = replacement ? replacement->text : model_template_text(model);
+        request->is_chat = true;
+        request->parser = reply_parser_for(text, buf_view(&rendered.text));
+        good = tokenizer_encode(tokenizer, buf_view(&rendered.text), &encode, &request->prompt, err);
+    }
+    rendered_clear(&rendered);
+    return good;
+}
+
+/* The prompt of raw text. */
+static bool read_prompt(struct model *model, const json_t *text, struct request *request, struct hob_error *err)
+{
+    const struct tokenizer *tokenizer = model_tokenizer(model, err);
+    if (!tokenizer)
+        return false;
+    if (!json_is_string(text))
+        return error_set(err, HOB_USAGE, "prompt: want a string");
+    struct encode_options encode = {.special = true, .add_bos = tokenizer_adds_bos(tokenizer)};
+    struct str bos = tokenizer_text(tokenizer, tokenizer_bos(tokenizer));
+    if (encode.add_bos && bos.len && str_starts(json_span(text), bos)) /* written out already */
+        encode.add_bos = false;
+    return tokenizer_encode(tokenizer, json_span(text), &encode, &request->prompt, err);
+}
+
+/* The prompt of ids. */
+static bool read_tokens(const json_t *tokens, struct request *request, struct hob_error *err)
+{
+    if (!json_is_array(tokens))
+        return error_set(err, HOB_USAGE, "tokens: want an array of ids");
+    for (size_t i = 0; i < json_array_size(tokens); i++) {
+        const json_t *id = json_array_get(tokens, i);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) > INT32_MAX)
+            return error_set(err, HOB_USAGE, "tokens[%zu]: want an id", i);
+        if (!ids_add(&request->prompt, (int32_t)json_integer_value(id)))
+            return error_memory(err, json_array_size(tokens));
+    }
+    return true;
+}
+
+/* "ID=F" of --logit-bias. */
+static bool read_biases(struct request *request, struct hob_error *err)
+{
+    const struct option_list *list = &options_get(&request->options, "logit-bias")->list;
+    request->biases = arena_array(&request->options.arena, list->n + 1, sizeof *request->biases);
+    if (!request->biases)
+        return error_memory(err, list->n);
+    for (size_t i = 0; i < list->n; i++) {
+        char *end, *last = NULL;
+        errno = 0;
+        long id = strtol(list->texts[i], &end, 10);
+        if (*end == '=')
+            request->biases[i] = (struct logit_bias){(int32_t)id, strtof(end + 1, &last)};
+        if (errno || end == list->texts[i] || !last || last == end + 1 || *last || id < 0 || id > INT32_MAX)
+            return error_set(err, HOB_USAGE, "--logit-bias: found \"%.40s\", want ID=F", list->texts[i]);
+    }
+    request->sampling.logit_bias = request->biases;
+    request->sampling.n_logit_bias = list->n;
+    return true;
+}
+
+/* The ids of --dry-breaker's texts. */
+static bool read_breakers(struct model *model, struct request *request, struct hob_error *err)
+{
+    static char *const usual[] = {"\n", ":", "\"", "*"};
+    const struct option_value *value = options_get(&request->options, "dry-breaker");
+    size_t n = value->given ? value->list.n : sizeof usual / sizeof *usual;
+    if (request->sampling.dry_multiplier == 0 || !model->tokenizer)
+        return true;
+    request->breakers = arena_array(&request->options.arena, n + 1, sizeof *request->breakers);
+    for (size_t i = 0; request->breakers && i < n; i++) {
+        struct ids ids = {0};
+        struct encode_options plain = {0};
+        const char *text = value->given ? value->list.texts[i] : usual[i];
+        bool good = tokenizer_encode(model->tokenizer, str_of(text), &plain, &ids, err) && ids_add(&ids, -1);
+        int32_t *copy = good ? arena_array(&request->options.arena, ids.len, sizeof *copy) : NULL;
+        if (copy) {
+            memcpy(copy, ids.ptr, ids.len * sizeof *copy);
+            request->breakers[request->n_breakers++] = copy;
+        }
+        ids_clear(&ids);
+        if (!copy)
+            return good ? error_memory(err, n) : false;
+    }
+    request->sampling.dry_breakers = (const int32_t *const *)request->breakers;
+    request->sampling.n_dry_breakers = request->n_breakers;
+    return request->breakers ? true : error_memory(err, n);
+}
+
+/* Sampling options from the table's values. */
+static bool read_sampling(struct model *model, struct request *request, struct hob_error *err)
+{
+    const struct options *o = &request->options;
+    struct sampler_options *s = &request->sampling;
+    size_t seed = options_find(STR("seed"));
+    if (!o->values[seed].given) { /* drawn, and from here on as good as given */
+        if (getrandom(&o->values[seed].seed, sizeof o->values[seed].seed, 0) < 0)
+            return error_set(err, HOB_DISK, "the system gives no random bytes for a seed");
+        o->values[seed].seed >>= 11; /* 53 bits: JSON readers keep it exactly */
+        o->values[seed].given = true;
+    }
+    sampler_defaults(s);
+    s->seed = o->values[seed].seed;
+    s->temp = (float)options_get(o, "temp")->f;
+    s->top_k = (int32_t)options_get(o, "top-k")->i;
+    s->top_p = (float)options_get(o, "top-p")->f;
+    s->min_p = (float)options_get(o, "min-p")->f;
+    s->typical = (float)options_get(o, "typical")->f;
+    s->top_n_sigma = (float)options_get(o, "top-n-sigma")->f;
+    s->repeat_penalty = (float)options_get(o, "repeat-penalty")->f;
+    s->repeat_last_n = (int32_t)options_get(o, "repeat-last-n")->i;
+    s->presence_penalty = (float)options_get(o, "presence-penalty")->f;
+    s->frequency_penalty = (float)options_get(o, "frequency-penalty")->f;
+    s->dry_multiplier = (float)options_get(o, "dry-multiplier")->f;
+    s->dry_base = (float)options_get(o, "dry-base")->f;
+    s->dry_allowed_length = (int32_t)options_get(o, "dry-allowed-length")->i;
+    s->dry_last_n = (int32_t)options_get(o, "dry-last-n")->i;
+    s->xtc_probability = (float)options_get(o, "xtc-probability")->f;
+    s->xtc_threshold = (float)options_get(o, "xtc-threshold")->f;
+    s->dynatemp_range = (float)options_get(o, "dynatemp-range")->f;
+    s->dynatemp_exponent = (float)options_get(o, "dynatemp-exponent")->f;
+    s->mirostat = (int32_t)options_get(o, "mirostat")->i;
+    s->mirostat_tau = (float)options_get(o, "mirostat-tau")->f;
+    s->mirostat_eta = (float)options_get(o, "mirostat-eta")->f;
+    s->logprobs = options_get(o, "logprobs")->given ? (int32_t)options_get(o, "logprobs")->i : -1;
+    return sampler_parse_order(options_get(o, "samplers")->text, s, err) && read_biases(request, err) &&
+           read_breakers(model, request, err);
+}
+
+/* Refuses what would be dropped in silence. */
+static bool refuse_constraints(const struct options *options, struct hob_error *err)
+{
+    size_t n;
+    const struct option *table = options_table(&n);
+    for (size_t i = 0; i < n; i++)
+        if (table[i].group == OPTION_CONSTRAIN && options->values[i].given &&
+            !(table[i].kind == OPTION_FLAG && !options->values[i].flag))
+            return error_set(err, HOB_USAGE, "--%s: constraints on a reply are not built yet", table[i].name);
+    return true;
+}
+
+bool request_read(struct model *model, const struct chat_template *replacement, const struct options *session,
+                  const json_t *json, struct request *request, struct hob_error *err)
+{
+    *request = (struct request){0};
+    if (!json_is_object(json))
+        return error_set(err, HOB_USAGE, "a request is a JSON object");
+    if (json_object_get(json, "template"))
+        return error_set(err, HOB_USAGE, "template: belongs to the session, not to a request");
+    const json_t *prompt = json_object_get(json, "prompt"), *messages = json_object_get(json, "messages");
+    const json_t *tokens = json_object_get(json, "tokens");
+    if ((prompt != NULL) + (messages != NULL) + (tokens != NULL) != 1)
+        return error_set(err, HOB_USAGE, "a request has one of prompt, messages and tokens");
+    request->id = json_incref(json_object_get(json, "id"));
+    if (!options_copy(&request->options, session, err) || !options_set_json(&request->options, json, members, err) ||
+        !refuse_constraints(&request->options, err) || !read_now(json, &request->now, err))
+        return false;
+    if (tokens) {
+        struct hob_error none; /* with a tokenizer the reply has text and ends by itself; without one, ids */
+        model_tokenizer(model, &none);
+    }
+    bool read = messages ? read_messages(model, replacement, json, request, err)
+                : prompt ? read_prompt(model, prompt, request, err)
+                         : read_tokens(tokens, request, err);
+    return read && read_sampling(model, request, err);
+}
+
+void request_clear(struct request *request)
+{
+    options_clear(&request->options);
+    ids_clear(&request->prompt);
+    json_decref(request->id);
+    request->id = NULL;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request, read: ids and options.
+ */
+#ifndef HOB_CHAT_REQUEST_H
+#define HOB_CHAT_REQUEST_H
+
+#include "chat/chat.h"
+#include "text/reply_parser.h"
+
+struct request {
+    struct options options; /* the session's, the request's over them */
+    struct sampler_options sampling;
+    struct logit_bias *biases; /* what `sampling` borrows */
+    int32_t **breakers;
+    size_t n_breakers;
+    struct ids prompt;
+    struct reply_parser parser; /* for the reply */
+    json_t *id;                 /* "id", or NULL */
+    int64_t now;                /* what the template was told */
+    bool is_chat;               /* made from messages */
+};
+
+/* Reads a request against a model and the session's options. `replacement` (may be NULL) is a template that stands for
+ * the model's. The caller clears `request` also after a failure. */
+bool request_read(struct model *model, const struct chat_template *replacement, const struct options *session,
+                  const json_t *json, struct request *request, struct hob_error *err);
+
+/* Frees what a request holds. */
+void request_clear(struct request *request);
+
+#endif
