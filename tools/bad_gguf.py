@@ -304,19 +304,19 @@ def bad_identity(out):
 def bad_truncated(out):
     file = base()
     whole, marks = file.bytes(), file.marks
-    for at, word in ((4, "version"), (6, "version"), (8, "number of tensors"), (13, "number of tensors"),
-                     (16, ["number of metadata entries", "number of tensors"]),
-                     (23, ["number of metadata entries", "number of tensors"]),
-                     (24, ["number of tensors", "metadata entry 0"]), (100, "number of tensors")):
+    for at, word in ((4, "version"), (6, "version"), (8, "tensor_count"), (13, "tensor_count"),
+                     (16, ["metadata_kv_count", "tensor_count"]),
+                     (23, ["metadata_kv_count", "tensor_count"]),
+                     (24, ["tensor_count", "metadata entry 0"]), (100, "tensor_count")):
         out.bad(f"cut-header-{at}", whole[:at], word)
-    # From here on the counts leave room only when a tail follows, so the number of tensors is made small.
+    # With one tensor, tensor_count leaves room for a file that is cut here.
     few = base()
     few.tensors = few.tensors[:1]
     cut, at = few.bytes(), few.marks
     for i, (key, kind, _) in enumerate(few.entries):
         if i < 2:   # too few bytes for the number of entries
             continue
-        key_names = [key, f"metadata entry {i}", "number of metadata entries"]
+        key_names = [key, f"metadata entry {i}", "metadata_kv_count"]
         out.bad(f"cut-key-length-{i}", cut[:at["key", i] + 3], key_names)
         out.bad(f"cut-key-{i}", cut[:at["key", i] + 12], key_names)
         out.bad(f"cut-type-{i}", cut[:at["type", i] + 2], key_names)
@@ -343,10 +343,10 @@ def bad_counts(out):
     whole = file.bytes()
     for label, value in LARGE.items():
         packed = struct.pack("<Q", value)
-        out.bad(f"tensors-{label}", whole[:8] + packed + whole[16:], "number of tensors")
-        out.bad(f"tensors-{label}-short", whole[:8] + packed + bytes(8), "number of tensors")
-        out.bad(f"entries-{label}", whole[:16] + packed + whole[24:], "number of metadata entries")
-        out.bad(f"entries-{label}-short", b"GGUF" + struct.pack("<IQ", 3, 0) + packed, "number of metadata entries")
+        out.bad(f"tensors-{label}", whole[:8] + packed + whole[16:], "tensor_count")
+        out.bad(f"tensors-{label}-short", whole[:8] + packed + bytes(8), "tensor_count")
+        out.bad(f"entries-{label}", whole[:16] + packed + whole[24:], "metadata_kv_count")
+        out.bad(f"entries-{label}-short", b"GGUF" + struct.pack("<IQ", 3, 0) + packed, "metadata_kv_count")
     n = len(file.tensors)
     out.bad("tensors-one-more", whole[:8] + struct.pack("<Q", n + 1) + whole[16:], f"tensor {n}")
     out.bad("entries-one-less", whole[:16] + struct.pack("<Q", len(file.entries) - 1) + whole[24:],
@@ -371,9 +371,9 @@ def bad_counts(out):
     out.sparse("limit-array", head + string("some.array") + struct.pack("<IIQ", 9, 0, (1 << 24) + 1),
                17 << 20, "some.array", 5)
     out.sparse("limit-tensors", b"GGUF" + struct.pack("<IQQ", 3, (1 << 20) + 1, 0), 40 << 20,
-               "number of tensors", 5)
+               "tensor_count", 5)
     out.sparse("limit-entries", b"GGUF" + struct.pack("<IQQ", 3, 0, (1 << 16) + 1), 2 << 20,
-               "number of metadata entries", 5)
+               "metadata_kv_count", 5)
     out.sparse("strings-of-1-gib", head + string("some.array") + struct.pack("<IIQQ", 9, 8, 10 ** 6, 2 ** 30),
                8 << 20, "some.array", 3)
 

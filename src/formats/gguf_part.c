@@ -62,8 +62,8 @@ bool gguf_part_open(struct gguf_part *part, const char *path, struct arena *aren
     struct reader reader = {.file = &part->file, .arena = arena, .max = GGUF_MAX_METADATA};
     size_t n_tensors = 0, n_entries = 0;
     if (read_identity(&reader, &local) &&
-        read_count(&reader, "the number of tensors", MIN_TENSOR_BYTES, GGUF_MAX_TENSORS, &n_tensors, &local) &&
-        read_count(&reader, "the number of metadata entries", MIN_ENTRY_BYTES, GGUF_MAX_ENTRIES, &n_entries, &local) &&
+        read_count(&reader, "tensor_count", MIN_TENSOR_BYTES, GGUF_MAX_TENSORS, &n_tensors, &local) &&
+        read_count(&reader, "metadata_kv_count", MIN_ENTRY_BYTES, GGUF_MAX_ENTRIES, &n_entries, &local) &&
         gguf_read_entries(part, &reader, n_entries, &local) && gguf_read_tensors(part, &reader, n_tensors, &local))
         return true;
     /* Errors of the disk name the file themselves. */

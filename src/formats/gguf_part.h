@@ -2,7 +2,7 @@
  *
  * One file of a GGUF set. Internal to the reader.
  *
- *   offset 0   "GGUF", u32 version, u64 number of tensors, u64 number of metadata entries
+ *   offset 0   "GGUF", u32 version, u64 tensor_count, u64 metadata_kv_count
  *         24   entries:  string key, u32 type, value          (string: u64 length, bytes)
  *                        array value: u32 element type, u64 count, elements
  *              tensors:  string name, u32 number of dimensions, u64 dimensions, u32 type, u64 offset
