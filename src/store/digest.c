@@ -26,9 +26,9 @@ static bool memory_load(struct buf *path, struct buf *text)
 static void stamp(const struct file *file, struct buf *out)
 {
     char *absolute = realpath(file->path, NULL);
-    buf_format(out, " %llu %llu %llu %lld %lld %s\n", (unsigned long long)file->device,
-               (unsigned long long)file->inode, (unsigned long long)file->size, (long long)file->mtime_ns,
-               (long long)file->ctime_ns, absolute ? absolute : file->path);
+    buf_format(out, " %llu %llu %llu %lld %lld %s\n", (unsigned long long)file->device, (unsigned long long)file->inode,
+               (unsigned long long)file->size, (long long)file->mtime_ns, (long long)file->ctime_ns,
+               absolute ? absolute : file->path);
     free(absolute);
 }
 

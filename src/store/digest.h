@@ -9,11 +9,12 @@
 
 #include "base/file.h"
 
-/* The digest of a model's files as 64 hex digits: of the one file, or of the lines "<sha256>\n" of all of them. A memory
- * that cannot be written is no error. */
+/* The digest of a model's files as 64 hex digits: of the one file, or of the lines "<sha256>\n" of all of them. A
+ * memory that cannot be written is no error. */
 bool digest_model(const struct file *const *files, size_t n, char out[65], struct hob_error *err);
 
-/* The path of the file that had this digest when it was last computed, appended to `path`. HOB_NOT_FOUND says what to do. */
+/* The path of the file that had this digest when it was last computed, appended to `path`. HOB_NOT_FOUND says what to
+ * do. */
 bool digest_find(const char *sha256, struct buf *path, struct hob_error *err);
 
 #endif

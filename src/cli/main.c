@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hob: the table of commands, and the way to them. A command is described in the file of its name.
+ */
+#include "base/error.h"
+#include "cli/cli.h"
+#include "cli/commands.h"
+#include "cli/help.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+
+/* In the order of help. */
+static const struct command *const commands[] = {
+    &list_command,
+    &help_command,
+    NULL,
+};
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands - 1 };
+
+const struct command *const *commands_all(void)
+{
+    return commands;
+}
+
+const struct command *commands_find(const char *name)
+{
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    return NULL;
+}
+
+static bool unknown_command(const char *word, struct hob_error *err)
+{
+    const char *names[N_COMMANDS];
+    size_t n = 0;
+    for (size_t i = 0; i < N_COMMANDS; i++)
+        if (!commands[i]->hidden)
+            names[n++] = commands[i]->name;
+    const char *meant = suggest(word, names, n);
+    if (meant)
+        return error_set(err, HOB_USAGE, "%.60s: no such command; did you mean \"hob %s\"?", word, meant);
+    return error_set(err, HOB_USAGE, "%.60s: no such command (see \"hob --help\")", word);
+}
+
+static bool run_words(int argc, char **argv, struct hob_error *err)
+{
+    const struct command *command = commands_find(argv[0]);
+    struct args args;
+    if (!command)
+        return unknown_command(argv[0], err);
+    bool good = args_parse(&args, command, argc - 1, argv + 1, err);
+    if (good && args.help)
+        help_print_command(command);
+    else if (good)
+        good = command->run(&args, err);
+    args_clear(&args);
+    return good;
+}
+
+int main(int argc, char **argv)
+{
+    struct hob_error err = {0}, lost = {0};
+    output_init();
+    interrupt_init();
+    bool good = true;
+    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        help_print_program();
+    else if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)
+        output_format("hob %s\n", HOB_VERSION);
+    else
+        good = run_words(argc - 1, argv + 1, &err);
+    if (!good)
+        message_error(&err);
+    if (!output_end(&lost) && err.status == HOB_OK) {
+        message_error(&lost);
+        err.status = lost.status;
+    }
+    return (int)err.status;
+}

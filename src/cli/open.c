@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Opening a model for a command.
+ */
+#include "cli/open.h"
+
+#include <stdatomic.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "families/families.h"
+#include "store/library.h"
+
+/* The bar of a load, which several workers report to. */
+struct load_progress {
+    struct progress bar;
+    atomic_flag busy;
+};
+
+/* Shows the bytes done; a worker that finds another at it goes on. False ends the load. */
+static bool on_load(void *ctx, size_t done, size_t total)
+{
+    struct load_progress *load = ctx;
+    if (!atomic_flag_test_and_set(&load->busy)) {
+        progress_set(&load->bar, done, total);
+        atomic_flag_clear(&load->busy);
+    }
+    return !interrupt_pending();
+}
+
+bool open_model(struct opened *opened, const char *name, struct hob_error *err)
+{
+    struct buf path = {0};
+    if (opened->model)
+        return true;
+    if (library_resolve(name, &path, err))
+        opened->model = model_open(buf_text(&path), err);
+    buf_clear(&path);
+    return opened->model != NULL;
+}
+
+bool open_bound(struct opened *opened, const char *name, struct hob_error *err)
+{
+    size_t n;
+    const struct family *const *families = families_all(&n);
+    return open_model(opened, name, err) && model_bind(opened->model, families, n, err);
+}
+
+/* Says so when the context is smaller than it was to be. */
+static void tell_reduction(const struct engine *engine)
+{
+    const struct engine_plan *plan = engine_get_plan(engine);
+    if (plan->ctx < plan->ctx_wanted)
+        message("context reduced from %zu to %zu tokens to fit memory (%.1f GB available); --kv q8_0 takes half",
+                plan->ctx_wanted, plan->ctx, (double)plan->available_bytes / 1e9);
+}
+
+bool open_chat(struct opened *opened, struct args *args, const char *name, struct hob_error *err)
+{
+    double start_ms = clock_ms();
+    struct load_progress load = {.bar = {.label = "loading model", .unit = PROGRESS_BYTES}, .busy = ATOMIC_FLAG_INIT};
+    if (!open_bound(opened, name, err) || !options_from_model(&args->options, opened->model, err))
+        return false;
+    opened->chat = chat_new(opened->model, &args->options, on_load, &load, err);
+    progress_end(&load.bar);
+    if (!opened->chat)
+        return false;
+    opened->engine = chat_engine(opened->chat);
+    opened->load_ms = clock_ms() - start_ms;
+    tell_reduction(opened->engine);
+    return true;
+}
+
+bool open_engine(struct opened *opened, const struct args *args, const char *name, struct hob_error *err)
+{
+    double start_ms = clock_ms();
+    struct load_progress load = {.bar = {.label = "loading model", .unit = PROGRESS_BYTES}, .busy = ATOMIC_FLAG_INIT};
+    struct engine_options options;
+    if (!open_bound(opened, name, err) || !options_engine(&args->options, &options, err))
+        return false;
+    opened->engine = engine_new(opened->model, &options, on_load, &load, err);
+    progress_end(&load.bar);
+    if (!opened->engine)
+        return false;
+    opened->load_ms = clock_ms() - start_ms;
+    tell_reduction(opened->engine);
+    return true;
+}
+
+void opened_close(struct opened *opened)
+{
+    if (opened->chat)
+        chat_free(opened->chat);
+    else
+        engine_free(opened->engine);
+    model_close(opened->model);
+    *opened = (struct opened){0};
+}
