@@ -34,8 +34,19 @@ static inline float half_to_float(uint16_t half)
     return float_of_bits(sign | (magnitude < 0x7c00 ? bits : special));
 }
 
-/* float32 to binary16, rounded to nearest, ties to even; NaN stays NaN, overflow is infinity. */
-uint16_t half_of_float(float value);
+/* float32 to binary16, rounded to nearest, ties to even; NaN stays NaN, overflow is infinity. Without branches. */
+static inline uint16_t half_of_float(float value)
+{
+    uint32_t bits = bits_of_float(value), magnitude = bits & 0x7fffffff;
+    /* Below 2^-14: a float32 from 0.5 up has units of 2^-24, as a subnormal binary16, so that the sum rounds. */
+    uint32_t small = bits_of_float(float_of_bits(magnitude) + 0.5f) - 0x3f000000;
+    /* A carry out of the mantissa makes the next exponent, or infinity. */
+    uint32_t normal = (magnitude + 0xfff + (magnitude >> 13 & 1) - (112u << 23)) >> 13;
+    uint32_t special = magnitude > 0x7f800000 ? 0x7e00 | (magnitude >> 13 & 0x3ff) : 0x7c00;
+    uint32_t half = magnitude < 0x38800000 ? small : normal;
+    half = magnitude < 0x47800000 ? half : special;
+    return (uint16_t)(half | (bits >> 16 & 0x8000));
+}
 
 /* bfloat16 to float32, exact. */
 static inline float bfloat_to_float(uint16_t bfloat)
