@@ -58,13 +58,6 @@ class File:
         self.tail = b""
         self.marks = {}
 
-    def copy(self):
-        other = File()
-        other.version, other.alignment = self.version, self.alignment
-        other.entries = [list(e) for e in self.entries]
-        other.tensors = [list(t) for t in self.tensors]
-        return other
-
     def find(self, key):
         return next(e for e in self.entries if e[0] == key)
 
@@ -85,6 +78,14 @@ class File:
 
     def drop_tensor(self, name):
         self.tensors = [t for t in self.tensors if t[0] != name]
+        return self
+
+    def only_vocabulary(self):
+        self.tensors = []
+        return self
+
+    def no_vocabulary(self):
+        self.entries = [e for e in self.entries if not str(e[0]).startswith("tokenizer.")]
         return self
 
     def bytes(self):
@@ -256,6 +257,13 @@ class Collection:
         with open(path, "wb") as out:
             out.write(data.bytes() if isinstance(data, File) else data)
         return path
+
+    def make(self, name, how):
+        """Something that is no plain file, by how(path)."""
+        path = self.folder / name
+        if path.is_symlink() or path.exists():
+            path.unlink()
+        how(path)
 
     def expect(self, name, code, names=None, command="inspect"):
         assert name not in self.index, name
@@ -520,21 +528,21 @@ def bad_model(out):
     file = base()
     for name in [t[0] for t in file.tensors if not t[0].startswith("blk.1.")]:
         out.bad(f"missing-{name}", base().drop_tensor(name), name, "logits")
-        if len(file.tensor(name)[1]) == 2:
-            for label, dims in (("turned", file.tensor(name)[1][::-1]), ("row-less", (None, -1)), ("wide", (64, 0))):
-                bent = base()
-                tensor = bent.tensor(name)
-                old = tensor[1]
-                new = dims if label == "turned" else (old[0] * 2, old[1] // 2) if label == "wide" \
-                    else (old[0], old[1] - 1)
-                if new == old or (label == "row-less" and name == "token_embd.weight"):
-                    continue
-                tensor[1], tensor[3] = new, weights(Noise(), tensor[2], new)
-                out.bad(f"shape-{label}-{name}", bent, [name, "token_embd.weight"], "logits")
+        dims = file.tensor(name)[1]
+        if len(dims) == 1:
+            shapes = {"short": (E - 1,)}
         else:
+            shapes = {"turned": dims[::-1], "row-less": (dims[0], dims[1] - 1), "wide": (dims[0] * 2, dims[1] // 2)}
+        for label, shape in shapes.items():
+            # Another number of token_embd's rows is another vocabulary, and a square turned is the same.
+            if shape == dims or (label, name) == ("row-less", "token_embd.weight"):
+                continue
+            if shape[0] % 32 and len(shape) == 2:
+                continue
             bent = base()
-            bent.tensor(name)[1:] = [(31,), "F32", bytes(124)]
-            out.bad(f"shape-short-{name}", bent, name, "logits")
+            form = bent.tensor(name)[2]
+            bent.tensor(name)[1:] = [shape, form, weights(Noise(), form, shape)]
+            out.bad(f"shape-{label}-{name}", bent, [name, "token_embd.weight"], "logits")
     for form in ("I8", "I32"):
         bent = base()
         bent.tensor("blk.0.ffn_up.weight")[2:] = [form, bytes(E * F * FORMATS[form][2])]
@@ -542,7 +550,7 @@ def bad_model(out):
     extra = base()
     extra.tensors.append(["blk.0.attn_surprise.weight", (E,), "F32", bytes(4 * E)])
     out.bad("extra-tensor", extra, "blk.0.attn_surprise.weight", "logits")
-    out.bad("no-tensors", (lambda f: (setattr(f, "tensors", []), f)[1])(base()), "token_embd.weight", "logits")
+    out.bad("no-tensors", base().only_vocabulary(), "token_embd.weight", "logits")
 
 
 def bad_vocabulary(out):
@@ -552,9 +560,7 @@ def bad_vocabulary(out):
         key = "tokenizer.ggml." + key
         out.bad(f"{key}-{label}", base().set(key, kind, value), names or key, "tokenize")
 
-    none = base()
-    none.entries = [e for e in none.entries if not e[0].startswith("tokenizer.")]
-    out.bad("no-vocabulary", none, "tokenizer.ggml.model", "tokenize")
+    out.bad("no-vocabulary", base().no_vocabulary(), "tokenizer.ggml.model", "tokenize")
     entry("none", "model", "string", "none")
     entry("unknown", "model", "string", "abacus")
     entry("number", "model", "u32", 1)
@@ -601,12 +607,12 @@ def bad_vocabulary(out):
 
 # ---- malformed: files around it -----------------------------------------------------------------------------------
 
-def parts(count=3):
-    """A set: the metadata in the first part, tensors dealt in order."""
+def parts(count=3, repeat=False):
+    """A set: the metadata in the first part (or in each), tensors dealt in order."""
     whole, files = base(), []
     share = -(-len(whole.tensors) // count)
     for i in range(count):
-        part = File() if i else base()
+        part = base() if repeat or i == 0 else File()
         part.tensors = whole.tensors[i * share:(i + 1) * share]
         part.set("split.no", "u16", i).set("split.count", "u16", count)
         part.set("split.tensors.count", "i32", len(whole.tensors))
@@ -630,7 +636,8 @@ def bad_sets(out):
     out.expect(names[1], 3, "00001-of-00003")
     for label, index, key, kind, value, word in (
             ("no", 2, "split.no", "u16", 1, "split.no"), ("count", 1, "split.count", "u16", 4, "split.count"),
-            ("no-type", 1, "split.no", "string", "1", "split.no"), ("count-type", 0, "split.count", "f32", 3.0, "split.count"),
+            ("no-type", 1, "split.no", "string", "1", "split.no"),
+            ("count-type", 0, "split.count", "f32", 3.0, "split.count"),
             ("count-negative", 0, "split.count", "i32", -3, "split.count"),
             ("total", 0, "split.tensors.count", "i32", 99, "split.tensors.count"),
             ("other-model", 2, "general.name", "string", "another", "general.name")):
@@ -638,6 +645,12 @@ def bad_sets(out):
         files[index].set(key, kind, value)
         names = write_set(out, f"set-{label}", files)
         out.expect(names[0], 3, word)
+    for key, kind, value in (("tokenizer.ggml.tokens", "string", ["another"] * 300),
+                             ("tokenizer.ggml.token_type", "i32", [1] * 300),
+                             ("tokenizer.ggml.merges", "string", ["e t"])):
+        files = parts(repeat=True)
+        files[1].set(key, "array", (kind, value))
+        out.expect(write_set(out, f"set-other-{key}", files)[0], 3, key)
     files = parts()
     files[1].drop("split.no")
     out.expect(write_set(out, "set-no-number", files)[0], 3, "split.no")
@@ -660,16 +673,12 @@ def bad_sets(out):
 
 def bad_paths(out):
     out.expect("absent.gguf", 4, "absent.gguf")
-    folder = out.folder / "folder.gguf"
-    folder.mkdir(exist_ok=True)
+    (out.folder / "folder.gguf").mkdir(exist_ok=True)
     out.expect("folder.gguf", 4, "folder.gguf")
-    for name, make in (("fifo.gguf", os.mkfifo), ("loop.gguf", lambda p: os.symlink("loop.gguf", p)),
-                       ("dangling.gguf", lambda p: os.symlink("nowhere.gguf", p))):
-        path = out.folder / name
-        if path.is_symlink() or path.exists():
-            path.unlink()
-        make(path)
-        out.expect(name, 3 if name.startswith("fifo") else 4, name)
+    for name, code, how in (("fifo.gguf", 3, os.mkfifo), ("loop.gguf", 4, lambda path: os.symlink("loop.gguf", path)),
+                            ("dangling.gguf", 4, lambda path: os.symlink("nowhere.gguf", path))):
+        out.make(name, how)
+        out.expect(name, code, name)
 
 
 # ---- odd, but right -----------------------------------------------------------------------------------------------
@@ -724,11 +733,9 @@ def odd_container(out):
     file = base()
     file.tail = b"and something after the last tensor" * 100
     out.odd("tail", file)
-    empty = base()
-    empty.tensors = []
-    out.odd("only-metadata", empty, "inspect")
-    out.odd("only-vocabulary", empty.copy(), "tokenize")
-    os.symlink("odd-plain.gguf", out.folder / "odd-link.gguf") if not (out.folder / "odd-link.gguf").is_symlink() else 0
+    out.odd("only-metadata", base().only_vocabulary().no_vocabulary(), "inspect")
+    out.odd("only-vocabulary", base().only_vocabulary(), "tokenize")
+    out.make("odd-link.gguf", lambda path: os.symlink("odd-plain.gguf", path))
     out.expect("odd-link.gguf", 0, command="logits")
     out.odd("name with spaces \u00e4\u5927", base())
     for label, kind in (("u16", "u16"), ("u64", "u64"), ("u8", "u8")):
@@ -740,6 +747,7 @@ def odd_container(out):
     files = parts(2)
     files[1].tensors, files[0].tensors = files[0].tensors + files[1].tensors, []
     out.expect(write_set(out, "odd-set-metadata-first", files)[0], 0, command="logits")
+    out.expect(write_set(out, "odd-set-repeats", parts(repeat=True))[0], 0, command="logits")
     files = parts(2)
     files[1].alignment = 256
     files[1].set("general.alignment", "u32", 256)
@@ -779,8 +787,7 @@ def odd_model(out):
     out.odd("bool-as-integer", base().set("tokenizer.ggml.add_bos_token", "u8", 1), "tokenize")
     out.odd("no-token-types", base().drop("tokenizer.ggml.token_type"), "tokenize")
     out.odd("no-defaults", base().drop("llama.rope.freq_base").drop("llama.rope.dimension_count"))
-    out.odd("no-vocabulary", (lambda f: (setattr(f, "entries", [e for e in f.entries if "tokenizer" not in e[0]]), f)[1])
-            (base()))
+    out.odd("no-vocabulary", base().no_vocabulary())
     out.odd("spm", spm(), "tokenize")
     file = base()
     file.tensors.append(["blk.0.attn_rot_embd", (4,), "F32", bytes(16)])
