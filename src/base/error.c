@@ -4,8 +4,10 @@
  */
 #include "base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/str.h"
 
@@ -83,4 +85,16 @@ void error_clear(struct hob_error *err)
         return;
     err->status = HOB_OK;
     err->text[0] = '\0';
+}
+
+bool error_system(struct hob_error *err, const char *name, const char *action)
+{
+    int number = errno;
+    char text[128];
+    const char *reason = strerror_r(number, text, sizeof(text));
+    if (number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG)
+        return error_set(err, HOB_NOT_FOUND, "%s: %s: %s", name, action, reason);
+    if (number == ENOMEM)
+        return error_set(err, HOB_LIMIT, "%s: %s: %s", name, action, reason);
+    return error_set(err, HOB_DISK, "%s: %s: %s", name, action, reason);
 }

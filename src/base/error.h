@@ -15,6 +15,10 @@ bool error_set(struct hob_error *err, enum hob_status status, const char *format
 /* Puts "prefix: " before the text of `err` (may be NULL). Always returns false. */
 bool error_prefix(struct hob_error *err, const char *format, ...) HOB_PRINTF(2, 3);
 
+/* The error of a system call on `name` that failed as errno says: "name: action: reason", HOB_NOT_FOUND for a path that
+ * leads nowhere, HOB_LIMIT without memory, else HOB_DISK. Always returns false. */
+bool error_system(struct hob_error *err, const char *name, const char *action);
+
 /* The error for a failed allocation of `bytes`. Always returns false. */
 bool error_memory(struct hob_error *err, size_t bytes);
 

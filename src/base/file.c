@@ -6,26 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/map.h"
-
-/* The error of a system call on `path`, by errno. */
-static bool errno_error(struct hob_error *err, const char *path, const char *action)
-{
-    int number = errno;
-    char text[128];
-    const char *reason = strerror_r(number, text, sizeof(text));
-    if (number == ENOENT || number == ENOTDIR || number == ELOOP || number == ENAMETOOLONG)
-        return error_set(err, HOB_NOT_FOUND, "%s: %s: %s", path, action, reason);
-    if (number == ENOMEM)
-        return error_set(err, HOB_LIMIT, "%s: %s: %s", path, action, reason);
-    return error_set(err, HOB_DISK, "%s: %s: %s", path, action, reason);
-}
 
 static int64_t time_ns(struct timespec t)
 {
@@ -38,9 +23,9 @@ bool file_open(struct file *file, const char *path, struct hob_error *err)
     /* O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing to a regular file. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0)
-        return errno_error(err, path, "cannot be opened");
+        return error_system(err, path, "cannot be opened");
     struct stat st;
-    bool good = fstat(fd, &st) == 0 || errno_error(err, path, "cannot be examined");
+    bool good = fstat(fd, &st) == 0 || error_system(err, path, "cannot be examined");
     if (good && S_ISDIR(st.st_mode))
         good = error_set(err, HOB_FORMAT, "%s: is a folder, want a file", path);
     else if (good && !S_ISREG(st.st_mode))
@@ -87,7 +72,7 @@ bool file_read_at(const struct file *file, uint64_t offset, void *out, size_t si
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return errno_error(err, file->path, "cannot be read");
+            return error_system(err, file->path, "cannot be read");
         if (got == 0)
             return error_set(err, HOB_INTEGRITY, "%s: was cut: want %llu bytes, it ends at %llu", file->path,
                              (unsigned long long)(offset + size), (unsigned long long)offset);
@@ -109,7 +94,7 @@ static bool read_to_end(int fd, const char *name, size_t max, struct buf *out, s
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            good = errno_error(err, name, "cannot be read");
+            good = error_system(err, name, "cannot be read");
         else if (got > 0 && (size_t)got > max - out->len)
             good = error_set(err, HOB_LIMIT, "%s: is larger than %zu bytes", name, max);
         else if (got > 0 && !buf_add(out, chunk, (size_t)got))
@@ -141,102 +126,6 @@ bool file_load(const char *path, size_t max, struct buf *out, struct hob_error *
     return good;
 }
 
-/* Writes all of `bytes`. */
-static bool write_all(int fd, const char *name, struct str bytes, struct hob_error *err)
-{
-    while (bytes.len) {
-        ssize_t put = write(fd, bytes.ptr, bytes.len);
-        if (put < 0 && errno == EINTR)
-            continue;
-        if (put < 0)
-            return errno_error(err, name, "cannot be written");
-        bytes.ptr += put;
-        bytes.len -= (size_t)put;
-    }
-    return true;
-}
-
-/* Writes to something that is not a regular file (a device, a FIFO), which cannot be replaced. */
-static bool write_through(const char *path, struct str bytes, struct hob_error *err)
-{
-    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return errno_error(err, path, "cannot be opened");
-    bool good = write_all(fd, path, bytes, err);
-    return (close(fd) == 0 || !good || errno_error(err, path, "cannot be written")) && good;
-}
-
-/* Makes a rename in the folder of `path` durable. */
-static bool sync_folder(const char *path, struct hob_error *err)
-{
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
-    if (!folder)
-        return error_memory(err, strlen(path) + 1);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    /* Some file systems have no fsync for folders, and a folder may be writable but not readable. */
-    bool good =
-        fd < 0 ? errno == EACCES || errno_error(err, folder, "cannot be opened")
-               : fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP || errno_error(err, folder, "cannot be synced");
-    if (fd >= 0)
-        close(fd);
-    free(folder);
-    return good;
-}
-
-/* Writes `bytes` to a new file beside `path` and renames it over `path`. */
-static bool replace_file(const char *path, mode_t mode, bool keep_mode, struct str bytes, struct hob_error *err)
-{
-    struct buf temporary = {0};
-    static _Atomic unsigned counter;
-    int fd = -1;
-    for (int attempt = 0; fd < 0 && attempt < 100; attempt++) {
-        temporary.len = 0;
-        unsigned serial = counter++;
-        buf_format(&temporary, "%s.%08x.tmp", path,
-                   (unsigned)hash_bytes(&(unsigned[2]){(unsigned)getpid(), serial}, 2 * sizeof(unsigned)));
-        if (!buf_text(&temporary))
-            return error_memory(err, strlen(path));
-        fd = open(temporary.ptr, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
-        if (fd < 0 && errno != EEXIST)
-            break;
-    }
-    bool good = fd >= 0 || errno_error(err, path, "cannot be written");
-    if (good) {
-        good = (!keep_mode || fchmod(fd, mode) == 0 || errno_error(err, path, "cannot be given its mode")) &&
-               write_all(fd, path, bytes, err) && (fsync(fd) == 0 || errno_error(err, path, "cannot be synced"));
-        if (close(fd) != 0 && good)
-            good = errno_error(err, path, "cannot be written");
-        if (good && rename(temporary.ptr, path) != 0)
-            good = errno_error(err, path, "cannot be replaced");
-        if (!good)
-            unlink(temporary.ptr);
-    }
-    good = good && sync_folder(path, err);
-    buf_clear(&temporary);
-    return good;
-}
-
-bool file_save(const char *path, struct str bytes, struct hob_error *err)
-{
-    if (strcmp(path, "-") == 0)
-        return write_all(STDOUT_FILENO, "standard output", bytes, err);
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return replace_file(path, 0666, false, bytes, err);
-    if (S_ISDIR(st.st_mode))
-        return error_set(err, HOB_DISK, "%s: is a folder, want a file", path);
-    if (!S_ISREG(st.st_mode))
-        return write_through(path, bytes, err);
-    /* A link stays a link: what it points to is replaced. */
-    char *target = realpath(path, NULL);
-    if (!target)
-        return errno_error(err, path, "cannot be found");
-    bool good = replace_file(target, st.st_mode & 0777, true, bytes, err);
-    free(target);
-    return good;
-}
-
 bool file_is_folder(const char *path)
 {
     struct stat st;
@@ -261,7 +150,7 @@ bool file_make_folder(const char *path, struct hob_error *err)
             continue;
         part[i] = '\0';
         if (mkdir(part, 0700) != 0 && !file_is_folder(part))
-            good = errno_error(err, part, "cannot be made");
+            good = error_system(err, part, "cannot be made");
         if (i < len)
             part[i] = '/';
     }

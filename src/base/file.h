@@ -37,6 +37,25 @@ bool file_load(const char *path, size_t max, struct buf *out, struct hob_error *
 /* Writes a whole file: a temporary beside it, fsync, rename, fsync of the folder. "-" is standard output. */
 bool file_save(const char *path, struct str bytes, struct hob_error *err);
 
+/* A file being written in pieces, as file_save() would: it appears whole under its name or not at all. */
+struct file_writer {
+    int fd;          /* -1 when closed */
+    char *path;      /* what it will be; owned */
+    char *temporary; /* what it is until then; NULL: written to directly (a device, a FIFO, standard output); owned */
+};
+
+/* Starts a file. Errors name `path`. */
+bool file_writer_open(struct file_writer *writer, const char *path, struct hob_error *err);
+
+/* Writes more. */
+bool file_writer_add(struct file_writer *writer, struct str bytes, struct hob_error *err);
+
+/* Makes what was written durable and gives it its name; the writer is closed also after a failure. */
+bool file_writer_end(struct file_writer *writer, struct hob_error *err);
+
+/* Gives up: nothing is left behind. Safe on a closed writer. */
+void file_writer_drop(struct file_writer *writer);
+
 /* Whether `path` is a folder. */
 bool file_is_folder(const char *path);
 
