@@ -7,7 +7,8 @@
 
 #include "cli/cli.h"
 
-extern const struct command list_command; /* list.c */
-extern const struct command run_command;  /* run.c */
+extern const struct command list_command;   /* list.c */
+extern const struct command logits_command; /* logits.c */
+extern const struct command run_command;    /* run.c */
 
 #endif

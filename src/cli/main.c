@@ -11,6 +11,7 @@
 
 /* In the order of help. */
 static const struct command *const commands[] = {
+    &logits_command,
     &list_command,
     &help_command,
     NULL,

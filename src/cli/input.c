@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a command reads.
+ */
+#include "cli/input.h"
+
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+
+bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_error *err)
+{
+    size_t at = 0;
+    while (at < text.len) {
+        if (strchr(" \t\r\n,[]", text.ptr[at]) && text.ptr[at]) {
+            at++;
+            continue;
+        }
+        size_t start = at;
+        int64_t id = 0;
+        for (; at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9' && id <= INT32_MAX; at++)
+            id = id * 10 + (text.ptr[at] - '0');
+        if (at == start || id > INT32_MAX || (at < text.len && !memchr(" \t\r\n,[]", text.ptr[at], 7)))
+            return error_set(err, HOB_USAGE, "%s: found \"%.*s\", want ids: 1,2,3", name,
+                             (int)(text.len - start < 20 ? text.len - start : 20), text.ptr + start);
+        if (!ids_add(ids, (int32_t)id))
+            return error_memory(err, ids->len * sizeof *ids->ptr);
+    }
+    return ids->len > 0 || error_set(err, HOB_USAGE, "%s: want at least one id", name);
+}
+
+bool input_is_piped(void)
+{
+    return !isatty(STDIN_FILENO);
+}
+
+bool input_piped(const char *want, struct buf *out, struct hob_error *err)
+{
+    if (!input_is_piped())
+        return error_set(err, HOB_USAGE, "want %s, as a word or on standard input", want);
+    return file_load("-", INPUT_MAX_BYTES, out, err);
+}
+
+bool input_encode(const struct tokenizer *tokenizer, struct str text, bool special, struct ids *ids,
+                  struct hob_error *err)
+{
+    struct encode_options encode = {
+        .special = special,
+        .add_bos = tokenizer_adds_bos(tokenizer),
+        .add_eos = tokenizer_adds_eos(tokenizer),
+    };
+    struct str bos = tokenizer_text(tokenizer, tokenizer_bos(tokenizer));
+    if (special && encode.add_bos && bos.len && str_starts(text, bos))
+        encode.add_bos = false;
+    return tokenizer_encode(tokenizer, text, &encode, ids, err);
+}
+
+bool input_model_ids(const struct args *args, struct model *model, struct ids *ids, struct hob_error *err)
+{
+    const struct option_value *tokens = args_own(args, "tokens"), *text = args_own(args, "text"),
+                              *file = args_own(args, "file");
+    if (tokens->given + text->given + file->given != 1)
+        return error_set(err, HOB_USAGE, "want one of --tokens, --text and --file");
+    if (tokens->given)
+        return input_ids("--tokens", str_of(tokens->text), ids, err);
+    const struct tokenizer *tokenizer = model_tokenizer(model, err);
+    struct buf loaded = {0};
+    bool good = tokenizer && (text->given || file_load(file->text, INPUT_MAX_BYTES, &loaded, err));
+    good = good && input_encode(tokenizer, text->given ? str_of(text->text) : buf_view(&loaded),
+                                args_own(args, "special")->flag, ids, err);
+    buf_clear(&loaded);
+    return good;
+}

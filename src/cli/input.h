@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a command reads: ids, text, JSON, from words, options, files or standard input.
+ */
+#ifndef HOB_CLI_INPUT_H
+#define HOB_CLI_INPUT_H
+
+#include "cli/cli.h"
+
+/* Largest text or JSON file that a command reads whole. */
+#define INPUT_MAX_BYTES ((size_t)1 << 30)
+
+/* Appends the ids of "1,2,3" (also parted by white space, also in brackets); `name` stands in the error. The caller
+ * clears `ids`. */
+bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_error *err);
+
+/* Whether standard input is something that can be read without asking a person: not a terminal. */
+bool input_is_piped(void);
+
+/* Loads standard input; HOB_USAGE with `want` ("a prompt") when it is a terminal. The caller clears `out`. */
+bool input_piped(const char *want, struct buf *out, struct hob_error *err);
+
+/* How raw text becomes ids: BOS and EOS as the model wants them, but not BOS where the text starts with it. With
+ * `special`, text may name special tokens. */
+bool input_encode(const struct tokenizer *tokenizer, struct str text, bool special, struct ids *ids,
+                  struct hob_error *err);
+
+/* The options that input_model_ids() reads: --tokens, --text, --file, --special. */
+#define INPUT_OPTIONS                                                                                                  \
+    {"tokens", 0, OPTION_TEXT, OPTION_REPORT, 0, 0, "IDS", NULL, "ids instead of text: 1,2,3"},                        \
+        {"text", 0, OPTION_TEXT, OPTION_REPORT, 0, 0, "TEXT", NULL, "the text itself"},                                \
+        {"file", 0, OPTION_TEXT, OPTION_REPORT, 0, 0, "FILE", NULL, "the text of a file; - is standard input"},        \
+    {                                                                                                                  \
+        "special", 0, OPTION_FLAG, OPTION_REPORT, 0, 0, NULL, NULL, "text may name special tokens"                     \
+    }
+
+/* The ids that a command with INPUT_OPTIONS was given, in whichever of the ways; HOB_USAGE when there is none, or more
+ * than one. `model` is asked for its tokenizer where one is needed. The caller clears `ids`. */
+bool input_model_ids(const struct args *args, struct model *model, struct ids *ids, struct hob_error *err);
+
+#endif
