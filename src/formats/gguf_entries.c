@@ -57,6 +57,8 @@ struct gguf_words gguf_value_words(const struct gguf_value *value)
 static void widen(struct gguf_value *value, enum gguf_type type, const uint8_t *bytes)
 {
     unsigned n_bytes = gguf_type_bytes(type);
+    if (n_bytes == 0) /* a string is no number */
+        return;
     uint64_t raw = load_le(bytes, n_bytes);
     if (type == GGUF_F32) {
         uint32_t bits = (uint32_t)raw;

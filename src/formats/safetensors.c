@@ -209,10 +209,13 @@ bool safetensors_read(const struct file *file, struct arena *arena, struct tenso
     if (!header)
         return false;
     *tensors = arena_array(arena, json_object_size(header), sizeof **tensors);
-    bool good = *tensors || error_memory(err, json_object_size(header) * sizeof **tensors);
-    if (good && !(read_tensors(file, header, arena, *tensors, n, err) &&
-                  place_tensors(*tensors, *n, LENGTH_BYTES + length, file->size, err)))
-        good = error_prefix(err, "%s", file_name(file));
+    bool good = false;
+    if (!*tensors)
+        error_memory(err, json_object_size(header) * sizeof **tensors);
+    else
+        good = (read_tensors(file, header, arena, *tensors, n, err) &&
+                place_tensors(*tensors, *n, LENGTH_BYTES + length, file->size, err)) ||
+               error_prefix(err, "%s", file_name(file));
     json_decref(header);
     return good;
 }
