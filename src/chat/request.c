@@ -193,7 +193,7 @@ static bool read_biases(struct request *request, struct hob_error *err)
 /* The ids of --dry-breaker's texts. */
 static bool read_breakers(struct model *model, struct request *request, struct hob_error *err)
 {
-    static char *const usual[] = {"\n", ":", "\"", "*"};
+    static const char *const usual[] = {"\n", ":", "\"", "*"};
     const struct option_value *value = options_get(&request->options, "dry-breaker");
     size_t n = value->given ? value->list.n : sizeof usual / sizeof *usual;
     if (request->sampling.dry_multiplier == 0 || !model->tokenizer)

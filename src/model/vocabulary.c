@@ -27,22 +27,20 @@ static bool array(const struct model *model, const char *key, bool strings, size
     return true;
 }
 
-/* A token id, or TOKEN_NONE where the key is absent. `fallback` is the kind's default. */
-static bool token_id(const struct model *model, const char *key, int32_t fallback, size_t n_tokens, int32_t *out,
-                     struct hob_error *err)
+/* Replaces the default in `*id` by what the key says. */
+static bool token_id(const struct model *model, const char *key, size_t n_tokens, int32_t *id, struct hob_error *err)
 {
-    int64_t id = -1;
+    int64_t given = *id;
     const struct gguf_value *value = gguf_find(model->gguf, key);
-    *out = fallback >= 0 && (size_t)fallback < n_tokens ? fallback : TOKEN_NONE;
-    if (!value)
-        return true;
-    if (value->type == GGUF_U32 && value->i == UINT32_MAX) { /* how some writers say "none" */
-        *out = TOKEN_NONE;
+    if (value && value->type == GGUF_U32 && value->i == UINT32_MAX) { /* how some writers say "none" */
+        *id = TOKEN_NONE;
         return true;
     }
-    if (!gguf_get_int(model->gguf, key, 0, (int64_t)n_tokens - 1, &id, err))
+    if (!value && given >= (int64_t)n_tokens) /* a default that this vocabulary is too small for */
+        given = TOKEN_NONE;
+    if (!gguf_get_int(model->gguf, key, 0, (int64_t)n_tokens - 1, &given, err))
         return false;
-    *out = (int32_t)id;
+    *id = (int32_t)given;
     return true;
 }
 
@@ -80,21 +78,11 @@ static bool read_tables(const struct model *model, struct arena *arena, struct v
 /* Ids and flags. */
 static bool read_specials(const struct model *model, struct vocab *vocab, struct hob_error *err)
 {
-    bool spm = vocab->kind == VOCAB_SPM;
-    static const char *const adds_bos[] = {"llama-bpe", "llama3", "llama-v3", "tekken", "falcon3", "pixtral", "lfm2"};
-    static const char *const whole[] = {"llama-bpe", "llama3", "llama-v3", "tekken", "falcon3", "pixtral", "lfm2"};
-    vocab->add_bos = spm;
-    vocab->add_space_prefix = spm;
-    for (size_t i = 0; i < sizeof adds_bos / sizeof *adds_bos; i++) {
-        vocab->add_bos = vocab->add_bos || (!spm && str_eq(vocab->pre, str_of(adds_bos[i])));
-        vocab->ignore_merges = vocab->ignore_merges || (!spm && str_eq(vocab->pre, str_of(whole[i])));
-    }
-    return token_id(model, "tokenizer.ggml.bos_token_id", spm ? 1 : 11, vocab->n_tokens, &vocab->bos, err) &&
-           token_id(model, "tokenizer.ggml.eos_token_id", spm ? 2 : 11, vocab->n_tokens, &vocab->eos, err) &&
-           token_id(model, "tokenizer.ggml.eot_token_id", TOKEN_NONE, vocab->n_tokens, &vocab->eot, err) &&
-           token_id(model, "tokenizer.ggml.unknown_token_id", spm ? 0 : TOKEN_NONE, vocab->n_tokens, &vocab->unk,
-                    err) &&
-           token_id(model, "tokenizer.ggml.padding_token_id", TOKEN_NONE, vocab->n_tokens, &vocab->pad, err) &&
+    return token_id(model, "tokenizer.ggml.bos_token_id", vocab->n_tokens, &vocab->bos, err) &&
+           token_id(model, "tokenizer.ggml.eos_token_id", vocab->n_tokens, &vocab->eos, err) &&
+           token_id(model, "tokenizer.ggml.eot_token_id", vocab->n_tokens, &vocab->eot, err) &&
+           token_id(model, "tokenizer.ggml.unknown_token_id", vocab->n_tokens, &vocab->unk, err) &&
+           token_id(model, "tokenizer.ggml.padding_token_id", vocab->n_tokens, &vocab->pad, err) &&
            gguf_get_bool(model->gguf, "tokenizer.ggml.add_bos_token", &vocab->add_bos, err) &&
            gguf_get_bool(model->gguf, "tokenizer.ggml.add_eos_token", &vocab->add_eos, err) &&
            gguf_get_bool(model->gguf, "tokenizer.ggml.add_space_prefix", &vocab->add_space_prefix, err);
@@ -102,21 +90,16 @@ static bool read_specials(const struct model *model, struct vocab *vocab, struct
 
 static bool read_vocab(const struct model *model, struct arena *arena, struct vocab *vocab, struct hob_error *err)
 {
-    struct str kind = {0};
+    struct str kind = {0}, pre = {0};
     const struct gguf_value *tokens, *merges;
     if (!gguf_get_string(model->gguf, "tokenizer.ggml.model", &kind, err) ||
-        !gguf_get_string(model->gguf, "tokenizer.ggml.pre", &vocab->pre, err))
+        !gguf_get_string(model->gguf, "tokenizer.ggml.pre", &pre, err))
         return false;
     if (kind.len == 0 || str_eq(kind, STR("none")) || str_eq(kind, STR("no_vocab")))
         return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.model: the file has no tokenizer; give ids with --tokens",
                          model->name);
-    if (str_eq(kind, STR("gpt2")))
-        vocab->kind = VOCAB_BPE;
-    else if (str_eq(kind, STR("llama")))
-        vocab->kind = VOCAB_SPM;
-    else
-        return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.model: \"%.*s\" is not supported, want gpt2 or llama",
-                         model->name, (int)(kind.len < 40 ? kind.len : 40), kind.ptr);
+    if (!vocab_defaults(vocab, kind, pre, err))
+        return error_prefix(err, "%s", model->name);
     if (!array(model, "tokenizer.ggml.tokens", true, SIZE_MAX, &tokens, err) ||
         !array(model, "tokenizer.ggml.merges", true, SIZE_MAX, &merges, err))
         return false;
@@ -137,7 +120,7 @@ static bool read_vocab(const struct model *model, struct arena *arena, struct vo
 struct tokenizer *vocabulary_from_gguf(const struct model *model, struct hob_error *err)
 {
     struct arena arena = {0};
-    struct vocab vocab = {.pre = STR("default")};
+    struct vocab vocab;
     struct tokenizer *tokenizer = NULL;
     if (read_vocab(model, &arena, &vocab, err)) {
         tokenizer = tokenizer_new(&vocab, err);
