@@ -13,6 +13,7 @@ exit    the exit code; 0 where the file must load
 names   any one of these stands in the message (absent where exit is 0)
 with    the command that must say so: inspect, logits (--tokens 1,2,3) or
         tokenize.  What inspect refuses, the others refuse as well
+same    the file whose logits are the same, byte for byte
 
 Python standard library only.  Exit: 0 ok, 2 usage.
 """
@@ -265,9 +266,11 @@ class Collection:
             path.unlink()
         how(path)
 
-    def expect(self, name, code, names=None, command="inspect"):
+    def expect(self, name, code, names=None, command="inspect", same=False):
         assert name not in self.index, name
         row = {"exit": code, "with": command}
+        if same:
+            row["same"] = "odd-plain.gguf"
         if code:
             row["names"] = [names] if isinstance(names, str) else list(names)
         self.index[name] = row
@@ -276,9 +279,10 @@ class Collection:
         self.write(name + ".gguf", data)
         self.expect(name + ".gguf", code, names, command)
 
-    def odd(self, name, data, command="logits"):
+    def odd(self, name, data, command="logits", same=True):
+        """One that must load; `same`: the same model as the plain one, in another dress."""
         self.write("odd-" + name + ".gguf", data)
-        self.expect("odd-" + name + ".gguf", 0, command=command)
+        self.expect("odd-" + name + ".gguf", 0, command=command, same=same and command == "logits")
 
     def sparse(self, name, head, size, names, code):
         """A file of `size` bytes that holds only its head."""
@@ -736,48 +740,48 @@ def odd_container(out):
     out.odd("only-metadata", base().only_vocabulary().no_vocabulary(), "inspect")
     out.odd("only-vocabulary", base().only_vocabulary(), "tokenize")
     out.make("odd-link.gguf", lambda path: os.symlink("odd-plain.gguf", path))
-    out.expect("odd-link.gguf", 0, command="logits")
+    out.expect("odd-link.gguf", 0, command="logits", same=True)
     out.odd("name with spaces \u00e4\u5927", base())
     for label, kind in (("u16", "u16"), ("u64", "u64"), ("u8", "u8")):
         files = parts()
         for file in files:
             for key in ("split.no", "split.count", "split.tensors.count"):
                 file.set(key, kind, file.find(key)[2])
-        out.expect(write_set(out, f"odd-set-{label}", files)[0], 0, command="logits")
+        out.expect(write_set(out, f"odd-set-{label}", files)[0], 0, command="logits", same=True)
     files = parts(2)
     files[1].tensors, files[0].tensors = files[0].tensors + files[1].tensors, []
-    out.expect(write_set(out, "odd-set-metadata-first", files)[0], 0, command="logits")
-    out.expect(write_set(out, "odd-set-repeats", parts(repeat=True))[0], 0, command="logits")
+    out.expect(write_set(out, "odd-set-metadata-first", files)[0], 0, command="logits", same=True)
+    out.expect(write_set(out, "odd-set-repeats", parts(repeat=True))[0], 0, command="logits", same=True)
     files = parts(2)
     files[1].alignment = 256
     files[1].set("general.alignment", "u32", 256)
-    out.expect(write_set(out, "odd-set-alignments", files)[0], 0, command="logits")
+    out.expect(write_set(out, "odd-set-alignments", files)[0], 0, command="logits", same=True)
     out.odd("set-of-one", parts(1)[0])
 
 
 def odd_model(out):
     for form in ("F32", "F16", "BF16", "Q4_0", "Q4_1", "Q5_0", "Q5_1"):
-        out.odd(f"weights-{form}", base(form))
+        out.odd(f"weights-{form}", base(form), same=False)
     mixed = base()
     for i, form in enumerate(("F16", "Q4_0", "BF16", "Q5_1", "F32")):
         tensor = mixed.tensors[2 + i] if len(mixed.tensors[2 + i][1]) == 2 else mixed.tensors[7]
         tensor[2:] = [form, weights(Noise(), form, tensor[1])]
-    out.odd("weights-mixed", mixed)
+    out.odd("weights-mixed", mixed, same=False)
     file = base()
     file.tensors.append(["output.weight", (E, 300), "Q8_0", weights(Noise(), "Q8_0", (E, 300))])
-    out.odd("untied", file)
+    out.odd("untied", file, same=False)
     file = base()
     for tensor in file.tensors:
         if len(tensor[1]) == 1:
             tensor[2:] = ["F16", weights(Noise(), "F16", tensor[1])]
-    out.odd("norms-f16", file)
+    out.odd("norms-f16", file, same=False)
     file = base()
     for tensor in file.tensors:
         tensor[1] = tuple(tensor[1]) + (1,) * (4 - len(tensor[1]))
     out.odd("dims-of-one", file)
     file = base()
     file.tensor("token_embd.weight")[1:] = [(E, 320), "Q8_0", weights(Noise(), "Q8_0", (E, 320))]
-    out.odd("vocabulary-padded", file)
+    out.odd("vocabulary-padded", file, same=False)
     out.odd("numbers-as-arrays", base().set("llama.feed_forward_length", "array", ("i32", [F] * LAYERS))
             .set("llama.attention.head_count", "array", ("u32", [HEADS] * LAYERS))
             .set("llama.attention.head_count_kv", "array", ("i32", [KV] * LAYERS)))
