@@ -36,6 +36,11 @@ const struct panel_layout *panel_layout(const struct quant_type *type)
     return layouts[type->id] ? layouts[type->id] : &plain;
 }
 
+bool panel_is_plain(const struct quant_type *type)
+{
+    return panel_layout(type) == &plain;
+}
+
 size_t panel_block_bytes(const struct quant_type *type)
 {
     size_t bytes = panel_layout(type)->bytes;

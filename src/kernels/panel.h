@@ -25,6 +25,9 @@ struct panel_layout {
 /* The layout of a type. Thread-safe. */
 const struct panel_layout *panel_layout(const struct quant_type *type);
 
+/* Whether a type has the plain layout. Thread-safe. */
+bool panel_is_plain(const struct quant_type *type);
+
 /* Bytes of a panel block. Thread-safe. */
 size_t panel_block_bytes(const struct quant_type *type);
 

@@ -8,19 +8,20 @@
 #include "quant/half.h"
 #include "quant/quant.h"
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields are loaded as they are");
+
 static inline uint16_t block_u16(const uint8_t *p)
 {
-    return (uint16_t)(p[0] | p[1] << 8);
+    uint16_t value;
+    memcpy(&value, p, sizeof value);
+    return value;
 }
 
 static inline uint32_t block_u32(const uint8_t *p)
 {
-    return (uint32_t)block_u16(p) | (uint32_t)block_u16(p + 2) << 16;
-}
-
-static inline uint64_t block_u64(const uint8_t *p)
-{
-    return (uint64_t)block_u32(p) | (uint64_t)block_u32(p + 4) << 32;
+    uint32_t value;
+    memcpy(&value, p, sizeof value);
+    return value;
 }
 
 static inline float block_half(const uint8_t *p)

@@ -7,47 +7,57 @@
  */
 #include "quant/block.h"
 
-static void f32_decode(const uint8_t *block, float *out)
+static void f32_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    *out = float_of_bits(block_u32(block));
+    memcpy(out, numbers, n * sizeof *out);
 }
 
-static void f16_decode(const uint8_t *block, float *out)
+static void f16_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    *out = block_half(block);
+    for (size_t i = 0; i < n; i++)
+        out[i] = block_half(numbers + 2 * i);
 }
 
-static void bf16_decode(const uint8_t *block, float *out)
+static void bf16_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    *out = bfloat_to_float(block_u16(block));
+    for (size_t i = 0; i < n; i++)
+        out[i] = bfloat_to_float(block_u16(numbers + 2 * i));
 }
 
-static void f64_decode(const uint8_t *block, float *out)
+static void f64_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    uint64_t bits = block_u64(block);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    *out = (float)value;
+    for (size_t i = 0; i < n; i++) {
+        double value;
+        memcpy(&value, numbers + 8 * i, sizeof value);
+        out[i] = (float)value;
+    }
 }
 
-static void i8_decode(const uint8_t *block, float *out)
+static void i8_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    *out = (float)(int8_t)block[0];
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(int8_t)numbers[i];
 }
 
-static void i16_decode(const uint8_t *block, float *out)
+static void i16_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    *out = (float)(int16_t)block_u16(block);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(int16_t)block_u16(numbers + 2 * i);
 }
 
-static void i32_decode(const uint8_t *block, float *out)
+static void i32_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    *out = (float)(int32_t)block_u32(block);
+    for (size_t i = 0; i < n; i++)
+        out[i] = (float)(int32_t)block_u32(numbers + 4 * i);
 }
 
-static void i64_decode(const uint8_t *block, float *out)
+static void i64_decode(const uint8_t *numbers, size_t n, float *out)
 {
-    *out = (float)(int64_t)block_u64(block);
+    for (size_t i = 0; i < n; i++) {
+        int64_t value;
+        memcpy(&value, numbers + 8 * i, sizeof value);
+        out[i] = (float)value;
+    }
 }
 
 const struct quant_type quant_f32 = {"F32", QUANT_F32, 1, 4, true, true, f32_decode, NULL};

@@ -57,7 +57,7 @@ void quant_group_decode(const struct quant_group *group, float *out)
 void quant_decode_block(const struct quant_type *type, const uint8_t *block, float *out)
 {
     if (type->decode) {
-        type->decode(block, out);
+        type->decode(block, type->block_elements, out);
         return;
     }
     for (unsigned g = 0; g < type->block_elements / QUANT_GROUP; g++) {
@@ -69,6 +69,10 @@ void quant_decode_block(const struct quant_type *type, const uint8_t *block, flo
 
 void quant_decode_row(const struct quant_type *type, const uint8_t *row, size_t k, float *out)
 {
+    if (type->decode) {
+        type->decode(row, k, out);
+        return;
+    }
     for (size_t i = 0; i < k; i += type->block_elements, row += type->block_bytes)
         quant_decode_block(type, row, out + i);
 }

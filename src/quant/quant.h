@@ -73,8 +73,8 @@ struct quant_type {
     uint16_t block_bytes;
     bool is_float;  /* F32, F16, BF16, F64: no integer form, activations stay float32 */
     bool is_weight; /* may be the weight of a matrix product (integers, Q8_1, Q8_K may not) */
-    /* The number of a block of one element, rounded to float32; NULL for types with an integer form. */
-    void (*decode)(const uint8_t *block, float *out);
+    /* `n` numbers in a row, each rounded to float32; NULL for types with an integer form. */
+    void (*decode)(const uint8_t *numbers, size_t n, float *out);
     /* The integer form of group `g` (0 .. block_elements/32 - 1) of a block; NULL for plain numbers. */
     void (*group)(const uint8_t *block, unsigned g, struct quant_group *out);
 };

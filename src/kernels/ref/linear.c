@@ -60,31 +60,32 @@ static void gather(const struct quant_type *type, uint8_t raw[N][MAX_BLOCK], uns
 
 /* One step of the integer formula: acc += the product of a group with 32 activations q8 of scale a, whose halves sum
  * to sum[0] and sum[1]. */
-static void step(const struct group16 *group, const int8_t *q8, float a, const int16_t *sum, float acc[N])
+static void step(const struct group16 *restrict group, const int8_t *restrict q8, float a, const int16_t *restrict sum,
+                 float *restrict acc)
 {
     float dot[2][N] = {{0}};
+    int32_t isum[2][N];
     for (unsigned j = 0; j < 2; j++)
         for (unsigned i = 16 * j; i < 16 * (j + 1); i++)
             for (unsigned n = 0; n < N; n++)
                 dot[j][n] += group->q[i][n] * (float)q8[i];
-    int32_t isum[2][N];
     for (unsigned j = 0; j < 2; j++)
         for (unsigned n = 0; n < N; n++)
             isum[j][n] = group->scale[j][n] * (int32_t)dot[j][n];
     if (group->n_parts == 2) {
-        for (unsigned j = 0; j < 2; j++)
-            for (unsigned n = 0; n < N; n++)
-                acc[n] = fmaf(group->s[j][n] * a, (float)isum[j][n], acc[n]);
+        for (unsigned n = 0; n < N; n++)
+            acc[n] = fmaf(group->s[0][n] * a, (float)isum[0][n], acc[n]);
+        for (unsigned n = 0; n < N; n++)
+            acc[n] = fmaf(group->s[1][n] * a, (float)isum[1][n], acc[n]);
     } else {
         for (unsigned n = 0; n < N; n++)
             acc[n] = fmaf(group->s[0][n] * a, (float)(isum[0][n] + isum[1][n]), acc[n]);
     }
-    if (!group->has_min)
-        return;
-    for (unsigned n = 0; n < N; n++) {
-        int32_t asum = group->min[0][n] * sum[0] + group->min[1][n] * sum[1];
-        acc[n] = fmaf(-group->m[n], a * (float)asum, acc[n]);
-    }
+    if (group->has_min)
+        for (unsigned n = 0; n < N; n++) {
+            int32_t asum = group->min[0][n] * sum[0] + group->min[1][n] * sum[1];
+            acc[n] = fmaf(-group->m[n], a * (float)asum, acc[n]);
+        }
 }
 
 /* Rows [t0, t0 + n_t) of y for one panel, from their sums. */
@@ -139,6 +140,10 @@ static void decode16(const struct quant_type *type, const uint8_t *blocks, size_
 {
     const struct panel_layout *layout = panel_layout(type);
     size_t block_bytes = panel_block_bytes(type);
+    if (type->decode && panel_is_plain(type)) { /* one element a block: the 16 numbers stand side by side already */
+        type->decode(blocks, n_k * N, scratch->w[0]);
+        return;
+    }
     for (unsigned n = 0; n < N; n++) {
         const uint8_t *block = blocks;
         for (size_t i = 0; i < n_k; i += type->block_elements, block += block_bytes) {
