@@ -5,6 +5,7 @@
 #include "text/pretokenizer.h"
 
 #include "text/bpe_alphabet.h"
+#include "text/tokenizer_unicode.h"
 
 void pretokenizer_clear(struct pretokenizer *pre)
 {
@@ -95,7 +96,15 @@ static bool split(const struct pretokenizer_run *run, size_t step, struct str te
 {
     const struct pretokenizer_step *rule = &run->pre->steps[step];
     struct splitter s = {.run = run, .step = step, .text = text, .first = first};
-    struct regex_walk walk = regex_walk_over(rule->regex, text);
+    struct str subject = text;
+    if (run->newer) {
+        struct buf *copy = &run->scratch->changed[step];
+        copy->len = 0;
+        if (!unicode_stand_in(text, copy))
+            return error_memory(err, text.len);
+        subject = buf_view(copy);
+    }
+    struct regex_walk walk = regex_walk_over(rule->regex, subject);
     size_t done = 0;
     for (;;) {
         bool matched;

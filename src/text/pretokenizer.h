@@ -74,7 +74,7 @@ extern const char pretokenizer_gpt2[];
 
 /* What a run needs, made by each caller. */
 struct pretokenizer_scratch {
-    struct buf changed[PRETOKENIZER_MAX_STEPS]; /* by step: the piece it changed */
+    struct buf changed[PRETOKENIZER_MAX_STEPS]; /* by step: the piece it changed, or a copy it matches in */
 };
 
 /* Frees it. */
@@ -86,6 +86,7 @@ struct pretokenizer_run {
     struct pretokenizer_scratch *scratch;
     struct regex_scratch *regex;
     bool first; /* the text stands at the start of the input */
+    bool newer; /* the text may hold code points newer than PCRE2's, see unicode_has_newer() */
     /* Takes a piece, which is valid until it returns; false ends the run. */
     bool (*take)(void *ctx, struct str piece, struct hob_error *err);
     void *ctx;

@@ -50,6 +50,7 @@ struct encoding {
     const struct tokenizer *tokenizer;
     const char *start; /* of the whole text */
     bool valid;        /* the whole text is UTF-8 */
+    bool newer;        /* it has code points that PCRE2 may not know */
     struct ids *out;
     struct regex_scratch regex;
     struct normalizer_scratch normalizer;
@@ -99,6 +100,7 @@ static bool encode_plain(struct encoding *e, struct str text, bool first, struct
                                    .scratch = &e->pretokenizer,
                                    .regex = &e->regex,
                                    .first = first,
+                                   .newer = e->newer,
                                    .take = take_piece,
                                    .ctx = e};
     if (e->valid)
@@ -180,7 +182,11 @@ bool tokenizer_encode(const struct tokenizer *tokenizer, struct str text, const 
 {
     if (!text.ptr)
         text = STR("");
-    struct encoding e = {.tokenizer = tokenizer, .start = text.ptr, .valid = utf8_valid(text), .out = out};
+    struct encoding e = {.tokenizer = tokenizer,
+                         .start = text.ptr,
+                         .valid = utf8_valid(text),
+                         .newer = unicode_has_newer(text),
+                         .out = out};
     struct added_trust trust = {
         .special = options->special, .untrusted = options->untrusted, .n_untrusted = options->n_untrusted};
     size_t before = out->len;

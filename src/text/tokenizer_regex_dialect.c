@@ -10,7 +10,7 @@
 enum { MAX_SET_DEPTH = 16 };
 
 /* The insides of a set. */
-static const char word_set[] = "\\p{L}\\p{M}\\p{Nd}\\p{Pc}";
+static const char word_set[] = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
 static const char space_set[] =
     "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
 static const char hex_set[] = "0-9A-Fa-f";
@@ -37,36 +37,66 @@ static bool is_hex(char c)
     return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-/* The short name of a general category's long one, or `name` itself. */
-static struct str short_category(struct str name)
+/* Names of properties that PCRE2 knows by another name. */
+static const char *const renamed[][2] = {
+    {"Letter", "L"},
+    {"Uppercase_Letter", "Lu"},
+    {"Lowercase_Letter", "Ll"},
+    {"Titlecase_Letter", "Lt"},
+    {"Modifier_Letter", "Lm"},
+    {"Other_Letter", "Lo"},
+    {"Mark", "M"},
+    {"Nonspacing_Mark", "Mn"},
+    {"Number", "N"},
+    {"Decimal_Number", "Nd"},
+    {"Letter_Number", "Nl"},
+    {"Other_Number", "No"},
+    {"Punctuation", "P"},
+    {"Symbol", "S"},
+    {"Separator", "Z"},
+    {"Other", "C"},
+    {"Space", "White_Space"},
+    {"Digit", "Nd"},
+    {"Upper", "Uppercase"},
+    {"Lower", "Lowercase"},
+    {"Alpha", "Alphabetic"},
+};
+
+/* Names that are the same in both and are neither categories nor scripts. */
+static const char *const shared[] = {"Any",
+                                     "ASCII",
+                                     "Alphabetic",
+                                     "White_Space",
+                                     "Uppercase",
+                                     "Lowercase",
+                                     "Emoji",
+                                     "Ideographic",
+                                     "Math",
+                                     "Dash",
+                                     "Hex_Digit",
+                                     "Diacritic",
+                                     "ID_Start",
+                                     "ID_Continue",
+                                     "XID_Start",
+                                     "XID_Continue",
+                                     "Extended_Pictographic",
+                                     "Emoji_Presentation"};
+
+/* Appends the name of a property. A bare script name means the script to one library and the script's extensions to
+ * the other. */
+static void property_name(struct str name, struct buf *out)
 {
-    static const char *const pairs[][2] = {
-        {"Letter", "L"},
-        {"Uppercase_Letter", "Lu"},
-        {"Lowercase_Letter", "Ll"},
-        {"Titlecase_Letter", "Lt"},
-        {"Modifier_Letter", "Lm"},
-        {"Other_Letter", "Lo"},
-        {"Mark", "M"},
-        {"Nonspacing_Mark", "Mn"},
-        {"Number", "N"},
-        {"Decimal_Number", "Nd"},
-        {"Letter_Number", "Nl"},
-        {"Other_Number", "No"},
-        {"Punctuation", "P"},
-        {"Punct", "P"},
-        {"Symbol", "S"},
-        {"Separator", "Z"},
-        {"Space", "White_Space"},
-        {"Digit", "Nd"},
-        {"Other", "C"},
-        {"Upper", "Uppercase"},
-        {"Lower", "Lowercase"},
-    };
-    for (size_t i = 0; i < sizeof(pairs) / sizeof(*pairs); i++)
-        if (str_eq(name, str_of(pairs[i][0])))
-            return str_of(pairs[i][1]);
-    return name;
+    for (size_t i = 0; i < sizeof(renamed) / sizeof(*renamed); i++) {
+        if (str_eq(name, str_of(renamed[i][0]))) {
+            buf_str(out, str_of(renamed[i][1]));
+            return;
+        }
+    }
+    bool bare = name.len <= 2 || str_find(name, STR("="), 0) != SIZE_MAX;
+    for (size_t i = 0; i < sizeof(shared) / sizeof(*shared); i++)
+        bare = bare || str_eq(name, str_of(shared[i]));
+    buf_str(out, bare ? STR("") : STR("sc:"));
+    buf_str(out, name);
 }
 
 static bool property(struct dialect *d, struct buf *out)
@@ -83,7 +113,7 @@ static bool property(struct dialect *d, struct buf *out)
     buf_add(out, d->pattern.ptr + d->at, 3);
     if (negated)
         buf_byte(out, '^');
-    buf_str(out, short_category(text));
+    property_name(text, out);
     buf_byte(out, '}');
     d->at = close + 1;
     return true;
@@ -155,6 +185,24 @@ static bool escape(struct dialect *d, bool in_set, struct buf *out)
     return true;
 }
 
+/* A POSIX class within a set, as Oniguruma understands it. */
+static bool posix_class(const struct dialect *d, struct str name, struct buf *out)
+{
+    static const char *const classes[][2] = {
+        {"[:space:]", space_set},        {"[:word:]", word_set},          {"[:alpha:]", "\\p{Alphabetic}"},
+        {"[:punct:]", "\\p{P}\\p{S}"},   {"[:digit:]", "\\p{Nd}"},        {"[:alnum:]", "\\p{Alphabetic}\\p{Nd}"},
+        {"[:upper:]", "\\p{Uppercase}"}, {"[:lower:]", "\\p{Lowercase}"}, {"[:xdigit:]", hex_set},
+        {"[:blank:]", "\\t\\p{Zs}"},     {"[:cntrl:]", "\\p{Cc}"},
+    };
+    for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++) {
+        if (str_eq(name, str_of(classes[i][0]))) {
+            buf_str(out, str_of(classes[i][1]));
+            return true;
+        }
+    }
+    return refuse(d, d->at, "this class is not supported");
+}
+
 static bool set(struct dialect *d, unsigned depth, struct buf *out);
 
 /* The items of a set up to "&&" or "]": those that PCRE2 can hold in one set go to `flat`, sets within it to
@@ -174,10 +222,8 @@ static bool set_items(struct dialect *d, unsigned depth, struct buf *flat, struc
             size_t close = str_find(d->pattern, STR(":]"), d->at);
             if (close == SIZE_MAX)
                 return refuse(d, d->at, "a class name is not closed");
-            struct str name = {d->pattern.ptr + d->at, close + 2 - d->at};
-            buf_str(flat, str_eq(name, STR("[:space:]"))  ? str_of(space_set)
-                          : str_eq(name, STR("[:word:]")) ? str_of(word_set)
-                                                          : name);
+            if (!posix_class(d, (struct str){d->pattern.ptr + d->at, close + 2 - d->at}, flat))
+                return false;
             d->at = close + 2;
         } else if (c == '[') {
             if (nested->len)

@@ -27,6 +27,33 @@ bool unicode_is_plain(struct str text, enum unicode_form form)
     return true;
 }
 
+/* The library normalizes by Unicode 9. These later code points have a combining class or a decomposition today, or are
+ * part of one; to it they are letters like any other. */
+static const uint32_t later[][2] = {
+    {0x7fd, 0x7fd},     {0x898, 0x89f},     {0x8ca, 0x8d3},     {0x9fe, 0x9fe},     {0xc3c, 0xc3c},
+    {0xd3b, 0xd3c},     {0xeba, 0xeba},     {0x1715, 0x1715},   {0x1abf, 0x1ace},   {0x1df6, 0x1dfa},
+    {0x32ff, 0x32ff},   {0xa7f2, 0xa7f4},   {0xa82c, 0xa82c},   {0xab69, 0xab69},   {0x10781, 0x107ba},
+    {0x10d24, 0x10d27}, {0x10eab, 0x10eac}, {0x10efd, 0x10eff}, {0x10f46, 0x10f50}, {0x10f82, 0x10f85},
+    {0x11070, 0x11070}, {0x1133b, 0x1133b}, {0x1145e, 0x1145e}, {0x11839, 0x1183a}, {0x11930, 0x11930},
+    {0x11935, 0x11935}, {0x11938, 0x11938}, {0x1193d, 0x1193e}, {0x11943, 0x11943}, {0x119e0, 0x119e0},
+    {0x11a34, 0x11a34}, {0x11a47, 0x11a47}, {0x11a99, 0x11a99}, {0x11d42, 0x11d42}, {0x11d44, 0x11d45},
+    {0x11d97, 0x11d97}, {0x11f41, 0x11f42}, {0x16ff0, 0x16ff1}, {0x1e030, 0x1e06d}, {0x1e08f, 0x1e08f},
+    {0x1e130, 0x1e136}, {0x1e2ae, 0x1e2ae}, {0x1e2ec, 0x1e2ef}, {0x1e4ec, 0x1e4ef}, {0x1f16c, 0x1f16c},
+    {0x1fbf0, 0x1fbf9}};
+
+static bool is_later(int32_t code)
+{
+    size_t low = 0, high = sizeof(later) / sizeof(*later);
+    while (low < high) {
+        size_t middle = (low + high) / 2;
+        if ((uint32_t)code > later[middle][1])
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < sizeof(later) / sizeof(*later) && (uint32_t)code >= later[low][0];
+}
+
 /* Code points on their way through a normalization. */
 struct codes {
     utf8proc_int32_t *ptr;
@@ -128,11 +155,14 @@ bool unicode_normalize(struct str text, enum unicode_form form, struct buf *out)
     for (size_t at = 0; ok && at < text.len;) {
         size_t start = at;
         unsigned size = 1;
-        while (at < text.len && utf8_decode(text, at, &size) >= 0)
+        int32_t code = 0;
+        while (at < text.len && (code = utf8_decode(text, at, &size)) >= 0 && !is_later(code))
             at += size;
         ok = normalize_valid((struct str){text.ptr + start, at - start}, form, &codes, out);
-        if (ok && at < text.len)
-            ok = buf_byte(out, text.ptr[at++]);
+        if (ok && at < text.len) {
+            ok = buf_add(out, text.ptr + at, size);
+            at += size;
+        }
     }
     free(codes.ptr);
     return ok;

@@ -19,4 +19,11 @@ bool unicode_is_plain(struct str text, enum unicode_form form);
  * memory is exhausted. O(n log n). Source: Unicode Standard Annex 15. */
 bool unicode_normalize(struct str text, enum unicode_form form, struct buf *out);
 
+/* Whether `text` has code points that are newer than what every PCRE2 of use here knows. */
+bool unicode_has_newer(struct str text);
+
+/* Appends `text` with each of those replaced by an older one of the same category and size, so that a regex cuts
+ * the copy where it should cut `text`. False when memory is exhausted. */
+bool unicode_stand_in(struct str text, struct buf *out);
+
 #endif
