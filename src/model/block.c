@@ -44,9 +44,9 @@ int block_attend(struct block *b, int q, int k, int v)
     return graph_attend(b->graph, q, &attend);
 }
 
-int block_glu(struct block *b, enum activation act, int gate, int up)
+int block_glu(struct block *b, int gate, int up)
 {
-    return graph_glu(b->graph, act, gate, up);
+    return graph_glu(b->graph, b->model->hparams.act, gate, up);
 }
 
 int block_add(struct block *b, int x, int y)

@@ -43,8 +43,8 @@ int block_rope(struct block *block, int x);
 /* Writes k and v to the layer's cache and attends q over it, through the window if the layer slides. */
 int block_attend(struct block *block, int q, int k, int v);
 
-/* act(gate) * up. */
-int block_glu(struct block *block, enum activation act, int gate, int up);
+/* act(gate) * up, with the model's activation. */
+int block_glu(struct block *block, int gate, int up);
 
 /* a + b. */
 int block_add(struct block *block, int a, int b);

@@ -40,19 +40,44 @@ static bool read_heads(const struct config *config, struct hparams *hp, struct h
     return true;
 }
 
+/* Where a file says how a rotary embedding is stretched. */
+struct scaling_keys {
+    const char *gguf_type, *gguf_factor;
+    const char *type, *factor, *low, *high, *original; /* in config.json */
+};
+
+/* Of all layers, or of full ones; of sliding ones, which only newer configs write apart. */
+static const struct scaling_keys scaling_keys = {
+    .gguf_type = "rope.scaling.type",
+    .gguf_factor = "rope.scaling.factor|rope.scale_linear",
+    .type = "rope_parameters.full_attention.rope_type|rope_parameters.rope_type|rope_scaling.rope_type|"
+            "rope_scaling.type",
+    .factor = "rope_parameters.full_attention.factor|rope_parameters.factor|rope_scaling.factor",
+    .low = "rope_parameters.full_attention.low_freq_factor|rope_parameters.low_freq_factor|"
+           "rope_scaling.low_freq_factor",
+    .high = "rope_parameters.full_attention.high_freq_factor|rope_parameters.high_freq_factor|"
+            "rope_scaling.high_freq_factor",
+    .original = "rope_parameters.full_attention.original_max_position_embeddings|"
+                "rope_parameters.original_max_position_embeddings|rope_scaling.original_max_position_embeddings",
+};
+static const struct scaling_keys sliding_scaling_keys = {
+    .type = "rope_parameters.sliding_attention.rope_type",
+    .factor = "rope_parameters.sliding_attention.factor",
+    .low = "rope_parameters.sliding_attention.low_freq_factor",
+    .high = "rope_parameters.sliding_attention.high_freq_factor",
+    .original = "rope_parameters.sliding_attention.original_max_position_embeddings",
+};
+
 /* The kind of rope scaling named by the file. */
-static bool read_scaling(const struct config *config, struct rope_hparams *rope, struct hob_error *err)
+static bool read_scaling(const struct config *config, const struct scaling_keys *keys, struct rope_hparams *rope,
+                         struct hob_error *err)
 {
     struct str type = {0};
-    if (!config_string(config, "rope.scaling.type",
-                       "rope_parameters.full_attention.rope_type|rope_parameters.rope_type|rope_scaling.rope_type|"
-                       "rope_scaling.type",
-                       &type, err))
+    if (!config_string(config, keys->gguf_type, keys->type, &type, err))
         return false;
     if (type.len == 0 && config->gguf)
         type = STR("linear"); /* with the factor's default, no scaling at all */
-    const char *factors = "rope_parameters.full_attention.factor|rope_parameters.factor|rope_scaling.factor";
-    if (!config_float(config, "rope.scaling.factor|rope.scale_linear", factors, 0, 1e6, &rope->factor, err))
+    if (!config_float(config, keys->gguf_factor, keys->factor, 0, 1e6, &rope->factor, err))
         return false;
     if (type.len == 0 || str_eq(type, STR("none")) || str_eq(type, STR("default")))
         return true;
@@ -64,14 +89,9 @@ static bool read_scaling(const struct config *config, struct rope_hparams *rope,
         return error_set(err, HOB_FORMAT, "%s: rope scaling \"%.*s\" is not supported, want none, linear or llama3",
                          config->name, (int)(type.len < 40 ? type.len : 40), type.ptr);
     rope->scaling = ROPE_SCALING_LLAMA3;
-    return config_float(config, NULL, "rope_parameters.low_freq_factor|rope_scaling.low_freq_factor", 1e-6, 1e6,
-                        &rope->low, err) &&
-           config_float(config, NULL, "rope_parameters.high_freq_factor|rope_scaling.high_freq_factor", 1e-6, 1e6,
-                        &rope->high, err) &&
-           config_float(config, NULL,
-                        "rope_parameters.original_max_position_embeddings|"
-                        "rope_scaling.original_max_position_embeddings",
-                        1, 1e9, &rope->original, err);
+    return config_float(config, NULL, keys->low, 1e-6, 1e6, &rope->low, err) &&
+           config_float(config, NULL, keys->high, 1e-6, 1e6, &rope->high, err) &&
+           config_float(config, NULL, keys->original, 1, 1e9, &rope->original, err);
 }
 
 static bool read_rope(const struct config *config, struct hparams *hp, struct hob_error *err)
@@ -82,7 +102,8 @@ static bool read_rope(const struct config *config, struct hparams *hp, struct ho
     if (!config_float(config, "rope.freq_base",
                       "rope_parameters.full_attention.rope_theta|rope_parameters.rope_theta|rope_theta", 1e-3, 1e15,
                       &rope->base, err) ||
-        !config_int(config, "rope.dimension_count", NULL, 2, hp->d, &n_rot, err) || !read_scaling(config, rope, err))
+        !config_int(config, "rope.dimension_count", NULL, 2, hp->d, &n_rot, err) ||
+        !!read_scaling(config, &scaling_keys, rope, err))
         return false;
     if (n_rot % 2)
         return error_set(err, HOB_FORMAT, "%s: rope dimensions %d, want an even number", config->name, (int)n_rot);
@@ -91,9 +112,40 @@ static bool read_rope(const struct config *config, struct hparams *hp, struct ho
     return true;
 }
 
+bool hparams_sliding_rope(const struct config *config, double base, struct rope_hparams *rope, struct hob_error *err)
+{
+    *rope = (struct rope_hparams){.base = base, .factor = 1, .low = 1, .high = 4, .original = 8192};
+    return config_float(config, "rope.freq_base_swa",
+                        "rope_parameters.sliding_attention.rope_theta|rope_local_base_freq", 1e-3, 1e15, &rope->base,
+                        err) &&
+           read_scaling(config, &sliding_scaling_keys, rope, err);
+}
+
+bool hparams_activation(const struct config *config, const char *hf_keys, enum activation *act, struct hob_error *err)
+{
+    static const struct {
+        const char *name;
+        enum activation act;
+    } names[] = {
+        {"silu", ACT_SILU},          {"swish", ACT_SILU}, {"gelu", ACT_GELU_ERF}, {"gelu_pytorch_tanh", ACT_GELU_TANH},
+        {"gelu_new", ACT_GELU_TANH}, {"relu", ACT_RELU},
+    };
+    struct str name = {0};
+    if (!config_string(config, NULL, hf_keys, &name, err))
+        return false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (str_eq(name, str_of(names[i].name))) {
+            *act = names[i].act;
+            return true;
+        }
+    return name.len == 0 ||
+           error_set(err, HOB_FORMAT, "%s: %s: found \"%.*s\", want silu, gelu, gelu_pytorch_tanh or relu",
+                     config->name, hf_keys, (int)(name.len < 40 ? name.len : 40), name.ptr);
+}
+
 bool hparams_read(const struct config *config, struct hparams *hp, struct arena *arena, struct hob_error *err)
 {
-    *hp = (struct hparams){.embed_scale = 1, .pairing = ROPE_HALVES};
+    *hp = (struct hparams){.embed_scale = 1, .pairing = ROPE_HALVES, .act = ACT_SILU};
     double eps = 0;
     if (!config_count(config, "block_count", "num_hidden_layers", MAX_LAYERS, &hp->n_layers, err) ||
         !config_count(config, "embedding_length", "hidden_size", MAX_WIDTH, &hp->e, err) ||
@@ -101,6 +153,7 @@ bool hparams_read(const struct config *config, struct hparams *hp, struct arena 
         !config_count(config, "context_length", "max_position_embeddings", 1U << 30, &hp->n_ctx, err) ||
         !read_heads(config, hp, err) || !read_rope(config, hp, err) ||
         !config_float(config, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-12, 1, &eps, err) ||
+        !hparams_activation(config, "hidden_act", &hp->act, err) ||
         !config_bool(config, NULL, "tie_word_embeddings", &hp->tied, err))
         return false;
     if (eps == 0)

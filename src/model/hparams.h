@@ -34,6 +34,7 @@ struct hparams {
     float embed_scale;                 /* of token embeddings */
     float attn_scale;                  /* of scores */
     float attn_softcap, logit_softcap; /* 0: none */
+    enum activation act;               /* of the ffn's gate */
     unsigned n_rot;                    /* rotated dimensions of a head */
     enum rope_pairing pairing;
     struct rope_hparams rope[2]; /* of full layers; of sliding layers */
@@ -50,6 +51,12 @@ bool hparams_read(const struct config *config, struct hparams *hparams, struct a
  * (GGUF sliding_window_pattern as an array, config.json layer_types) wins. The window comes from the file; without one
  * no layer slides. */
 bool hparams_windows(const struct config *config, struct hparams *hparams, unsigned period, struct hob_error *err);
+
+/* Reads the rotary embedding of sliding layers, whose base is `base` unless the file says otherwise. */
+bool hparams_sliding_rope(const struct config *config, double base, struct rope_hparams *rope, struct hob_error *err);
+
+/* Reads the activation that config.json names; GGUF has no such key. HOB_FORMAT for one that is unknown. */
+bool hparams_activation(const struct config *config, const char *hf_keys, enum activation *act, struct hob_error *err);
 
 /* The inverse frequencies of full (0) or sliding (1) layers, into inv_frequency[n_rot / 2]. `divisors` (may be NULL) is
  * [n_rot / 2], GGUF's rope_freqs. */

@@ -59,6 +59,9 @@ static bool read_tables(const struct model *model, struct arena *arena, struct v
             values[i] = (float)gguf_array_float(scores, i);
         vocab->scores = values;
     }
+    if (types && types->element != GGUF_I32 && types->element != GGUF_U32)
+        return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.token_type: want an array of 32-bit integers",
+                         model->name);
     if (types) {
         uint8_t *values = arena_array(arena, vocab->n_tokens, 1);
         if (!values)

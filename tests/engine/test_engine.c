@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The engine on tiny models: the bits of every logit are the same for any number of threads, any chunking, any company
+ * and any cache; and requests end as they should.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/engine.h"
+#include "families/families.h"
+
+enum { PROMPT = 150, GENERATE = 70, MOST = 512 };
+
+static const char *const models[] = {"tests/models/tiny-llama-rope3", "tests/models/tiny-gemma3-base",
+                                     "tests/models/tiny-qwen2-odd.gguf", "tests/models/tiny-qwen3-base"};
+
+/* The logits of every chosen token, digested, and the tokens. */
+struct outcome {
+    char sha256[65];
+    int32_t tokens[MOST];
+    size_t n;
+    size_t cached;
+    enum end_reason reason;
+    bool ended;
+};
+
+static struct model *open_model(const char *path)
+{
+    struct hob_error err = {0};
+    size_t n;
+    const struct family *const *families = families_all(&n);
+    struct model *model = model_open(path, &err);
+    if (!model || !model_bind(model, families, n, &err))
+        fail_msg("%s", err.text);
+    return model;
+}
+
+static struct engine *open_engine(struct model *model, struct engine_options options)
+{
+    struct hob_error err = {0};
+    struct engine *engine = engine_new(model, &options, NULL, NULL, &err);
+    if (!engine)
+        fail_msg("%s", err.text);
+    return engine;
+}
+
+/* Queues prompt number `which`. */
+static struct sequence *submit(struct engine *engine, int which, struct outcome *outcome)
+{
+    int32_t prompt[PROMPT];
+    size_t n = which == 0 ? PROMPT : 1 + (size_t)which * 17 % PROMPT;
+    for (size_t i = 0; i < n; i++)
+        prompt[i] = (int32_t)((i * 37 + (size_t)which * 11 + i * i) % 300);
+    struct sampler_options sampling;
+    sampler_defaults(&sampling);
+    sampling.seed = 7 + (uint64_t)which;
+    sampling.temp = which % 2 ? 0.8F : 0;
+    struct sequence_request request = {
+        .tokens = prompt,
+        .n_tokens = n,
+        .max_tokens = GENERATE,
+        .ignore_eos = true,
+        .hash_logits = true,
+        .sampling = &sampling,
+        .user = outcome,
+    };
+    struct hob_error err = {0};
+    struct sequence *sequence = engine_submit(engine, &request, &err);
+    if (!sequence)
+        fail_msg("%s", err.text);
+    *outcome = (struct outcome){0};
+    return sequence;
+}
+
+/* Runs until nothing is left to do. */
+static void drain(struct engine *engine)
+{
+    const struct engine_event *events;
+    size_t n, prompt, generated;
+    do {
+        engine_step(engine, &events, &n);
+        for (size_t i = 0; i < n; i++) {
+            struct outcome *outcome = sequence_user(events[i].sequence);
+            assert_false(outcome->ended);
+            if (events[i].kind != EVENT_END)
+                continue;
+            const int32_t *tokens = sequence_tokens(events[i].sequence, &prompt, &generated);
+            memcpy(outcome->tokens, tokens + prompt, generated * sizeof *tokens);
+            outcome->n = generated;
+            outcome->reason = events[i].reason;
+            outcome->ended = true;
+            outcome->cached = sequence_timings(events[i].sequence).cached_tokens;
+            sequence_logits_sha256(events[i].sequence, outcome->sha256);
+        }
+    } while (n > 0);
+}
+
+static void assert_same(const struct outcome *a, const struct outcome *b)
+{
+    assert_true(a->ended && b->ended);
+    assert_int_equal(a->n, b->n);
+    assert_memory_equal(a->tokens, b->tokens, a->n * sizeof *a->tokens);
+    assert_string_equal(a->sha256, b->sha256);
+}
+
+static struct outcome run_alone(struct model *model, struct engine_options options, int which)
+{
+    struct outcome outcome;
+    struct engine *engine = open_engine(model, options);
+    struct sequence *sequence = submit(engine, which, &outcome);
+    drain(engine);
+    sequence_free(sequence);
+    engine_free(engine);
+    return outcome;
+}
+
+static void check_exactness(struct engine_options base)
+{
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        struct model *model = open_model(models[m]);
+        struct outcome want[8];
+        for (int which = 0; which < 8; which++)
+            want[which] = run_alone(model, base, which);
+        assert_int_equal(want[0].n, GENERATE);
+        /* threads and chunks */
+        const unsigned threads[] = {2, 3, 5};
+        const size_t batches[] = {1, 17, 64, 512};
+        for (size_t i = 0; i < 4; i++) {
+            struct engine_options options = base;
+            options.threads = threads[i % 3];
+            options.batch = batches[i];
+            struct outcome got = run_alone(model, options, 0);
+            assert_same(&want[0], &got);
+        }
+        /* company, then the same prompts again from the cache */
+        struct engine_options options = base;
+        options.parallel = 5;
+        options.batch = 33;
+        options.threads = 2;
+        struct engine *engine = open_engine(model, options);
+        for (int round = 0; round < 2; round++) {
+            struct outcome got[8];
+            struct sequence *sequences[8];
+            for (int which = 0; which < 8; which++)
+                sequences[which] = submit(engine, which, &got[which]);
+            drain(engine);
+            for (int which = 0; which < 8; which++) {
+                assert_same(&want[which], &got[which]);
+                sequence_free(sequences[which]);
+            }
+            assert_int_equal(got[0].cached, round ? (PROMPT - 1) / 64 * 64 : 0);
+        }
+        engine_free(engine);
+        model_close(model);
+    }
+}
+
+static void test_exact(void **state)
+{
+    (void)state;
+    check_exactness((struct engine_options){.threads = 1, .isa = ISA_AUTO, .ctx = 256});
+}
+
+static void test_exact_precise(void **state)
+{
+    (void)state;
+    check_exactness((struct engine_options){.threads = 1, .isa = ISA_AUTO, .ctx = 256, .precise = true});
+}
+
+static void test_exact_reference(void **state)
+{
+    (void)state;
+    struct model *model = open_model(models[2]);
+    struct engine_options best = {.threads = 2, .isa = ISA_AUTO, .ctx = 256}, ref = best;
+    ref.isa = ISA_REF;
+    struct outcome a = run_alone(model, best, 3), b = run_alone(model, ref, 3);
+    assert_same(&a, &b);
+    model_close(model);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    struct model *model = open_model(models[0]);
+    struct engine *engine = open_engine(model, (struct engine_options){.threads = 1, .isa = ISA_AUTO, .ctx = 64});
+    int32_t tokens[80] = {0};
+    struct hob_error err = {0};
+    struct sequence_request request = {.tokens = tokens, .n_tokens = 65, .max_tokens = 1};
+    assert_null(engine_submit(engine, &request, &err));
+    assert_int_equal(err.status, HOB_LIMIT);
+    assert_non_null(strstr(err.text, "65 tokens, the context 64"));
+    request.n_tokens = 0;
+    assert_null(engine_submit(engine, &request, &err));
+    assert_int_equal(err.status, HOB_USAGE);
+    request.n_tokens = 3;
+    tokens[1] = (int32_t)model->n_vocab;
+    assert_null(engine_submit(engine, &request, &err));
+    assert_int_equal(err.status, HOB_USAGE);
+    tokens[1] = -1;
+    assert_null(engine_submit(engine, &request, &err));
+    engine_free(engine);
+    model_close(model);
+}
+
+/* A full context ends with "length", its last token included. */
+static void test_fills_context(void **state)
+{
+    (void)state;
+    struct model *model = open_model(models[0]);
+    struct engine *engine = open_engine(model, (struct engine_options){.threads = 1, .isa = ISA_AUTO, .ctx = 64});
+    int32_t tokens[64] = {1, 2, 3};
+    struct outcome outcome = {0};
+    for (size_t n = 62; n <= 64; n++) {
+        struct sequence_request request = {.tokens = tokens,
+                                           .n_tokens = n,
+                                           .max_tokens = SIZE_MAX,
+                                           .ignore_eos = true,
+                                           .hash_logits = true,
+                                           .user = &outcome};
+        outcome = (struct outcome){0};
+        struct sequence *sequence = engine_submit(engine, &request, NULL);
+        drain(engine);
+        assert_int_equal(outcome.n, 65 - n);
+        assert_int_equal(outcome.reason, END_LENGTH);
+        sequence_free(sequence);
+    }
+    engine_free(engine);
+    model_close(model);
+}
+
+/* Cancelled sequences, running and waiting, end within a step and leave their place to others. */
+static void test_cancel(void **state)
+{
+    (void)state;
+    struct model *model = open_model(models[0]);
+    struct engine *engine = open_engine(model, (struct engine_options){.threads = 2, .isa = ISA_AUTO, .ctx = 256});
+    struct outcome outcomes[3], want;
+    struct sequence *sequences[3];
+    const struct engine_event *events;
+    size_t n;
+    for (int i = 0; i < 3; i++)
+        sequences[i] = submit(engine, i, &outcomes[i]);
+    engine_step(engine, &events, &n);
+    sequence_cancel(sequences[0]);
+    sequence_cancel(sequences[1]);
+    drain(engine);
+    assert_int_equal(outcomes[0].reason, END_CANCELLED);
+    assert_int_equal(outcomes[1].reason, END_CANCELLED);
+    assert_int_equal(outcomes[1].n, 0);
+    for (int i = 0; i < 3; i++)
+        sequence_free(sequences[i]);
+    engine_free(engine);
+    want = run_alone(model, (struct engine_options){.threads = 1, .isa = ISA_AUTO, .ctx = 256}, 2);
+    assert_same(&want, &outcomes[2]);
+    model_close(model);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exact),    cmocka_unit_test(test_exact_precise), cmocka_unit_test(test_exact_reference),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_fills_context), cmocka_unit_test(test_cancel),
+    };
+    return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
