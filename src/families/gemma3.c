@@ -9,7 +9,8 @@
 
 extern const struct family family_gemma3;
 
-#define PERIOD        6  /* every sixth layer is full */
+#define PERIOD        6 /* every sixth layer is full */
+#define SLIDING_BASE  10000.0
 #define LAYERS_OF_27B 62 /* the one size whose scores are scaled by E / H instead of D */
 
 static const struct role_use roles[] = {
@@ -34,13 +35,14 @@ static const struct role_use roles[] = {
 static bool configure(const struct config *config, struct hparams *hp, struct hob_error *err)
 {
     double scalar = hp->n_layers == LAYERS_OF_27B ? (double)hp->e / hp->heads : hp->d;
-    double base = 10000, softcap = 0, attn_softcap = 0;
+    double softcap = 0, attn_softcap = 0;
     hp->norm_shift = config->json ? 1 : 0; /* GGUF holds 1 + w */
     hp->embed_scale = sqrtf((float)hp->e);
     hp->tied = true;
+    hp->act = ACT_GELU_TANH; /* also where an old config's hidden_act says otherwise */
     if (!config_float(config, NULL, "query_pre_attn_scalar", 1e-3, 1e6, &scalar, err) ||
-        !config_float(config, "rope.freq_base_swa", "rope_parameters.sliding_attention.rope_theta|rope_local_base_freq",
-                      1e-3, 1e15, &base, err) ||
+        !hparams_sliding_rope(config, SLIDING_BASE, &hp->rope[1], err) ||
+        !hparams_activation(config, "hidden_activation", &hp->act, err) ||
         !config_float(config, "final_logit_softcapping", "final_logit_softcapping", 0, 1e6, &softcap, err) ||
         !config_float(config, "attn_logit_softcapping", "attn_logit_softcapping", 0, 1e6, &attn_softcap, err) ||
         !config_bool(config, NULL, "tie_word_embeddings", &hp->tied, err))
@@ -49,7 +51,6 @@ static bool configure(const struct config *config, struct hparams *hp, struct ho
         hp->attn_scale = (float)(1 / sqrt(scalar));
     hp->logit_softcap = (float)softcap;
     hp->attn_softcap = (float)attn_softcap;
-    hp->rope[1] = (struct rope_hparams){.base = base, .factor = 1}; /* sliding layers are not stretched */
     return hparams_windows(config, hp, PERIOD, err);
 }
 
@@ -63,8 +64,8 @@ static int block(struct block *b, int x)
     x = block_add(b, x, block_norm(b, h, ROLE_POST_ATTN_NORM));
 
     h = block_norm(b, x, ROLE_FFN_NORM);
-    h = block_glu(b, ACT_GELU_TANH, block_linear(b, h, ROLE_FFN_GATE), block_linear(b, h, ROLE_FFN_UP)); /* [T, F] */
-    h = block_linear(b, h, ROLE_FFN_DOWN);                                                               /* [T, E] */
+    h = block_glu(b, block_linear(b, h, ROLE_FFN_GATE), block_linear(b, h, ROLE_FFN_UP)); /* [T, F] */
+    h = block_linear(b, h, ROLE_FFN_DOWN);                                                /* [T, E] */
     return block_add(b, x, block_norm(b, h, ROLE_POST_FFN_NORM));
 }
 

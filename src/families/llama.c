@@ -35,8 +35,8 @@ int llama_block(struct block *b, int x)
     x = block_add(b, x, block_linear(b, h, ROLE_ATTN_OUTPUT)); /* [T, E] */
 
     h = block_norm(b, x, ROLE_FFN_NORM);
-    h = block_glu(b, ACT_SILU, block_linear(b, h, ROLE_FFN_GATE), block_linear(b, h, ROLE_FFN_UP)); /* [T, F] */
-    return block_add(b, x, block_linear(b, h, ROLE_FFN_DOWN));                                      /* [T, E] */
+    h = block_glu(b, block_linear(b, h, ROLE_FFN_GATE), block_linear(b, h, ROLE_FFN_UP)); /* [T, F] */
+    return block_add(b, x, block_linear(b, h, ROLE_FFN_DOWN));                            /* [T, E] */
 }
 
 const struct family family_llama = {
