@@ -143,6 +143,8 @@ struct sequence_timings {
     size_t decode_tokens;  /* after the first */
     double decode_ms;
 };
+
+/* The times of a sequence so far. */
 struct sequence_timings sequence_timings(const struct sequence *sequence);
 
 #endif

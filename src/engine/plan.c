@@ -23,8 +23,11 @@ static size_t file_number(const char *path, const char *key)
     size_t value = SIZE_MAX;
     FILE *file = fopen(path, "re");
     while (file && fgets(line, sizeof line, file)) {
-        unsigned long long n;
-        if (strncmp(line, key, strlen(key)) == 0 && sscanf(line + strlen(key), "%llu", &n) == 1)
+        char *end;
+        if (strncmp(line, key, strlen(key)) != 0)
+            continue;
+        unsigned long long n = strtoull(line + strlen(key), &end, 10);
+        if (end > line + strlen(key)) /* "max" is no number */
             value = (size_t)n;
     }
     if (file)

@@ -25,15 +25,19 @@ static inline size_t q8_row_bytes(size_t k)
     return (q8_scale_offset(k) + k / 32 * 4 + k / 16 * 2 + 63) & ~(size_t)63;
 }
 
-/* The integers, scales and sums of a row. */
+/* The integers of a row. */
 static inline int8_t *q8_integers(void *row)
 {
     return row;
 }
+
+/* The scales of a row of k elements. */
 static inline float *q8_scales(void *row, size_t k)
 {
     return (float *)((char *)row + q8_scale_offset(k));
 }
+
+/* The sums over each 16 of a row of k elements. */
 static inline int16_t *q8_sums(void *row, size_t k)
 {
     return (int16_t *)((char *)row + q8_scale_offset(k) + k / 32 * 4);

@@ -58,6 +58,8 @@ void cpu_run_linear(const struct backend *cpu, const struct step *step, struct c
         bytes += panel * panel_count(nodes[i].weight->n);
         units += step->paired && i > 0 ? 0 : units_of(nodes[i].weight);
     }
+    if (units == 0)
+        return;
     size_t chunk = CHUNK_BYTES / (bytes / units + 1) + 1, fair = units / (4 * pool_size(cpu->pool)) + 1;
     if (chunk > fair)
         chunk = fair;

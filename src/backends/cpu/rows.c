@@ -81,8 +81,12 @@ static void run_cache(const struct backend *cpu, const struct node *node, size_t
 void cpu_run_row(const struct backend *cpu, const struct node *node, size_t row, struct cpu_scratch *scratch)
 {
     const struct kernels *kernels = cpu->kernels;
-    size_t width = node->out < 0 ? 0 : cpu->graph->values[node->out].width;
-    float *y = node->out < 0 ? NULL : cpu_row(cpu, node->out, row);
+    if (node->op == OP_CACHE) { /* the one node without a value */
+        run_cache(cpu, node, row);
+        return;
+    }
+    size_t width = cpu->graph->values[node->out].width;
+    float *y = cpu_row(cpu, node->out, row);
     switch (node->op) {
     case OP_EMBED:
         panel_decode_row(node->weight->type, node->weight->panels, node->weight->k, (size_t)cpu->batch->ids[row], y);
@@ -106,9 +110,6 @@ void cpu_run_row(const struct backend *cpu, const struct node *node, size_t row,
             kernels->rope(y + c, angles, angles + n_rot / 2, n_rot, node->pairing);
         break;
     }
-    case OP_CACHE:
-        run_cache(cpu, node, row);
-        break;
     case OP_SELECT:
         memcpy(y, cpu_row(cpu, node->in[0], cpu->batch->selected[row]), width * sizeof *y);
         break;
