@@ -6,6 +6,8 @@
  *
  * Shapes: T rows (tokens), K inputs, N outputs, D head dimension. Rows are float32 unless said. "q8 row" is
  * activation.h's, "panels" are panel.h's, "key block" and "value block" are cache.h's.
+ *
+ * Alignment: float rows 4 bytes; q8 rows, cache blocks and scratch 64; panels 16. Nothing is read past its end.
  */
 #ifndef HOB_KERNELS_KERNELS_H
 #define HOB_KERNELS_KERNELS_H
