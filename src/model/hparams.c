@@ -103,7 +103,7 @@ static bool read_rope(const struct config *config, struct hparams *hp, struct ho
                       "rope_parameters.full_attention.rope_theta|rope_parameters.rope_theta|rope_theta", 1e-3, 1e15,
                       &rope->base, err) ||
         !config_int(config, "rope.dimension_count", NULL, 2, hp->d, &n_rot, err) ||
-        !!read_scaling(config, &scaling_keys, rope, err))
+        !read_scaling(config, &scaling_keys, rope, err))
         return false;
     if (n_rot % 2)
         return error_set(err, HOB_FORMAT, "%s: rope dimensions %d, want an even number", config->name, (int)n_rot);
