@@ -17,6 +17,9 @@ bool interrupt_pending(void);
 /* The same, and takes it. */
 bool interrupt_take(void);
 
+/* A descriptor that is readable while Ctrl-C is pending, for poll(). -1 if there is none. */
+int interrupt_fd(void);
+
 /* Whether the program was asked to end (SIGTERM, SIGHUP), not only interrupted. */
 bool interrupt_is_final(void);
 

@@ -10,12 +10,15 @@
 #include "cli/output.h"
 
 /* In the order of help. */
+/* clang-format off: a row each */
 static const struct command *const commands[] = {
-    &logits_command,
+    &run_command,
     &list_command,
+    &logits_command,
     &help_command,
     NULL,
 };
+/* clang-format on */
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands - 1 };
 

@@ -99,13 +99,22 @@ bool messages_are_terminal(void)
     return isatty(STDERR_FILENO);
 }
 
+/* The size of the terminal at standard output or error. */
+static bool terminal_size(struct winsize *size)
+{
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, size) == 0 || ioctl(STDERR_FILENO, TIOCGWINSZ, size) == 0;
+}
+
 unsigned terminal_columns(void)
 {
     struct winsize size;
-    for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
-        if (ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-            return size.ws_col < 20 ? 20 : size.ws_col;
-    return 80;
+    return !terminal_size(&size) || size.ws_col == 0 ? 80 : size.ws_col < 20 ? 20 : size.ws_col;
+}
+
+unsigned terminal_rows(void)
+{
+    struct winsize size;
+    return !terminal_size(&size) || size.ws_row == 0 ? 24 : size.ws_row < 4 ? 4 : size.ws_row;
 }
 
 const char *style_on(enum style style)

@@ -40,6 +40,9 @@ bool messages_are_terminal(void);
 /* Columns of the terminal at standard output or error (80 when it is none). */
 unsigned terminal_columns(void);
 
+/* Its rows (24 when it is none). */
+unsigned terminal_rows(void);
+
 /* What a text looks like on a terminal. */
 enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_ITALIC, STYLE_GREEN, STYLE_CYAN, STYLE_YELLOW };
 
