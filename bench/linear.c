@@ -143,7 +143,7 @@ static void fill_panel(const struct quant_type *type, uint8_t *panel)
         rows[i] = (uint8_t)(rand() >> 8);
     for (size_t i = 0; i + 2 <= row_bytes * PANEL_ROWS; i += type->is_float ? type->block_bytes : 2) {
         size_t at = i % row_bytes % type->block_bytes;
-        bool field = type->is_float ? true
+        bool field = type->is_float               ? true
                      : type->block_elements == 32 ? at < 4
                                                   : at < 4 || at + 4 >= type->block_bytes;
         if (field)
@@ -221,9 +221,10 @@ int main(int argc, char **argv)
     uint8_t *scratch = aligned_alloc(64, (size_t)n_threads * LINEAR_SCRATCH_BYTES);
     char *x = aligned_alloc(64, (size_t)MAX_COLUMNS * K * sizeof(float));
     float *y = aligned_alloc(64, (STREAM_BYTES / K + MAX_COLUMNS * 512) * 16);
-    printf("%s, K = %d. 1 column: GB/s (fraction of plain reads) on 1 and on %u threads; then 1 thread, GOP/s (fraction "
-           "of the %s peak) with 2, 4, 8, 16, 64, 512 columns\n",
-           kernels->name, K, n_threads, argc > 3 ? "fma" : "int8 pair");
+    printf(
+        "%s, K = %d. 1 column: GB/s (fraction of plain reads) on 1 and on %u threads; then 1 thread, GOP/s (fraction "
+        "of the %s peak) with 2, 4, 8, 16, 64, 512 columns\n",
+        kernels->name, K, n_threads, argc > 3 ? "fma" : "int8 pair");
     static const enum quant_id usual[] = {QUANT_Q4_0, QUANT_Q4_1, QUANT_Q5_0, QUANT_Q5_1, QUANT_Q8_0, QUANT_Q4_K,
                                           QUANT_Q5_K, QUANT_Q6_K, QUANT_F32,  QUANT_F16,  QUANT_BF16};
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {

@@ -1,13 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Integer dots of 8 rows of weights with 8-bit activations. All functions are made for constant arguments and inlined.
+ * Integer dots of 16 rows of weights with 8-bit activations, a group of 32 elements at a time. All functions are made
+ * for constant arguments and inlined.
  */
 #ifndef HOB_KERNELS_X86_AVX2_DOT_H
 #define HOB_KERNELS_X86_AVX2_DOT_H
 
 #include "kernels/x86/avx2_form.h"
 
-/* Four activations, for every row. */
+#define MAX_COLUMNS 3 /* the sums of a group and the results of 16 rows and 3 columns are 12 of 16 registers */
+
+/* Dots of a group so far. */
+struct dots {
+    __m256i pairs[2][MAX_COLUMNS]; /* int16, each of two neighbours along k */
+    __m256i sum[2][MAX_COLUMNS];   /* int32 */
+};
+
+/* x, in a way that the compiler cannot see through: or it would gather the additions of all columns behind the
+ * products of all columns, which do not fit into the registers. */
+static ALWAYS_INLINE __m256i pinned(__m256i x)
+{
+    __asm__("" : "+x"(x));
+    return x;
+}
+
+/* The four activations of a granule, for every row. */
 static ALWAYS_INLINE __m256i granule(const int8_t *q)
 {
     int32_t word;
@@ -15,38 +32,55 @@ static ALWAYS_INLINE __m256i granule(const int8_t *q)
     return _mm256_set1_epi32(word);
 }
 
-/* Sums of a part of a group: int16 pair sums for weights of 4 bits, whose 8 products of 15 * 127 * 2 fit, and int32
- * for wider ones. */
-static ALWAYS_INLINE __m256i part_add(unsigned bits, __m256i a, __m256i b)
+/* Granules taken together for one column after the other. */
+static ALWAYS_INLINE unsigned dots_step(unsigned bits)
 {
-    return bits == 4 ? _mm256_add_epi16(a, b) : _mm256_add_epi32(a, b);
+    return bits == 5 ? 1 : 2;
 }
 
-/* The part of four granules. 4 products of 5 bits fit into int16, and 2 of 6 bits. Of 8 bits one does, taken as
- * |w| * (q with the sign of w): |-128| is 128 as an unsigned byte, and q is never -128. `scale` is the integer scale
- * of these elements, in every int16, and 1 where a format has none. */
-static ALWAYS_INLINE __m256i part_dot(unsigned bits, const __m256i w[4], const int8_t *q, __m256i scale)
+/* Adds granules i .. i + dots_step() - 1, whose weights are w, of column c. Products of pairs are added as int16 as
+ * long as they fit: 8 granules of 4 bits (15 * 127 * 2 each), 4 of 5, 2 of 6, 1 of 8. `scale` is the integer scale of
+ * these elements in every int16, for 6 bits. */
+static ALWAYS_INLINE void dots_add(unsigned bits, struct dots *dots, unsigned i, unsigned c, __m256i w[2][2],
+                                   const int8_t *q, const __m256i scale[2])
 {
-    __m256i pair[4];
-    for (unsigned j = 0; j < 4; j++) {
-        __m256i x = granule(q + 4 * j);
-        pair[j] = bits == 8 ? _mm256_maddubs_epi16(_mm256_abs_epi8(w[j]), _mm256_sign_epi8(x, w[j]))
-                            : _mm256_maddubs_epi16(w[j], x);
+    const __m256i one = _mm256_set1_epi16(1);
+    const unsigned n = dots_step(bits);
+    __m256i pairs[2], sum[2];
+#pragma GCC unroll 8
+    for (unsigned j = 0; j < n; j++) {
+        __m256i x = granule(q + 4 * (i + j));
+#pragma GCC unroll 8
+        for (unsigned h = 0; h < 2; h++) {
+            if (bits == 8) { /* |w| * (q with the sign of w): |-128| is 128 unsigned, and q is never -128 */
+                __m256i pair = _mm256_maddubs_epi16(_mm256_abs_epi8(w[h][j]), _mm256_sign_epi8(x, w[h][j]));
+                __m256i four = _mm256_madd_epi16(pair, one);
+                sum[h] = j ? _mm256_add_epi32(sum[h], four) : four;
+            } else {
+                __m256i pair = _mm256_maddubs_epi16(w[h][j], x);
+                pairs[h] = j ? _mm256_add_epi16(pairs[h], pair) : pair;
+            }
+        }
     }
-    if (bits == 8)
-        return _mm256_add_epi32(_mm256_add_epi32(_mm256_madd_epi16(pair[0], scale), _mm256_madd_epi16(pair[1], scale)),
-                                _mm256_add_epi32(_mm256_madd_epi16(pair[2], scale), _mm256_madd_epi16(pair[3], scale)));
-    __m256i first = _mm256_add_epi16(pair[0], pair[1]), second = _mm256_add_epi16(pair[2], pair[3]);
-    if (bits == 6)
-        return _mm256_add_epi32(_mm256_madd_epi16(first, scale), _mm256_madd_epi16(second, scale));
-    __m256i sum = _mm256_add_epi16(first, second);
-    return bits == 4 ? sum : _mm256_madd_epi16(sum, scale);
+#pragma GCC unroll 8
+    for (unsigned h = 0; h < 2; h++) {
+        if (bits == 4 || bits == 5) {
+            bool first = i % (bits == 4 ? 8 : 4) == 0;
+            pairs[h] = pinned(first ? pairs[h] : _mm256_add_epi16(dots->pairs[h][c], pairs[h]));
+            dots->pairs[h][c] = pairs[h];
+        }
+        if (bits == 4 || (bits == 5 && i % 4 != 3))
+            continue;
+        if (bits != 8)
+            sum[h] = _mm256_madd_epi16(pairs[h], bits == 6 ? scale[h] : one);
+        dots->sum[h][c] = pinned(i < (bits == 5 ? 4 : 1) ? sum[h] : _mm256_add_epi32(dots->sum[h][c], sum[h]));
+    }
 }
 
-/* The sum of a group from the sum of its parts. */
-static ALWAYS_INLINE __m256i part_end(unsigned bits, __m256i sum)
+/* The dot of rows 8h .. 8h + 7 with column c. */
+static ALWAYS_INLINE __m256i dots_end(unsigned bits, const struct dots *dots, unsigned h, unsigned c)
 {
-    return bits == 4 ? _mm256_madd_epi16(sum, _mm256_set1_epi16(1)) : sum;
+    return bits == 4 ? _mm256_madd_epi16(dots->pairs[h][c], _mm256_set1_epi16(1)) : dots->sum[h][c];
 }
 
 #endif

@@ -107,28 +107,19 @@ static ALWAYS_INLINE __m256i shift16(__m256i x, int by)
     return by > 0 ? _mm256_slli_epi16(x, by) : by < 0 ? _mm256_srli_epi16(x, -by) : x;
 }
 
-/* The integers of granules 4 * half .. 4 * half + 3 of group g, bytes, for rows row .. row + 7. */
-static ALWAYS_INLINE void form_integers(struct form form, const uint8_t *block, unsigned g, unsigned half, unsigned row,
-                                        __m256i w[4])
+/* The integers of granule i (0..7, elements 4i .. 4i+3) of group g, bytes, for rows row .. row + 7. */
+static ALWAYS_INLINE __m256i form_integers(struct form form, const uint8_t *block, unsigned g, unsigned i, unsigned row)
 {
     const uint8_t *lines = block + form.head_bytes + (size_t)g * form.group_bytes + (size_t)row * 4;
-    if (form.bits == 8) {
-        for (unsigned j = 0; j < 4; j++)
-            w[j] = load_bytes(lines + word_at(4 * half + j, 0));
-        return;
-    }
-    const __m256i low = _mm256_set1_epi8(15), high = _mm256_set1_epi8(form.bits == 5 ? 16 : 48);
-    __m256i more = form.bits == 4   ? low
-                   : form.bits == 5 ? load_bytes(lines + word_at(4, 0))
-                                    : load_bytes(lines + word_at(4 + half, 0));
-    for (unsigned j = 0; j < 4; j++) {
-        __m256i line = load_bytes(lines + word_at(j, 0));
-        w[j] = _mm256_and_si256(half ? _mm256_srli_epi16(line, 4) : line, low);
-        if (form.bits == 4)
-            continue;
-        int up = form.bits == 5 ? 4 - (int)(4 * half + j) : 4 - 2 * (int)j; /* where the further bits go */
-        w[j] = _mm256_or_si256(w[j], _mm256_and_si256(shift16(more, up), high));
-    }
+    if (form.bits == 8)
+        return load_bytes(lines + word_at(i, 0));
+    __m256i line = load_bytes(lines + word_at(i % 4, 0));
+    __m256i low = _mm256_and_si256(shift16(line, i < 4 ? 0 : -4), _mm256_set1_epi8(15));
+    if (form.bits == 4)
+        return low;
+    __m256i more = load_bytes(lines + word_at(form.bits == 5 ? 4 : 4 + i / 4, 0));
+    int up = form.bits == 5 ? 4 - (int)i : 4 - 2 * (int)(i % 4); /* from where the further bits are to 4 and 5 */
+    return _mm256_or_si256(low, _mm256_and_si256(shift16(more, up), _mm256_set1_epi8(form.bits == 5 ? 16 : 48)));
 }
 
 #endif

@@ -33,7 +33,7 @@ struct q8_format {
     tile_fn *from_panel; /* up to PANEL_COLUMNS */
 };
 
-#define PANEL_COLUMNS 4
+#define PANEL_COLUMNS 3
 
 /* avx2_linear_panel.c: the formats by type id; those without kernels have no from_panel. */
 extern const struct q8_format avx2_q8_formats[QUANT_IDS];

@@ -8,89 +8,91 @@
 
 #define AHEAD 1536 /* bytes from a block to what is prefetched with it */
 
-/* One group of n_halves * 8 rows from `row` on; see tile_fn for the rest. */
-static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, unsigned n_halves, unsigned row,
-                                     const uint8_t *block, const struct subscales *sub, unsigned g, size_t at,
-                                     const int8_t *const *q, const struct column *columns, __m256 acc[2][PANEL_COLUMNS])
+/* One group of 16 rows; `at` is its number in the tile. See tile_fn for the rest. */
+static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const uint8_t *block,
+                                     const struct subscales *sub, unsigned g, size_t at, const int8_t *const *q,
+                                     const struct column *columns, __m256 acc[2][MAX_COLUMNS])
 {
-    for (unsigned h = 0; h < n_halves; h++) {
-        unsigned first = row + 8 * h;
-        __m256i sum[PANEL_COLUMNS];
-        __m256i offset_scale = _mm256_setzero_si256();
-        for (unsigned half = 0; half < 2; half++) {
-            __m256i w[4], scale = _mm256_set1_epi16(1);
-            if (form.bits == 6) {
-                scale = form_pair_scale(block, g, half, first);
-                offset_scale = half ? _mm256_blend_epi16(offset_scale, scale, 0xaa) : scale;
-            }
-            form_integers(form, block, g, half, first, w);
-            for (unsigned c = 0; c < n_columns; c++) {
-                __m256i part = part_dot(form.bits, w, q[c] + at * 32 + half * 16, scale);
-                sum[c] = half ? part_add(form.bits, sum[c], part) : part;
-            }
+    struct dots dots;
+    __m256i scale[2], offset[2];
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < 8; i += dots_step(form.bits)) {
+        __m256i w[2][2];
+#pragma GCC unroll 8
+        for (unsigned h = 0; h < 2; h++) {
+            if (form.bits == 6 && i % 4 == 0)
+                scale[h] = form_pair_scale(block, g, i / 4, 8 * h);
+#pragma GCC unroll 8
+            for (unsigned j = 0; j < dots_step(form.bits); j++)
+                w[h][j] = form_integers(form, block, g, i + j, 8 * h);
         }
-        if (form.bits == 6)
-            offset_scale = _mm256_mullo_epi16(offset_scale, _mm256_set1_epi16((short)form.offset));
-        __m256 s = form_scale(form, block, sub, g, first), m = _mm256_setzero_ps();
+#pragma GCC unroll 8
+        for (unsigned c = 0; c < n_columns; c++)
+            dots_add(form.bits, &dots, i, c, w, q[c] + at * 32, scale);
+    }
+    __m256 s[2], m[2];
+#pragma GCC unroll 8
+    for (unsigned h = 0; h < 2; h++) {
+        s[h] = form_scale(form, block, sub, g, 8 * h);
         if (form.has_min)
-            m = form_minimum(form, block, sub, g, first);
-        for (unsigned c = 0; c < n_columns; c++) {
-            __m256i isum = part_end(form.bits, sum[c]);
+            m[h] = form_minimum(form, block, sub, g, 8 * h);
+        if (form.bits == 6)
+            offset[h] = _mm256_mullo_epi16(
+                _mm256_set1_epi16((short)form.offset),
+                _mm256_blend_epi16(form_pair_scale(block, g, 0, 8 * h), form_pair_scale(block, g, 1, 8 * h), 0xaa));
+    }
+#pragma GCC unroll 8
+    for (unsigned c = 0; c < n_columns; c++)
+#pragma GCC unroll 8
+        for (unsigned h = 0; h < 2; h++) {
+            __m256i isum = dots_end(form.bits, &dots, h, c);
             if (form.bits == 6)
-                isum =
-                    _mm256_add_epi32(isum, _mm256_madd_epi16(offset_scale, _mm256_set1_epi32(columns[c].halves[at])));
+                isum = _mm256_add_epi32(isum, _mm256_madd_epi16(offset[h], _mm256_set1_epi32(columns[c].halves[at])));
             else if (form.offset)
                 isum = _mm256_add_epi32(isum, _mm256_set1_epi32(columns[c].offset[at]));
-            __m256 sa = _mm256_mul_ps(s, _mm256_set1_ps(columns[c].a[at]));
+            __m256 sa = _mm256_mul_ps(s[h], _mm256_set1_ps(columns[c].a[at]));
             acc[h][c] = _mm256_fmadd_ps(sa, _mm256_cvtepi32_ps(isum), acc[h][c]);
             if (form.has_min)
-                acc[h][c] = _mm256_fmadd_ps(m, _mm256_set1_ps(columns[c].sum[at]), acc[h][c]);
+                acc[h][c] = _mm256_fmadd_ps(m[h], _mm256_set1_ps(columns[c].sum[at]), acc[h][c]);
         }
-    }
 }
 
-/* A tile for n_halves * 8 rows from `row` on. */
-static ALWAYS_INLINE void rows(struct form form, unsigned n_columns, unsigned n_halves, unsigned row, const uint8_t *w,
-                               unsigned n_groups, const int8_t *const *q, const struct column *columns, float *sums)
+/* tile_fn of a form and a number of columns. */
+static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, const uint8_t *w, unsigned n_groups,
+                                       const int8_t *const *q, const struct column *columns, float *sums)
 {
-    __m256 acc[2][PANEL_COLUMNS];
-    for (unsigned h = 0; h < n_halves; h++)
+    __m256 acc[2][MAX_COLUMNS];
+#pragma GCC unroll 8
+    for (unsigned h = 0; h < 2; h++)
+#pragma GCC unroll 8
         for (unsigned c = 0; c < n_columns; c++)
-            acc[h][c] = _mm256_loadu_ps(sums + c * PANEL_ROWS + row + 8 * h);
+            acc[h][c] = _mm256_loadu_ps(sums + c * PANEL_ROWS + 8 * h);
     for (unsigned at = 0; at < n_groups; w += form_block_bytes(form)) {
         struct subscales sub;
         form_subscales(form, w, &sub);
         for (unsigned g = 0; g < form.groups; g++, at++) {
-            for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
-                _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);
-            group_step(form, n_columns, n_halves, row, w, &sub, g, at, q, columns, acc);
+            if (n_columns == 1)
+                for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
+                    _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);
+            group_step(form, n_columns, w, &sub, g, at, q, columns, acc);
         }
     }
-    for (unsigned h = 0; h < n_halves; h++)
+#pragma GCC unroll 8
+    for (unsigned h = 0; h < 2; h++)
+#pragma GCC unroll 8
         for (unsigned c = 0; c < n_columns; c++)
-            _mm256_storeu_ps(sums + c * PANEL_ROWS + row + 8 * h, acc[h][c]);
+            _mm256_storeu_ps(sums + c * PANEL_ROWS + 8 * h, acc[h][c]);
 }
 
-/* tile_fn of a form. One column keeps all 16 rows in registers, more columns 8 rows at a time. */
 static ALWAYS_INLINE void tile(struct form form, unsigned n_columns, const uint8_t *w, unsigned n_groups,
                                const int8_t *const *q, const struct column *columns, float *acc)
 {
-    switch (n_columns) {
-    case 1:
-        rows(form, 1, 2, 0, w, n_groups, q, columns, acc);
-        return;
-    case 2:
-        rows(form, 2, 1, 0, w, n_groups, q, columns, acc);
-        rows(form, 2, 1, 8, w, n_groups, q, columns, acc);
-        return;
-    case 3:
-        rows(form, 3, 1, 0, w, n_groups, q, columns, acc);
-        rows(form, 3, 1, 8, w, n_groups, q, columns, acc);
-        return;
-    default:
-        rows(form, 4, 1, 0, w, n_groups, q, columns, acc);
-        rows(form, 4, 1, 8, w, n_groups, q, columns, acc);
-    }
+    if (n_columns == 1)
+        tile_columns(form, 1, w, n_groups, q, columns, acc);
+    else if (n_columns == 2)
+        tile_columns(form, 2, w, n_groups, q, columns, acc);
+    else
+        tile_columns(form, 3, w, n_groups, q, columns, acc);
 }
 
 static void q4_0(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
