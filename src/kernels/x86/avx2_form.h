@@ -101,6 +101,13 @@ static ALWAYS_INLINE __m256i form_pair_scale(const uint8_t *block, unsigned g, u
     return _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(bytes, bytes));
 }
 
+/* The same, each once as int32. */
+static ALWAYS_INLINE __m256i form_integer_scale(const uint8_t *block, unsigned g, unsigned half, unsigned row)
+{
+    const uint8_t *scales = block + 32 + ((size_t)g * 2 + half) * PANEL_ROWS + row;
+    return _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)scales));
+}
+
 /* x shifted up within 16 bits, or down for negative counts. */
 static ALWAYS_INLINE __m256i shift16(__m256i x, int by)
 {

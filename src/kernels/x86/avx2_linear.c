@@ -159,4 +159,5 @@ void avx2_linear_init(struct kernels *table)
     for (unsigned id = 0; id < QUANT_IDS; id++)
         if (avx2_q8_formats[id].from_panel)
             table->linear_q8[id] = linear_q8;
+    avx2_float_init(table);
 }

@@ -38,4 +38,7 @@ struct q8_format {
 /* avx2_linear_panel.c: the formats by type id; those without kernels have no from_panel. */
 extern const struct q8_format avx2_q8_formats[QUANT_IDS];
 
+/* avx2_linear_float.c: overrides linear_f32 of every type. */
+void avx2_float_init(struct kernels *table);
+
 #endif
