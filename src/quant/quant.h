@@ -6,6 +6,7 @@
 #ifndef HOB_QUANT_QUANT_H
 #define HOB_QUANT_QUANT_H
 
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -88,11 +89,32 @@ const struct quant_type *quant_find_name(const char *name);
 /* Bytes of a row of `k` elements, or 0 when k is no multiple of the block. */
 size_t quant_row_bytes(const struct quant_type *type, size_t k);
 
-/* The 32 values of a group: s * (scale * q) - m * min, one rounding each. */
-void quant_group_decode(const struct quant_group *group, float *out);
+/* The 32 values of a group: s * (scale * q) - m * min, one rounding each. Inline, as the next one, so that a kernel
+ * has it with its own instructions. */
+static inline void quant_group_decode(const struct quant_group *group, float *out)
+{
+    const unsigned half = QUANT_GROUP / 2;
+    for (unsigned j = 0; j < 2; j++) {
+        float s = group->s[j * (group->n_parts - 1)];
+        float minus_m = group->has_min ? -(group->m * (float)group->min[j]) : -0.0f;
+        for (unsigned i = j * half; i < (j + 1) * half; i++)
+            out[i] = fmaf(s, (float)(group->scale[j] * group->q[i]), minus_m);
+    }
+}
 
 /* Decodes one block into `block_elements` floats, at most one rounding each. */
-void quant_decode_block(const struct quant_type *type, const uint8_t *block, float *out);
+static inline void quant_decode_block(const struct quant_type *type, const uint8_t *block, float *out)
+{
+    if (type->decode) {
+        type->decode(block, type->block_elements, out);
+        return;
+    }
+    for (unsigned g = 0; g < type->block_elements / QUANT_GROUP; g++) {
+        struct quant_group group;
+        type->group(block, g, &group);
+        quant_group_decode(&group, out + (size_t)g * QUANT_GROUP);
+    }
+}
 
 /* Decodes `k` elements, a multiple of the block, into `out`. */
 void quant_decode_row(const struct quant_type *type, const uint8_t *row, size_t k, float *out);
