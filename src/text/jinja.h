@@ -40,6 +40,8 @@ struct scope {
     bool captured; /* a macro remembers it: it must not be used again */
 };
 
+enum { MACHINE_STACK = 1 << 16 };
+
 /* One rendering. */
 struct jinja {
     const struct template *template;
@@ -54,7 +56,7 @@ struct jinja {
     struct loop *free_loops;
     struct text_builder *out; /* where output goes */
     struct value capture;     /* what NODE_CAPTURE stands for */
-    struct value *stack;      /* arguments of calls */
+    struct value *stack;      /* [MACHINE_STACK] arguments of calls */
     size_t n_stack;
     uint64_t steps;
     unsigned depth, calls, line;

@@ -253,6 +253,17 @@ bool char_is_printable(uint32_t c)
     }
 }
 
+bool char_is_identifier(uint32_t c, bool first)
+{
+    if (c == '_' || char_is_alpha(c) || (!first && char_is_decimal(c)))
+        return true;
+    if (c < 0x80)
+        return false;
+    utf8proc_category_t cat = category(c);
+    bool mark = cat == UTF8PROC_CATEGORY_MN || cat == UTF8PROC_CATEGORY_MC || cat == UTF8PROC_CATEGORY_PC;
+    return cat == UTF8PROC_CATEGORY_NL || (!first && mark);
+}
+
 bool char_is_cased(uint32_t c)
 {
     return char_is_lower(c) || char_is_upper(c) || char_is_titlecase(c);

@@ -22,6 +22,9 @@ bool char_is_upper(uint32_t c);
 bool char_is_titlecase(uint32_t c);
 bool char_is_printable(uint32_t c);
 
+/* What identifiers begin with and go on with (Unicode's XID_Start and XID_Continue, by category). */
+bool char_is_identifier(uint32_t c, bool first);
+
 /* Whether it has case, and whether case rules look through it (Unicode's Cased and Case_Ignorable). */
 bool char_is_cased(uint32_t c);
 bool char_is_case_ignorable(uint32_t c);

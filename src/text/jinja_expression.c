@@ -355,10 +355,9 @@ static struct node *parse_primary(struct parser *p, bool namespaces)
     return NULL;
 }
 
-static bool at_tuple_end(const struct parser *p, const char *end)
+static bool at_tuple_end(const struct parser *p)
 {
-    return p->token.kind == TOK_VARIABLE_END || p->token.kind == TOK_BLOCK_END || parser_at_operator(p, ')') ||
-           (end && parser_at_name(p, end));
+    return p->token.kind == TOK_VARIABLE_END || p->token.kind == TOK_BLOCK_END || parser_at_operator(p, ')');
 }
 
 struct node *parse_tuple(struct parser *p, const struct tuple_rule *rule)
@@ -371,7 +370,7 @@ struct node *parse_tuple(struct parser *p, const struct tuple_rule *rule)
     for (;;) {
         if (list.n && !parser_expect_operator(p, ','))
             return NULL;
-        if (at_tuple_end(p, rule->end))
+        if (at_tuple_end(p))
             break;
         struct node *item =
             rule->simple ? parse_primary(p, rule->namespaces) : parse_expression(p, !rule->no_condition);

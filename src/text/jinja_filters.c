@@ -414,23 +414,25 @@ static bool filter_select(struct jinja *j, const struct call *call, struct value
 
 static bool filter_batch(struct jinja *j, const struct call *call, struct value *out)
 {
-    struct list *items = value_list(j, call->self), *batches = list_new(j, 0), *batch = NULL;
+    struct list *items = value_list(j, call->self), *batches = list_new(j, 0), *batch = list_new(j, 0);
     struct value fill = call->args[1];
     int64_t size;
-    if (!items || !batches || !call_int(j, call, 0, 0, &size))
+    if (!items || !batches || !batch || !call_int(j, call, 0, 0, &size))
         return false;
     for (size_t i = 0; i < items->n; i++) {
-        if (!batch || (int64_t)batch->n == size) {
-            batch = list_new(j, 0);
-            if (!batch || !list_add(j, batches, (struct value){.kind = VALUE_LIST, .as.list = batch}))
+        if ((int64_t)batch->n == size) {
+            if (!list_add(j, batches, (struct value){.kind = VALUE_LIST, .as.list = batch}))
                 return false;
+            batch = list_new(j, 0);
         }
-        if (!list_add(j, batch, items->items[i]))
+        if (!batch || !list_add(j, batch, items->items[i]))
             return false;
     }
-    while (batch && fill.kind != VALUE_ABSENT && fill.kind != VALUE_NONE && (int64_t)batch->n < size)
+    while (batch->n && fill.kind != VALUE_ABSENT && fill.kind != VALUE_NONE && (int64_t)batch->n < size)
         if (!jinja_work(j, 1, 0) || !list_add(j, batch, fill))
             return false;
+    if (batch->n && !list_add(j, batches, (struct value){.kind = VALUE_LIST, .as.list = batch}))
+        return false;
     return give_iterator(j, batches, out);
 }
 

@@ -315,7 +315,7 @@ static bool lex_string(struct lexer *lexer, struct token *token)
 
 static bool is_name_char(uint32_t c)
 {
-    return c == '_' || char_is_alpha(c) || char_is_numeric(c) || (c >= 0x80 && char_is_case_ignorable(c));
+    return char_is_identifier(c, false) || char_is_numeric(c);
 }
 
 static size_t name_end(struct str s, size_t at)
@@ -400,7 +400,7 @@ static bool lex_tag(struct lexer *lexer, struct token *token)
     token->text = (struct str){s.ptr + lexer->at, end - lexer->at};
     unsigned size;
     int32_t first = utf8_decode(s, lexer->at, &size);
-    if (first != '_' && !char_is_alpha((uint32_t)first))
+    if (!char_is_identifier((uint32_t)first, true))
         return lexer_fail(lexer, token->line, "invalid character in identifier '%.*s'", (int)token->text.len,
                           token->text.ptr);
     advance(lexer, end);

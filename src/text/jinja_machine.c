@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 /* From here on memory comes from malloc and can grow in place; below from the arena. */
-enum { BLOCK_BYTES = 4096, STACK_VALUES = 1 << 16, BYTES_A_STEP = 64 };
+enum { BLOCK_BYTES = 4096, BYTES_A_STEP = 64 };
 
 struct machine_block {
     struct machine_block *previous, *next;
@@ -138,13 +138,8 @@ void machine_clear(struct jinja *j)
 
 bool jinja_push(struct jinja *j, struct value value)
 {
-    if (!j->stack) {
-        j->stack = machine_alloc(j, STACK_VALUES, sizeof *j->stack);
-        if (!j->stack)
-            return false;
-    }
-    if (j->n_stack == STACK_VALUES)
-        return jinja_fail(j, "more than %d arguments in flight", STACK_VALUES);
+    if (j->n_stack == MACHINE_STACK)
+        return jinja_fail(j, "more than %d arguments in flight", MACHINE_STACK);
     j->stack[j->n_stack++] = value;
     return true;
 }

@@ -91,15 +91,13 @@ static bool has_affix(struct str s, struct str affix, bool end)
 /* startswith and endswith: one string or a tuple of them, within characters [start, end). */
 static bool str_affix(struct jinja *j, const struct call *call, struct value *out)
 {
-    struct value whole = value_text(call->self.as.text), part;
-    struct value bounds[3] = {call->args[1], call->args[2], {.kind = VALUE_ABSENT}};
-    if (!jinja_slice(j, whole, bounds, &part))
+    const struct text *text = call->self.as.text;
+    struct byte_range range;
+    if (!string_range(j, text, call->args[1], call->args[2], &range))
         return false;
-    /* A start past the end has no affix, not even the empty one. */
-    bool past = (bounds[0].kind == VALUE_INT) && bounds[0].as.integer > (int64_t)text_chars(whole.as.text),
-         found = false;
     struct value affixes = call->args[0];
     size_t n = affixes.kind == VALUE_TUPLE ? affixes.as.list->n : 1;
+    bool found = false;
     for (size_t i = 0; i < n; i++) {
         struct value affix = affixes.kind == VALUE_TUPLE ? affixes.as.list->items[i] : affixes;
         if (affix.kind == VALUE_UNDEFINED)
@@ -107,10 +105,11 @@ static bool str_affix(struct jinja *j, const struct call *call, struct value *ou
         if (affix.kind != VALUE_STRING)
             return jinja_fail(j, "%s() needs a string or a tuple of strings, found %s", call->row->name,
                               kind_name(affix.kind));
-        found |= !past && has_affix(text_str(part.as.text), text_str(affix.as.text), call->row->detail);
+        found |= range.exists && has_affix((struct str){text->ptr + range.from, range.to - range.from},
+                                           text_str(affix.as.text), call->row->detail);
     }
     *out = value_bool(found);
-    return true;
+    return jinja_work(j, n, 0);
 }
 
 /* removeprefix and removesuffix. */
@@ -126,48 +125,58 @@ static bool str_remove(struct jinja *j, const struct call *call, struct value *o
 
 enum { FIND_LAST = 1, FIND_MUST = 2 };
 
+/* The number of characters before byte `at`. */
+static int64_t chars_before(const struct text *text, size_t at)
+{
+    struct text before = {.ptr = text->ptr, .len = at, .n_chars = text->n_chars == text->len ? at : SIZE_MAX};
+    return (int64_t)text_chars(&before);
+}
+
 /* find, rfind, index, rindex. */
 static bool str_find_method(struct jinja *j, const struct call *call, struct value *out)
 {
     const struct text *text = call->self.as.text, *needle = NULL;
-    if (!call_text(j, call, 0, &needle))
+    struct byte_range range;
+    size_t at;
+    if (!call_text(j, call, 0, &needle) || !string_range(j, text, call->args[1], call->args[2], &range) ||
+        !string_find(j, text, needle, &range, call->row->detail & FIND_LAST, &at))
         return false;
-    size_t at = string_find(j, text, needle, call->args[1], call->args[2], call->row->detail & FIND_LAST);
     if (at == SIZE_MAX && (call->row->detail & FIND_MUST))
         return jinja_fail(j, "%s(): substring not found", call->row->name);
-    const struct text *before = at == SIZE_MAX ? NULL : text_slice(j, text, 0, at);
-    if (at != SIZE_MAX && !before)
-        return false;
-    *out = value_int(before ? (int64_t)text_chars(before) : -1);
-    return jinja_work(j, 0, before ? before->len : 0);
+    *out = value_int(at == SIZE_MAX ? -1 : chars_before(text, at));
+    return jinja_work(j, 0, text->len);
 }
 
 static bool str_count(struct jinja *j, const struct call *call, struct value *out)
 {
-    const struct text *needle = NULL;
-    struct value bounds[3] = {call->args[1], call->args[2], {.kind = VALUE_ABSENT}}, part;
-    if (!call_text(j, call, 0, &needle) || !jinja_slice(j, value_text(call->self.as.text), bounds, &part))
+    const struct text *text = call->self.as.text, *needle = NULL;
+    struct byte_range range;
+    if (!call_text(j, call, 0, &needle) || !string_range(j, text, call->args[1], call->args[2], &range))
         return false;
-    struct str s = text_str(part.as.text);
     int64_t count = 0;
-    if (!needle->len)
-        count = (int64_t)text_chars(part.as.text) + 1;
-    for (size_t at = 0; needle->len && (at = str_find(s, text_str(needle), at)) != SIZE_MAX; at += needle->len)
-        count++;
+    if (range.exists && !needle->len)
+        count = chars_before(text, range.to) - chars_before(text, range.from) + 1;
+    for (size_t at = range.from; range.exists && needle->len; at += needle->len, count++) {
+        at = str_find((struct str){text->ptr, range.to}, text_str(needle), at);
+        if (at == SIZE_MAX)
+            break;
+    }
     *out = value_int(count);
-    return jinja_work(j, 1, s.len * 2);
+    return jinja_work(j, 1, text->len * 2);
 }
 
 /* partition and rpartition: before, separator, after. */
 static bool str_partition(struct jinja *j, const struct call *call, struct value *out)
 {
     const struct text *text = call->self.as.text, *separator = NULL;
-    struct value none = {.kind = VALUE_ABSENT};
+    struct byte_range whole = {0, text->len, true};
+    size_t at;
     if (!call_text(j, call, 0, &separator))
         return false;
     if (!separator->len)
         return jinja_fail(j, "%s(): empty separator", call->row->name);
-    size_t at = string_find(j, text, separator, none, none, call->row->detail);
+    if (!string_find(j, text, separator, &whole, call->row->detail, &at))
+        return false;
     size_t before = at, after = at + separator->len;
     if (at == SIZE_MAX)
         before = after = call->row->detail ? 0 : text->len;
@@ -278,7 +287,7 @@ static bool str_isidentifier(struct jinja *j, const struct call *call, struct va
     unsigned size;
     for (size_t at = 0; ok && at < text->len; at += size) {
         uint32_t c = (uint32_t)utf8_decode(text_str(text), at, &size);
-        ok = c == '_' || char_is_alpha(c) || (at && char_is_decimal(c));
+        ok = char_is_identifier(c, at == 0);
     }
     *out = value_bool(ok);
     return jinja_work(j, 0, text->len * 4);

@@ -295,7 +295,7 @@ static struct node *parse_for(struct parser *p)
     static const char *const ends[] = {"endfor", "else", NULL};
     struct node *node = parser_node(p, NODE_FOR, p->token.line), *body, *otherwise = NULL;
     struct node_list list = {0};
-    struct tuple_rule targets = {.simple = true, .end = "in"}, values = {.no_condition = true, .end = "recursive"};
+    struct tuple_rule targets = {.simple = true}, values = {.no_condition = true};
     bool test, recursive;
     if (!node || !parser_advance(p) || !(node->a = parse_tuple(p, &targets)) || !check_target(p, node->a, true) ||
         !parser_expect_name(p, "in") || !(node->b = parse_tuple(p, &values)) || !parser_skip_name(p, "if", &test))
@@ -413,11 +413,15 @@ static struct node *parse_macro(struct parser *p)
     if (!node || !parser_advance(p) || !parser_take_name(p, &node->name) || !parse_parameters(p, &list) ||
         !parse_macro_body(p, node, "endmacro"))
         return NULL;
-    for (size_t i = 0; i < list.n; i++)
-        if (!list.items[i]->a && (node->flags & FLAG_USES_CALLER) && list.items[i]->name == NAME_CALLER) {
+    for (size_t i = 0; i < list.n; i++) {
+        uint32_t name = list.items[i]->name;
+        if (name == NAME_VARARGS || name == NAME_KWARGS) /* a parameter like any other */
+            node->flags &= name == NAME_KWARGS ? ~FLAG_USES_KWARGS : ~FLAG_USES_VARARGS;
+        if (name == NAME_CALLER && (node->flags & FLAG_USES_CALLER) && !list.items[i]->a) {
             parser_fail(p, node->line, "the parameter caller must be left out or have a default");
             return NULL;
         }
+    }
     return parser_finish(p, node, &list);
 }
 

@@ -75,7 +75,6 @@ struct tuple_rule {
     bool namespaces;   /* `name.attribute` is a target */
     bool no_condition; /* no inline if */
     bool parentheses;  /* an empty tuple is fine */
-    const char *end;   /* a name that ends it, or NULL */
 };
 
 struct node *parse_expression(struct parser *p, bool condition);

@@ -380,6 +380,7 @@ static enum flow run_loop(struct jinja *j, struct loop *loop)
         return FLOW_FAIL;
     struct value item, self = {.kind = VALUE_LOOP, .as.loop = loop};
     enum flow flow = FLOW_NEXT;
+    bool completed = false; /* an iteration that is not broken off: as in Jinja only that keeps `else` from running */
     while (flow == FLOW_NEXT || flow == FLOW_CONTINUE) {
         if (!loop_next(j, loop, &item)) {
             flow = FLOW_FAIL;
@@ -393,10 +394,11 @@ static enum flow run_loop(struct jinja *j, struct loop *loop)
         bool ok = target_assign(j, scope, node->a, item) &&
                   (!(node->flags & FLAG_USES_LOOP) || scope_set(j, scope, NAME_LOOP, self));
         flow = ok ? run(j, node->list[0]) : FLOW_FAIL;
+        completed |= flow == FLOW_NEXT;
     }
     scope_leave(j, scope, outer);
     if (flow != FLOW_FAIL)
-        flow = loop->index0 < 0 && otherwise ? run_inner(j, otherwise) : FLOW_NEXT;
+        flow = !completed && otherwise ? run_inner(j, otherwise) : FLOW_NEXT;
     j->scope = back;
     return flow;
 }

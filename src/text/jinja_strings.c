@@ -169,30 +169,45 @@ static size_t find_last(struct str s, struct str needle, size_t end)
     return SIZE_MAX;
 }
 
-/* A character index as slices mean it, as a byte offset. */
-static size_t slice_offset(const struct text *text, struct value v, size_t fallback)
+/* A character index as slices mean it, as a byte offset; SIZE_MAX past the end. */
+static bool slice_offset(struct jinja *j, const struct text *text, struct value v, size_t fallback, size_t *offset)
 {
+    *offset = fallback;
+    if (v.kind == VALUE_ABSENT || v.kind == VALUE_NONE)
+        return true;
     if (v.kind != VALUE_INT && v.kind != VALUE_BOOL)
-        return fallback;
+        return v.kind == VALUE_UNDEFINED ? jinja_fail_undefined(j, v)
+                                         : jinja_fail(j, "a position must be an integer, not %s", kind_name(v.kind));
     int64_t at = value_integer(v), n = (int64_t)text_chars(text);
     if (at < 0)
         at = at < -n ? 0 : at + n;
-    return at > n ? SIZE_MAX : text_offset(text, (size_t)at);
+    *offset = at > n ? SIZE_MAX : text_offset(text, (size_t)at);
+    return jinja_work(j, 0, text->len);
 }
 
-size_t string_find(struct jinja *j, const struct text *text, const struct text *needle, struct value start,
-                   struct value end, bool last)
+bool string_range(struct jinja *j, const struct text *text, struct value start, struct value end,
+                  struct byte_range *range)
 {
-    size_t from = slice_offset(text, start, 0), to = slice_offset(text, end, text->len);
-    if (!jinja_work(j, 1, text->len + (last ? text->len * (needle->len < 16 ? needle->len : 16) : 0)))
-        return SIZE_MAX;
-    if (to > text->len)
-        to = text->len;
-    if (from > to)
-        return SIZE_MAX;
-    struct str part = {text->ptr, to};
-    size_t at = last ? find_last(part, text_str(needle), to) : str_find(part, text_str(needle), from);
-    return at != SIZE_MAX && at < from ? SIZE_MAX : at;
+    if (!slice_offset(j, text, start, 0, &range->from) || !slice_offset(j, text, end, text->len, &range->to))
+        return false;
+    if (range->to > text->len)
+        range->to = text->len;
+    range->exists = range->from <= range->to;
+    return true;
+}
+
+bool string_find(struct jinja *j, const struct text *text, const struct text *needle, const struct byte_range *range,
+                 bool last, size_t *at)
+{
+    *at = SIZE_MAX;
+    if (!range->exists)
+        return true;
+    struct str part = {text->ptr, range->to};
+    *at = last ? find_last(part, text_str(needle), range->to) : str_find(part, text_str(needle), range->from);
+    if (*at != SIZE_MAX && *at < range->from)
+        *at = SIZE_MAX;
+    size_t share = needle->len < 16 ? needle->len : 16; /* what a comparison at one place may cost */
+    return jinja_work(j, 1, text->len * (last ? share + 1 : 1));
 }
 
 /* Puts `new` before each of the first characters, and behind the last one. */
@@ -260,7 +275,7 @@ static bool split_words(struct jinja *j, struct list *list, const struct text *t
     for (size_t at = skip(text, 0, true); at < text->len;) {
         size_t end = skip(text, at, false);
         if (limit-- == 0) {
-            return add_piece(j, list, text, at, skip_back(text, text->len, true));
+            return add_piece(j, list, text, at, text->len);
         }
         if (!add_piece(j, list, text, at, end))
             return false;
@@ -286,7 +301,7 @@ static bool rsplit_words(struct jinja *j, struct list *list, const struct text *
     for (size_t end = skip_back(text, text->len, true); end > 0;) {
         size_t start = skip_back(text, end, false);
         if (limit-- == 0)
-            return add_piece(j, list, text, skip(text, 0, true), end);
+            return add_piece(j, list, text, 0, end);
         if (!add_piece(j, list, text, start, end))
             return false;
         end = skip_back(text, start, true);

@@ -46,9 +46,18 @@ const struct text *string_join(struct jinja *j, const struct text *separator, co
 const struct text *string_pad(struct jinja *j, const struct text *text, int64_t width, uint32_t fill, char align);
 const struct text *string_zfill(struct jinja *j, const struct text *text, int64_t width);
 
-/* The byte position of the first (last) `needle` in characters [start, end) as slices mean them, or SIZE_MAX. */
-size_t string_find(struct jinja *j, const struct text *text, const struct text *needle, struct value start,
-                   struct value end, bool last);
+/* Bytes [from, to) of a text, of characters [start, end) as slices mean them. Past the end there are none, not even
+ * an empty range. */
+struct byte_range {
+    size_t from, to;
+    bool exists;
+};
+bool string_range(struct jinja *j, const struct text *text, struct value start, struct value end,
+                  struct byte_range *range);
+
+/* The first (last) `needle` in a range: its byte position, or SIZE_MAX, in `*at`. */
+bool string_find(struct jinja *j, const struct text *text, const struct text *needle, const struct byte_range *range,
+                 bool last, size_t *at);
 
 /* islower() or isupper(): some cased character, and none of another case. */
 bool string_is_case(const struct text *text, bool upper);

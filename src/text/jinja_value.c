@@ -292,7 +292,7 @@ static bool write_container(struct jinja *j, struct text_builder *out, struct va
     case VALUE_VIEW:
         return write_view(j, out, v);
     case VALUE_NAMESPACE:
-        return write_c(j, out, "<TemplateNamespace ") && write_dict(j, out, v.as.dict) && write_c(j, out, ">");
+        return write_c(j, out, "<Namespace ") && write_dict(j, out, v.as.dict) && write_c(j, out, ">");
     case VALUE_RANGE:
         snprintf(text, sizeof text, v.as.range->step == 1 ? "range(%lld, %lld)" : "range(%lld, %lld, %lld)",
                  (long long)v.as.range->start, (long long)v.as.range->stop, (long long)v.as.range->step);

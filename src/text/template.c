@@ -77,7 +77,8 @@ static bool fill_root(struct jinja *j)
 {
     const struct template *t = j->template;
     j->root = machine_alloc(j, t->n_names, sizeof *j->root);
-    if (!j->root)
+    j->stack = machine_alloc(j, MACHINE_STACK, sizeof *j->stack);
+    if (!j->root || !j->stack)
         return false;
     for (size_t i = 0; i < t->n_names; i++) {
         struct str name = text_str(t->names[i]);
