@@ -16,6 +16,8 @@ static const struct command *const commands[] = {
     &list_command,
     &logits_command,
     &help_command,
+    &man_command,
+    &completion_command,
     NULL,
 };
 /* clang-format on */

@@ -36,7 +36,7 @@ static enum line_result read_turn(struct repl *repl, struct buf *text)
 {
     struct buf line = {0};
     text->len = 0;
-    const char *prompt = repl->colours ? "\1\033[1m\1>>> \1\033[0m\1" : ">>> ";
+    const char *prompt = repl->colours ? "\1\033[1m\1>>>\1\033[0m\1 " : ">>> ";
     enum line_result result = line_read(repl->lines, prompt, &line);
     if (result == LINE_TEXT) {
         struct str said = buf_view(&line);
