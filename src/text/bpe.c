@@ -101,7 +101,7 @@ static int32_t find_joined(struct bpe *bpe, struct str left, struct str right)
     const struct lexicon *lexicon = bpe->lexicon;
     size_t next = (size_t)(bpe->last_result + 1), len = left.len + right.len;
     if (next < lexicon->n && lexicon->texts[next].len == len && str_starts(lexicon->texts[next], left) &&
-        str_ends(lexicon->texts[next], right) && lexicon_is_plain(lexicon, (int32_t)next))
+        str_ends(lexicon->texts[next], right))
         return (int32_t)next;
     char joined[512];
     if (len > lexicon->max_bytes)
@@ -131,7 +131,7 @@ bool bpe_add_merge(struct bpe *bpe, uint32_t rank, struct str left, struct str r
     bpe->last_result = result;
     note_mark(bpe, left, right);
     /* Text never becomes a control token, not even where a merge says so. */
-    if (!lexicon_is_plain(lexicon, result))
+    if (lexicon_is_control(lexicon, result))
         return true;
     uint64_t key = bpe_key(a, b);
     struct bpe_pair *pair = bpe_find_pair(bpe, key);

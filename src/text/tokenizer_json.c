@@ -246,7 +246,6 @@ struct tokenizer *tokenizer_from_json(const json_t *root, const json_t *config, 
         return NULL;
     }
     if (!read_root(t, root, config, eog, n_eog, err)) {
-        error_prefix(err, "tokenizer.json");
         tokenizer_free(t);
         return NULL;
     }

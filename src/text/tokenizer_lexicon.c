@@ -66,16 +66,12 @@ int32_t lexicon_find(const struct lexicon *lexicon, struct str text)
     return id == MAP_NONE ? TOKEN_NONE : (int32_t)id;
 }
 
-bool lexicon_is_plain(const struct lexicon *lexicon, int32_t id)
-{
-    uint8_t type = lexicon->types[id];
-    return type != TOKEN_CONTROL && type != TOKEN_UNKNOWN && type != TOKEN_BYTE;
-}
-
 int32_t lexicon_find_plain(const struct lexicon *lexicon, struct str text)
 {
     int32_t id = lexicon_find(lexicon, text);
-    return id != TOKEN_NONE && lexicon_is_plain(lexicon, id) ? id : TOKEN_NONE;
+    if (id == TOKEN_NONE || lexicon_is_control(lexicon, id) || lexicon->types[id] == TOKEN_BYTE)
+        return TOKEN_NONE;
+    return id;
 }
 
 static int hex_digit(char c)

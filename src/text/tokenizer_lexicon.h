@@ -29,11 +29,14 @@ void lexicon_clear(struct lexicon *lexicon);
 /* The id whose text is exactly `text`, or TOKEN_NONE. */
 int32_t lexicon_find(const struct lexicon *lexicon, struct str text);
 
-/* The same, but only an id that plain text may become: not one of a control, unknown or byte token. */
+/* The same, but not the id of a control, unknown or byte token. */
 int32_t lexicon_find_plain(const struct lexicon *lexicon, struct str text);
 
-/* Whether plain text may become `id`, which is in range. */
-bool lexicon_is_plain(const struct lexicon *lexicon, int32_t id);
+/* Whether `id`, which is in range, is a control or unknown token, which plain text must never become. */
+static inline bool lexicon_is_control(const struct lexicon *lexicon, int32_t id)
+{
+    return lexicon->types[id] == TOKEN_CONTROL || lexicon->types[id] == TOKEN_UNKNOWN;
+}
 
 /* The byte that a text `<0xHH>` names, or -1. */
 int lexicon_byte_of(struct str text);
