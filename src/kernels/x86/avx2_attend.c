@@ -136,20 +136,19 @@ static void scores(const struct attend_args *args, size_t q0, size_t n, struct a
     }
 }
 
-static inline float tree_max(float part[16])
+/* Lanes 0..3 of eight met with lanes 4..7, then two, then one: what is left of the tree once 16 are 8. */
+static inline float tree_max(__m256 part)
 {
-    for (unsigned width = 8; width > 0; width /= 2)
-        for (unsigned i = 0; i < width; i++)
-            part[i] = part[i] > part[i + width] ? part[i] : part[i + width];
-    return part[0];
+    __m128 x = _mm_max_ps(_mm256_castps256_ps128(part), _mm256_extractf128_ps(part, 1));
+    x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
 
-static inline float tree_sum(float part[16])
+static inline float tree_sum(__m256 part)
 {
-    for (unsigned width = 8; width > 0; width /= 2)
-        for (unsigned i = 0; i < width; i++)
-            part[i] += part[i + width];
-    return part[0];
+    __m128 x = _mm_add_ps(_mm256_castps256_ps128(part), _mm256_extractf128_ps(part, 1));
+    x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+    return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
 }
 
 /* One query's scores to probabilities. All 64 lanes are computed; keys that the query does not see count as minus
@@ -157,7 +156,6 @@ static inline float tree_sum(float part[16])
 static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], unsigned lo, unsigned hi, float *m,
                           float *s)
 {
-    float part[16], largest;
     for (unsigned j = 0; j < CACHE_BLOCK; j++)
         p[j] *= args->scale;
     if (args->softcap != 0.0f)
@@ -165,20 +163,17 @@ static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], 
             p[j] = args->softcap * elementary_tanh(p[j] / args->softcap);
     for (unsigned j = 0; j < CACHE_BLOCK; j++)
         p[j] = j >= lo && j < hi ? p[j] : -INFINITY;
-    for (unsigned i = 0; i < 16; i++)
-        part[i] = -INFINITY;
-    for (unsigned j = 0; j < CACHE_BLOCK; j += 16)
-        for (unsigned i = 0; i < 16; i++)
-            part[i] = p[j + i] > part[i] ? p[j + i] : part[i];
-    *m = largest = tree_max(part);
+    __m256 part[2] = {_mm256_set1_ps(-INFINITY), _mm256_set1_ps(-INFINITY)};
+    for (unsigned j = 0; j < CACHE_BLOCK; j += 8)
+        part[j / 8 % 2] = _mm256_max_ps(_mm256_load_ps(p + j), part[j / 8 % 2]);
+    float largest = tree_max(_mm256_max_ps(part[0], part[1]));
     for (unsigned j = 0; j < CACHE_BLOCK; j++)
         p[j] = j >= lo && j < hi ? elementary_exp(p[j] - largest) : 0.0f;
-    for (unsigned i = 0; i < 16; i++)
-        part[i] = 0;
-    for (unsigned j = 0; j < CACHE_BLOCK; j += 16)
-        for (unsigned i = 0; i < 16; i++)
-            part[i] += p[j + i];
-    *s = tree_sum(part);
+    part[0] = part[1] = _mm256_setzero_ps();
+    for (unsigned j = 0; j < CACHE_BLOCK; j += 8)
+        part[j / 8 % 2] = _mm256_add_ps(part[j / 8 % 2], _mm256_load_ps(p + j));
+    *m = largest;
+    *s = tree_sum(_mm256_add_ps(part[0], part[1]));
 }
 
 static inline unsigned smaller(unsigned a, unsigned b)
