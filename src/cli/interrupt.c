@@ -11,12 +11,12 @@
 
 #include "base/error.h"
 
-static volatile sig_atomic_t pending, final;
+static volatile sig_atomic_t caught, pending, final;
 static int pipe_fds[2] = {-1, -1}; /* a byte lies in it while `pending` */
 
 static void on_signal(int number)
 {
-    if (pending)
+    if (pending || !caught)
         _exit(HOB_INTERRUPTED);
     pending = 1;
     if (number != SIGINT)
@@ -38,6 +38,11 @@ void interrupt_init(void)
     for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup stays in force */
             sigaction(numbers[i], &action, NULL);
+}
+
+void interrupt_catch(void)
+{
+    caught = 1;
 }
 
 bool interrupt_pending(void)

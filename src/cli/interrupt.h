@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ctrl-C. The first sets a flag that commands look at; a second one, while the first has not been taken, ends the
- * program with exit code 130 at once. SIGTERM and SIGHUP act like the first.
+ * Ctrl-C. It ends the program with exit code 130 at once, until a command says that it looks at the flag; from then on
+ * the first sets the flag, and only a second one, while the first has not been taken, ends the program. SIGTERM and
+ * SIGHUP act like Ctrl-C.
  */
 #ifndef HOB_CLI_INTERRUPT_H
 #define HOB_CLI_INTERRUPT_H
@@ -10,6 +11,9 @@
 
 /* Installs the handlers. */
 void interrupt_init(void);
+
+/* From now on the command looks at the flag, within a step of what it does. */
+void interrupt_catch(void);
 
 /* Whether Ctrl-C was pressed and not taken. */
 bool interrupt_pending(void);

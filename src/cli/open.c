@@ -64,6 +64,7 @@ bool open_chat(struct opened *opened, struct args *args, const char *name, struc
     struct load_progress load = {.bar = {.label = "loading model", .unit = PROGRESS_BYTES}, .busy = ATOMIC_FLAG_INIT};
     if (!open_bound(opened, name, err) || !options_from_model(&args->options, opened->model, err))
         return false;
+    interrupt_catch();
     opened->chat = chat_new(opened->model, &args->options, on_load, &load, err);
     progress_end(&load.bar);
     if (!opened->chat)
@@ -81,6 +82,7 @@ bool open_engine(struct opened *opened, const struct args *args, const char *nam
     struct engine_options options;
     if (!open_bound(opened, name, err) || !options_engine(&args->options, &options, err))
         return false;
+    interrupt_catch();
     opened->engine = engine_new(opened->model, &options, on_load, &load, err);
     progress_end(&load.bar);
     if (!opened->engine)

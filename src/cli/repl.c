@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "cli/interrupt.h"
 #include "cli/line.h"
 #include "cli/output.h"
 #include "cli/slash.h"
@@ -102,6 +103,7 @@ bool repl_run(struct talk *talk, struct args *args, struct hob_error *err)
         enum line_result result = read_turn(&repl, &text);
         if (result == LINE_END) {
             output_format("\n");
+            good = !interrupt_is_final() || interrupt_error(err);
             break;
         }
         if (result == LINE_INTERRUPTED && asked)
