@@ -28,6 +28,11 @@ struct chat *chat_new(struct model *model, const struct options *options,
                (chat->template = template_parse(buf_view(&chat->template_text), err)) != NULL;
         chat->replacement = (struct chat_template){buf_view(&chat->template_text), chat->template};
     }
+    if (good) { /* before the weights: what the vocabulary takes while it is read is free again by then */
+        struct hob_error none; /* a model without a tokenizer still takes ids */
+        model_tokenizer(model, &none);
+        model_drop_vocabulary(model);
+    }
     good = good && (chat->engine = engine_new(model, &engine, progress, ctx, err)) != NULL;
     chat->load_ms = clock_ms() - start;
     if (good)

@@ -158,8 +158,10 @@ static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
     struct batch *batch = &engine->batch;
     size_t total = sequence->n_prompt + sequence->n_generated, last = total - 1, first = sequence->n_computed;
     size_t room = engine->graph.max_selected - batch->n_selected;
-    if (sequence->request.all_logits && n > room)
-        n = room;
+    if (sequence->request.all_logits) {
+        size_t from = sequence->request.logits_from, unseen = from > first ? from - first : 0;
+        n = n > unseen && n - unseen > room ? unseen + room : n;
+    }
     if (n == 0 || room == 0)
         return;
     if (!sequence_reserve(sequence, first + n)) {
@@ -173,7 +175,8 @@ static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
         size_t position = first + i, row = batch->n_rows++;
         engine->ids[row] = sequence->tokens[position];
         engine->positions[row] = (int32_t)position;
-        if (position == last || (sequence->request.all_logits && position < sequence->n_prompt))
+        if (position == last || (sequence->request.all_logits && position >= sequence->request.logits_from &&
+                                 position < sequence->n_prompt))
             engine->selected[batch->n_selected++] = (uint32_t)row;
     }
 }

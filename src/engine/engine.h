@@ -14,7 +14,7 @@
 struct engine_options {
     unsigned threads;  /* 0: the physical cores allowed */
     size_t ctx;        /* positions a sequence may have; 0: the model's own, reduced to fit memory */
-    size_t batch;      /* rows of a step; 0: 256 */
+    size_t batch;      /* rows of a step; 0: 128 */
     unsigned parallel; /* sequences in flight; 0: 1 */
     bool has_kv;
     enum cache_type kv; /* with has_kv; else f16, f32 under precise */
@@ -74,6 +74,7 @@ struct sequence_request {
     size_t max_tokens; /* to generate; SIZE_MAX: as many as the context holds; 0: only read the prompt */
     bool ignore_eos;
     bool all_logits;                        /* on_logits for every position of the prompt, and no prefix is reused */
+    size_t logits_from;                     /* with all_logits: only from this position on */
     bool hash_logits;                       /* digest the raw logits of every token chosen (sequence_logits_sha256) */
     const struct sampler_options *sampling; /* NULL: the defaults */
     const struct constraint *constraint;    /* NULL: none; borrowed */

@@ -11,7 +11,7 @@
 #include "engine/engine.h"
 #include "engine/internal.h"
 
-#define DEFAULT_BATCH 256
+#define DEFAULT_BATCH 128
 #define SMALLEST_CTX  512 /* a context is not reduced below this */
 #define CTX_STEP      256
 #define HEADROOM      0.95 /* of the available memory */

@@ -200,6 +200,22 @@ void gguf_close(struct gguf *gguf)
     free(gguf);
 }
 
+void gguf_drop_long_arrays(struct gguf *gguf)
+{
+    for (size_t p = 0; p < gguf->n_parts; p++) {
+        struct gguf_part *part = gguf->parts[p];
+        for (size_t i = 0; i < part->n_entries; i++) {
+            struct gguf_value *value = &part->entries[i].value;
+            if (value->type != GGUF_ARRAY || value->n <= GGUF_LONG_ARRAY)
+                continue;
+            value->n = 0;
+            value->raw = NULL;
+            value->strings = NULL;
+        }
+        arena_clear(&part->long_arrays);
+    }
+}
+
 const char *gguf_name(const struct gguf *gguf)
 {
     return file_name(&gguf->parts[0]->file);

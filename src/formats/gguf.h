@@ -51,6 +51,9 @@ struct gguf *gguf_open(const char *path, struct hob_error *err);
 /* Closes the files and frees everything borrowed from them (NULL is fine). */
 void gguf_close(struct gguf *gguf);
 
+/* Frees the elements of long arrays (vocabularies, once they were read): they become empty arrays. */
+void gguf_drop_long_arrays(struct gguf *gguf);
+
 /* The base name of the first file, for messages. */
 const char *gguf_name(const struct gguf *gguf);
 

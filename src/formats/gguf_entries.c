@@ -116,7 +116,18 @@ static bool read_strings(struct gguf_value *value, struct reader *reader, struct
     return true;
 }
 
-static bool read_array(struct gguf_value *value, struct reader *reader, struct hob_error *err)
+/* Reads the value->n elements of an array; the file has bytes for them. */
+static bool read_elements(struct gguf_value *value, struct reader *reader, struct hob_error *err)
+{
+    uint64_t at = reader->at;
+    if (value->element == GGUF_STRING)
+        return read_strings(value, reader, err);
+    value->raw = reader_take(reader, value->n * gguf_type_bytes(value->element), "an array", err);
+    return value->raw && (value->element != GGUF_BOOL || check_bools(value->raw, value->n, at, err));
+}
+
+static bool read_array(struct gguf_value *value, struct reader *reader, struct arena *long_arrays,
+                       struct hob_error *err)
 {
     uint64_t at = reader->at, n;
     uint32_t element;
@@ -139,14 +150,15 @@ static bool read_array(struct gguf_value *value, struct reader *reader, struct h
                          (unsigned long long)at + 4, (unsigned long long)n, GGUF_MAX_ARRAY);
     value->element = element;
     value->n = (size_t)n;
-    if (element == GGUF_STRING)
-        return read_strings(value, reader, err);
-    at = reader->at;
-    value->raw = reader_take(reader, n * min_bytes, "an array", err);
-    return value->raw && (element != GGUF_BOOL || check_bools(value->raw, value->n, at, err));
+    struct arena *usual = n > GGUF_LONG_ARRAY ? reader_switch(reader, long_arrays) : NULL;
+    bool good = read_elements(value, reader, err);
+    if (usual)
+        reader_switch(reader, usual);
+    return good;
 }
 
-static bool read_value(struct gguf_value *value, struct reader *reader, struct hob_error *err)
+static bool read_value(struct gguf_value *value, struct reader *reader, struct arena *long_arrays,
+                       struct hob_error *err)
 {
     uint64_t at = reader->at;
     uint32_t type;
@@ -156,7 +168,7 @@ static bool read_value(struct gguf_value *value, struct reader *reader, struct h
         return error_set(err, HOB_FORMAT, "offset %llu: value type %u, want 0 to 12", (unsigned long long)at, type);
     value->type = type;
     if (type == GGUF_ARRAY)
-        return read_array(value, reader, err);
+        return read_array(value, reader, long_arrays, err);
     if (type == GGUF_STRING)
         return reader_string(reader, "a string", GGUF_MAX_STRING, &value->s, err);
     at = reader->at;
@@ -197,7 +209,7 @@ bool gguf_read_entries(struct gguf_part *part, struct reader *reader, size_t n, 
         if (existed)
             return error_set(err, HOB_FORMAT, "%.*s: offset %llu: the key is there twice", gguf_shown(entry->key),
                              entry->key.ptr, (unsigned long long)at);
-        if (!read_value(&entry->value, reader, err))
+        if (!read_value(&entry->value, reader, &part->long_arrays, err))
             return error_prefix(err, "%.*s", gguf_shown(entry->key), entry->key.ptr);
     }
     part->n_entries = n;

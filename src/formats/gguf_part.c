@@ -61,6 +61,7 @@ bool gguf_part_open(struct gguf_part *part, const char *path, struct arena *aren
         return false;
     struct reader reader = {.file = &part->file, .arena = arena, .max = GGUF_MAX_METADATA};
     size_t n_tensors = 0, n_entries = 0;
+    part->long_arrays.limit_bytes = arena->limit_bytes;
     if (read_identity(&reader, &local) &&
         read_count(&reader, "tensor_count", MIN_TENSOR_BYTES, GGUF_MAX_TENSORS, &n_tensors, &local) &&
         read_count(&reader, "metadata_kv_count", MIN_ENTRY_BYTES, GGUF_MAX_ENTRIES, &n_entries, &local) &&
@@ -77,6 +78,7 @@ bool gguf_part_open(struct gguf_part *part, const char *path, struct arena *aren
 void gguf_part_close(struct gguf_part *part)
 {
     map_clear(&part->keys);
+    arena_clear(&part->long_arrays);
     file_close(&part->file);
 }
 

@@ -26,14 +26,16 @@ enum {
     GGUF_MAX_ARRAY = 1 << 24,   /* elements */
     GGUF_MAX_METADATA = 512 << 20,
     GGUF_MAX_PARTS = 65535,
-    GGUF_SHOWN = 80 /* bytes of a name in a message */
+    GGUF_LONG_ARRAY = 4096, /* elements beyond which an array can be dropped by itself */
+    GGUF_SHOWN = 80         /* bytes of a name in a message */
 };
 
 struct gguf_part {
     struct file file;
     size_t n_entries;
     struct gguf_entry *entries;
-    struct map keys; /* key: index into entries */
+    struct map keys;          /* key: index into entries */
+    struct arena long_arrays; /* of arrays of more than GGUF_LONG_ARRAY elements */
     size_t n_tensors;
     struct tensor_info *tensors;
 };

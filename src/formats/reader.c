@@ -6,7 +6,7 @@
 
 #include "base/error.h"
 
-enum { PIECE_BYTES = 1 << 20 };
+enum { PIECE_BYTES = 1 << 16 };
 
 const uint8_t *reader_take(struct reader *reader, uint64_t n, const char *what, struct hob_error *err)
 {

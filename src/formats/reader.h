@@ -19,6 +19,15 @@ struct reader {
     uint64_t piece_at, piece_end; /* offsets of the piece */
 };
 
+/* From here on what is read belongs to `arena`; returns the arena before. */
+static inline struct arena *reader_switch(struct reader *reader, struct arena *arena)
+{
+    struct arena *before = reader->arena;
+    reader->arena = arena;
+    reader->piece_end = reader->at; /* the next byte starts a piece of its own */
+    return before;
+}
+
 /* How many bytes of the file are left. */
 static inline uint64_t reader_left(const struct reader *reader)
 {

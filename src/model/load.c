@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "kernels/panel.h"
 
-#define SLICE_BYTES ((size_t)1 << 20) /* raw bytes a worker reads at a time, about */
+#define SLICE_BYTES ((size_t)1 << 18) /* raw bytes a worker reads at a time, about */
 #define HUGE_PAGE   ((size_t)2 << 20)
 
 /* Some panels of one matrix. */
@@ -154,7 +154,7 @@ bool model_load(struct model *model, struct pool *pool, bool (*progress)(void *c
     munmap((void *)(start + bytes), (uintptr_t)memory + HUGE_PAGE - start);
     model->memory = (uint8_t *)start;
     model->memory_bytes = bytes;
-    madvise(model->memory, bytes, MADV_HUGEPAGE);
+    madvise(model->memory, model->weight_bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE); /* a whole last one is waste */
 
     struct arena arena = {0};
     struct loading loading = {.model = model, .progress = progress, .ctx = ctx, .err = err};

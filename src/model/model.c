@@ -121,6 +121,12 @@ const struct file *const *model_files(const struct model *model, size_t *n)
     return (const struct file *const *)model->hf->files;
 }
 
+void model_drop_vocabulary(struct model *model)
+{
+    if (model->gguf)
+        gguf_drop_long_arrays(model->gguf);
+}
+
 struct str model_template_text(const struct model *model)
 {
     return model->gguf ? gguf_text(model, "tokenizer.chat_template") : buf_view(&model->hf->template_text);

@@ -69,6 +69,9 @@ bool model_load(struct model *model, struct pool *pool, bool (*progress)(void *c
 /* The tokenizer, built when first asked for; borrowed. HOB_FORMAT when the file has none. One thread at a time. */
 const struct tokenizer *model_tokenizer(struct model *model, struct hob_error *err);
 
+/* Frees what only the tokenizer is built from; call it after model_tokenizer(). */
+void model_drop_vocabulary(struct model *model);
+
 /* The chat template's text; empty where the model has none. Borrowed. */
 struct str model_template_text(const struct model *model);
 
