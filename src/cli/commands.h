@@ -7,8 +7,16 @@
 
 #include "cli/cli.h"
 
-extern const struct command list_command;   /* list.c */
-extern const struct command logits_command; /* logits.c */
-extern const struct command run_command;    /* run.c */
+extern const struct command batch_command;      /* batch.c */
+extern const struct command bench_command;      /* bench.c */
+extern const struct command generate_command;   /* generate.c */
+extern const struct command inspect_command;    /* inspect.c */
+extern const struct command list_command;       /* list.c */
+extern const struct command logits_command;     /* logits.c */
+extern const struct command perplexity_command; /* perplexity.c */
+extern const struct command render_command;     /* render.c */
+extern const struct command replay_command;     /* replay.c */
+extern const struct command run_command;        /* run.c */
+extern const struct command tokenize_command;   /* tokenize.c */
 
 #endif

@@ -4,10 +4,14 @@
  */
 #include "cli/input.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "cli/interrupt.h"
 
 bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_error *err)
 {
@@ -40,6 +44,44 @@ bool input_piped(const char *want, struct buf *out, struct hob_error *err)
     if (!input_is_piped())
         return error_set(err, HOB_USAGE, "want %s, as a word or on standard input", want);
     return file_load("-", INPUT_MAX_BYTES, out, err);
+}
+
+bool input_line(FILE *file, const char *name, size_t max, struct buf *line, bool *end, struct hob_error *err)
+{
+    int c;
+    line->len = 0;
+    while ((c = getc_unlocked(file)) != EOF && c != '\n') {
+        if (line->len == max)
+            return error_set(err, HOB_LIMIT, "%s: a line is longer than %zu bytes", name, max);
+        if (!buf_byte(line, (char)c))
+            return error_memory(err, line->len);
+    }
+    if (c == EOF && ferror(file))
+        return interrupt_pending() ? interrupt_error(err) : error_system(err, name, "cannot be read");
+    *end = c == EOF && line->len == 0;
+    return true;
+}
+
+bool input_time(const char *name, const char *text, json_t **now, struct hob_error *err)
+{
+    static const char *const forms[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"};
+    char *end;
+    errno = 0;
+    long long seconds = strtoll(text, &end, 10);
+    if (*text && !*end && !errno) {
+        *now = json_integer(seconds);
+        return *now || error_memory(err, 1);
+    }
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        struct tm tm = {.tm_isdst = -1};
+        const char *rest = strptime(text, forms[i], &tm);
+        if (!rest || *rest)
+            continue;
+        *now = json_integer((json_int_t)mktime(&tm));
+        return *now || error_memory(err, 1);
+    }
+    return error_set(err, HOB_USAGE, "%s: found \"%.40s\", want seconds since 1970, or YYYY-MM-DD [HH:MM[:SS]]", name,
+                     text);
 }
 
 bool input_encode(const struct tokenizer *tokenizer, struct str text, bool special, struct ids *ids,

@@ -5,6 +5,8 @@
 #ifndef HOB_CLI_INPUT_H
 #define HOB_CLI_INPUT_H
 
+#include <stdio.h>
+
 #include "cli/cli.h"
 
 /* Largest text or JSON file that a command reads whole. */
@@ -19,6 +21,14 @@ bool input_is_piped(void);
 
 /* Loads standard input; HOB_USAGE with `want` ("a prompt") when it is a terminal. The caller clears `out`. */
 bool input_piped(const char *want, struct buf *out, struct hob_error *err);
+
+/* Reads the next line of `file` into `line`, without its newline, and sets `*end` where there is none left. HOB_LIMIT
+ * past `max` bytes. `name` stands in the error. The caller clears `line`. */
+bool input_line(FILE *file, const char *name, size_t max, struct buf *line, bool *end, struct hob_error *err);
+
+/* Reads a time, seconds since 1970 or a local date with or without a time, into JSON seconds. `name` stands in the
+ * error. The caller owns the reference. */
+bool input_time(const char *name, const char *text, json_t **now, struct hob_error *err);
 
 /* How raw text becomes ids: BOS and EOS as the model wants them, but not BOS where the text starts with it. With
  * `special`, text may name special tokens. */

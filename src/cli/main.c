@@ -13,8 +13,16 @@
 /* clang-format off: a row each */
 static const struct command *const commands[] = {
     &run_command,
+    &generate_command,
+    &batch_command,
+    &replay_command,
+    &tokenize_command,
+    &render_command,
+    &inspect_command,
     &list_command,
     &logits_command,
+    &perplexity_command,
+    &bench_command,
     &help_command,
     &man_command,
     &completion_command,
