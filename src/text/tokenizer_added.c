@@ -53,7 +53,7 @@ bool added_add(struct added_tokens *added, struct str text, int32_t id, struct h
         return error_set(err, HOB_FORMAT, "vocabulary: added token %d has %zu bytes, want at most %d", id, text.len,
                          ADDED_MAX_BYTES);
     if (!added->word && added->attributes && (added->attributes[id] & TOKEN_SINGLE_WORD)) {
-        added->word = regex_compile(STR("\\G[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]"), err);
+        added->word = regex_compile(STR("\\G[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]"), err);
         if (!added->word)
             return false;
     }
