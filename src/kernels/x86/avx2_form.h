@@ -20,6 +20,20 @@ struct form {
     unsigned groups;      /* of 32 elements in a block: 1, or 8 in K-quants */
     unsigned head_bytes;  /* before the lines of the first group */
     unsigned group_bytes; /* lines of a group */
+    bool unpacked;        /* not a panel block, but a struct unpacked_group made of one of its groups */
+};
+
+/* A group with its integers as bytes and its scales as factors. */
+struct unpacked_group {
+    uint8_t integers[8][PANEL_ROWS][4]; /* of each granule */
+    float scale[PANEL_ROWS];
+    union {
+        float minimum[PANEL_ROWS];
+        struct {
+            int16_t scale[2][PANEL_ROWS][2]; /* of 16 elements, twice */
+            int16_t offset[PANEL_ROWS][2];   /* form.offset times the scales of both 16 */
+        } pair;
+    };
 };
 
 static const struct form form_q4_0 = {4, -8, false, 1, 32, 256};
@@ -30,6 +44,12 @@ static const struct form form_q8_0 = {8, 0, false, 1, 32, 512};
 static const struct form form_q4_k = {4, 0, true, 8, 256, 256};
 static const struct form form_q5_k = {5, 0, true, 8, 256, 320};
 static const struct form form_q6_k = {6, -32, false, 8, 288, 384};
+
+/* The form of unpacked groups. */
+static ALWAYS_INLINE struct form form_unpacked(struct form form)
+{
+    return (struct form){form.bits, form.offset, form.has_min, 1, 0, sizeof(struct unpacked_group), true};
+}
 
 static ALWAYS_INLINE size_t form_block_bytes(struct form form)
 {
@@ -79,6 +99,8 @@ static ALWAYS_INLINE __m256 bytes_to_float(const uint8_t *p)
 static ALWAYS_INLINE __m256 form_scale(struct form form, const uint8_t *block, const struct subscales *sub, unsigned g,
                                        unsigned row)
 {
+    if (form.unpacked)
+        return _mm256_loadu_ps(((const struct unpacked_group *)block)->scale + row);
     __m256 d = load_halves(block + 2 * row);
     return form.groups == 8 && form.has_min ? _mm256_mul_ps(d, bytes_to_float(&sub->scale[g][row])) : d;
 }
@@ -87,6 +109,8 @@ static ALWAYS_INLINE __m256 form_scale(struct form form, const uint8_t *block, c
 static ALWAYS_INLINE __m256 form_minimum(struct form form, const uint8_t *block, const struct subscales *sub,
                                          unsigned g, unsigned row)
 {
+    if (form.unpacked)
+        return _mm256_loadu_ps(((const struct unpacked_group *)block)->minimum + row);
     __m256 m = load_halves(block + 32 + 2 * row);
     if (form.groups == 1)
         return m;
@@ -94,14 +118,27 @@ static ALWAYS_INLINE __m256 form_minimum(struct form form, const uint8_t *block,
 }
 
 /* The 8 integer scales (int8) of 16 elements `half` of group g, for rows row .. row + 7, each twice as int16. */
-static ALWAYS_INLINE __m256i form_pair_scale(const uint8_t *block, unsigned g, unsigned half, unsigned row)
+static ALWAYS_INLINE __m256i form_pair_scale(struct form form, const uint8_t *block, unsigned g, unsigned half,
+                                             unsigned row)
 {
+    if (form.unpacked)
+        return load_bytes(((const struct unpacked_group *)block)->pair.scale[half][row]);
     const uint8_t *scales = block + 32 + ((size_t)g * 2 + half) * PANEL_ROWS + row;
     __m128i bytes = _mm_loadl_epi64((const __m128i *)scales);
     return _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(bytes, bytes));
 }
 
-/* The same, each once as int32. */
+/* The scales of both 16 elements of a group as neighbours, times the offset. */
+static ALWAYS_INLINE __m256i form_pair_offset(struct form form, const uint8_t *block, unsigned g, unsigned row)
+{
+    if (form.unpacked)
+        return load_bytes(((const struct unpacked_group *)block)->pair.offset[row]);
+    __m256i both =
+        _mm256_blend_epi16(form_pair_scale(form, block, g, 0, row), form_pair_scale(form, block, g, 1, row), 0xaa);
+    return _mm256_mullo_epi16(both, _mm256_set1_epi16((short)form.offset));
+}
+
+/* The integer scales, each once as int32. */
 static ALWAYS_INLINE __m256i form_integer_scale(const uint8_t *block, unsigned g, unsigned half, unsigned row)
 {
     const uint8_t *scales = block + 32 + ((size_t)g * 2 + half) * PANEL_ROWS + row;
@@ -117,6 +154,8 @@ static ALWAYS_INLINE __m256i shift16(__m256i x, int by)
 /* The integers of granule i (0..7, elements 4i .. 4i+3) of group g, bytes, for rows row .. row + 7. */
 static ALWAYS_INLINE __m256i form_integers(struct form form, const uint8_t *block, unsigned g, unsigned i, unsigned row)
 {
+    if (form.unpacked)
+        return load_bytes(((const struct unpacked_group *)block)->integers[i][row]);
     const uint8_t *lines = block + form.head_bytes + (size_t)g * form.group_bytes + (size_t)row * 4;
     if (form.bits == 8)
         return load_bytes(lines + word_at(i, 0));

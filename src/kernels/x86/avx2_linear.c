@@ -8,13 +8,15 @@
 
 #define SPAN_TILES     16 /* tiles of a span: what of k is walked before the next columns */
 #define SPAN           (SPAN_TILES * TILE_GROUPS * 32)
-#define SLAB           256          /* columns at most walked together */
-#define SLAB_BYTES     (256 * 1024) /* and the integers of a span they have at most, for the level 2 cache */
+#define SLAB           256 /* columns at most walked together */
+#define SLAB_BYTES     (256 * 1024)
+#define UNPACK_COLUMNS 12 /* from so many columns on a tile is unpacked */
 #define COLUMN_ENTRIES (SPAN_TILES * 32)
 
 struct q8_scratch {
     float acc[SLAB][PANEL_ROWS];
     struct column columns[COLUMN_ENTRIES]; /* [tile][column of the slab] */
+    struct unpacked_group tile[TILE_GROUPS];
 };
 
 _Static_assert(sizeof(struct q8_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds sums and columns");
@@ -86,16 +88,23 @@ static void fill_columns(const struct slab *slab, struct column *columns)
 
 /* Sums of the columns with a tile of a panel. */
 static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, const struct column *columns,
-                      float (*acc)[PANEL_ROWS])
+                      struct q8_scratch *scratch)
 {
+    float(*acc)[PANEL_ROWS] = scratch->acc;
     unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
-    size_t n_steps = (slab->n_t + PANEL_COLUMNS - 1) / PANEL_COLUMNS;
+    tile_fn *fn = slab->format->from_panel;
+    if (slab->format->unpack && slab->n_t >= UNPACK_COLUMNS) {
+        slab->format->unpack(w, n_groups, scratch->tile);
+        w = (const uint8_t *)scratch->tile;
+        fn = slab->format->from_tile;
+    }
+    size_t n_steps = (slab->n_t + MAX_COLUMNS - 1) / MAX_COLUMNS;
     for (size_t step = 0, t = 0; step < n_steps; step++) {
         unsigned n_columns = (unsigned)((slab->n_t - t + n_steps - step - 1) / (n_steps - step));
-        const int8_t *q[PANEL_COLUMNS];
+        const int8_t *q[MAX_COLUMNS];
         for (unsigned c = 0; c < n_columns; c++)
             q[c] = (const int8_t *)slab_row(slab, t + c) + (slab->group0 + at) * 32;
-        slab->format->from_panel(n_columns, w, n_groups, q, columns + t, acc[t]);
+        fn(n_columns, w, n_groups, q, columns + t, acc[t]);
         t += n_columns;
     }
 }
@@ -127,7 +136,7 @@ static void slab_panels(const struct slab *slab, size_t panel0, size_t panel1, s
         const struct column *columns = scratch->columns;
         sums_load(slab, panel, scratch->acc);
         for (size_t at = 0; at < slab->n_groups; at += TILE_GROUPS, w += slab->tile_bytes, columns += slab->n_t)
-            tile_step(slab, w, at, columns, scratch->acc);
+            tile_step(slab, w, at, columns, scratch);
         sums_store(slab, panel, scratch->acc);
     }
 }

@@ -8,7 +8,7 @@
 
 #include "kernels/kernels.h"
 #include "kernels/panel.h"
-#include "kernels/x86/avx2_form.h"
+#include "kernels/x86/avx2_dot.h"
 
 #define TILE_GROUPS 32
 
@@ -27,13 +27,14 @@ struct column {
 typedef void tile_fn(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
                      const struct column *columns, float *acc);
 
-/* How a format meets q8 activations. */
+/* How a format meets q8 activations: up to MAX_COLUMNS at a time, either from the panel, or from a tile of the
+ * panel that is unpacked once for many columns. */
 struct q8_format {
     const struct form *form;
-    tile_fn *from_panel; /* up to PANEL_COLUMNS */
+    tile_fn *from_panel;
+    void (*unpack)(const uint8_t *w, unsigned n_groups, struct unpacked_group *tile); /* NULL: not worth it */
+    tile_fn *from_tile;
 };
-
-#define PANEL_COLUMNS 3
 
 /* avx2_linear_panel.c: the formats by type id; those without kernels have no from_panel. */
 extern const struct q8_format avx2_q8_formats[QUANT_IDS];

@@ -8,8 +8,8 @@
 #include "kernels/x86/avx2_decode.h"
 #include "kernels/x86/avx2_linear.h"
 
-#define COLUMNS    6 /* of one step: 12 sums, 2 weights and an activation are 15 of 16 registers */
-#define MAX_PANELS 4
+#define COLUMNS    6   /* of one step: 12 sums, 2 weights and an activation are 15 of 16 registers */
+#define MAX_PANELS 2   /* more streams of memory at once are slower */
 #define SLAB       128 /* columns walked together */
 #define AHEAD      2048
 
@@ -72,12 +72,12 @@ static ALWAYS_INLINE void step(enum quant_id id, unsigned n_panels, unsigned n_c
                 _mm256_storeu_ps(acc + p * acc_stride + c * PANEL_ROWS + 8 * h, sum[p][c][h]);
 }
 
-/* step() for the panels and columns there are functions for: (4, 1), (2, 2), and (1, 1 .. 6). */
+/* step() for the panels and columns there are functions for: (2, 1 .. 2) and (1, 1 .. 6). */
 static ALWAYS_INLINE void any_step(enum quant_id id, unsigned n_panels, unsigned n_columns, const uint8_t *w,
                                    size_t stride, size_t n_k, const float *const *x, float *acc, size_t acc_stride)
 {
-    if (n_panels == 4)
-        step(id, 4, 1, w, stride, n_k, x, acc, acc_stride);
+    if (n_panels == 2 && n_columns == 1)
+        step(id, 2, 1, w, stride, n_k, x, acc, acc_stride);
     else if (n_panels == 2)
         step(id, 2, 2, w, stride, n_k, x, acc, acc_stride);
     else if (n_columns == 1)
@@ -133,10 +133,10 @@ static size_t panel_size(const struct linear_args *args)
     return args->k / args->type->block_elements * panel_block_bytes(args->type);
 }
 
-/* Few columns, float weights: straight from the panels, more than one at a time where that makes 8 chains. */
+/* Few columns, float weights: straight from the panels, two at a time where there would be less than 6 chains. */
 static void linear_few(const struct linear_args *args, size_t panel0, size_t panel1, step_fn *fn)
 {
-    size_t bytes = panel_size(args), together = args->t == 1 ? 4 : args->t == 2 ? 2 : 1;
+    size_t bytes = panel_size(args), together = args->t <= 2 ? MAX_PANELS : 1;
     const float *x[COLUMNS];
     for (size_t t = 0; t < args->t; t++)
         x[t] = row_of_x(args, t);

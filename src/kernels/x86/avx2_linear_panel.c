@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * q8 linear kernels for few columns: weights go from the panel to registers and are used at once for all columns. One
- * template, inlined for every format and number of columns.
+ * A tile of a panel with q8 activations: one template, inlined for every format and number of columns. Weights go from
+ * the panel to registers; where that takes long, a tile is first unpacked for many columns.
  */
-#include "kernels/x86/avx2_dot.h"
 #include "kernels/x86/avx2_linear.h"
 
-#define AHEAD 1536 /* bytes from a block to what is prefetched with it */
+#define AHEAD 1536 /* bytes from a line to what is prefetched with it */
 
 /* One group of 16 rows; `at` is its number in the tile. See tile_fn for the rest. */
 static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const uint8_t *block,
@@ -21,7 +20,7 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
 #pragma GCC unroll 8
         for (unsigned h = 0; h < 2; h++) {
             if (form.bits == 6 && i % 4 == 0)
-                scale[h] = form_pair_scale(block, g, i / 4, 8 * h);
+                scale[h] = form_pair_scale(form, block, g, i / 4, 8 * h);
 #pragma GCC unroll 8
             for (unsigned j = 0; j < dots_step(form.bits); j++)
                 w[h][j] = form_integers(form, block, g, i + j, 8 * h);
@@ -37,9 +36,7 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
         if (form.has_min)
             m[h] = form_minimum(form, block, sub, g, 8 * h);
         if (form.bits == 6)
-            offset[h] = _mm256_mullo_epi16(
-                _mm256_set1_epi16((short)form.offset),
-                _mm256_blend_epi16(form_pair_scale(block, g, 0, 8 * h), form_pair_scale(block, g, 1, 8 * h), 0xaa));
+            offset[h] = form_pair_offset(form, block, g, 8 * h);
     }
 #pragma GCC unroll 8
     for (unsigned c = 0; c < n_columns; c++)
@@ -57,7 +54,7 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
         }
 }
 
-/* tile_fn of a form and a number of columns. */
+/* The same for a whole tile. */
 static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, const uint8_t *w, unsigned n_groups,
                                        const int8_t *const *q, const struct column *columns, float *sums)
 {
@@ -84,6 +81,7 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
             _mm256_storeu_ps(sums + c * PANEL_ROWS + 8 * h, acc[h][c]);
 }
 
+/* tile_fn of a form. */
 static ALWAYS_INLINE void tile(struct form form, unsigned n_columns, const uint8_t *w, unsigned n_groups,
                                const int8_t *const *q, const struct column *columns, float *acc)
 {
@@ -93,6 +91,30 @@ static ALWAYS_INLINE void tile(struct form form, unsigned n_columns, const uint8
         tile_columns(form, 2, w, n_groups, q, columns, acc);
     else
         tile_columns(form, 3, w, n_groups, q, columns, acc);
+}
+
+/* Unpacks n_groups groups from panel blocks. */
+static ALWAYS_INLINE void unpack(struct form form, const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+{
+    for (unsigned at = 0; at < n_groups; block += form_block_bytes(form)) {
+        struct subscales sub;
+        form_subscales(form, block, &sub);
+        for (unsigned g = 0; g < form.groups; g++, at++, out++)
+            for (unsigned row = 0; row < PANEL_ROWS; row += 8) {
+#pragma GCC unroll 8
+                for (unsigned i = 0; i < 8; i++)
+                    _mm256_storeu_si256((__m256i *)out->integers[i][row], form_integers(form, block, g, i, row));
+                _mm256_storeu_ps(out->scale + row, form_scale(form, block, &sub, g, row));
+                if (form.has_min)
+                    _mm256_storeu_ps(out->minimum + row, form_minimum(form, block, &sub, g, row));
+                if (form.bits != 6)
+                    continue;
+                for (unsigned half = 0; half < 2; half++)
+                    _mm256_storeu_si256((__m256i *)out->pair.scale[half][row],
+                                        form_pair_scale(form, block, g, half, row));
+                _mm256_storeu_si256((__m256i *)out->pair.offset[row], form_pair_offset(form, block, g, row));
+            }
+    }
 }
 
 static void q4_0(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
@@ -143,8 +165,51 @@ static void q6_k(unsigned n_columns, const uint8_t *w, unsigned n_groups, const 
     tile(form_q6_k, n_columns, w, n_groups, q, columns, acc);
 }
 
+static void unpack_q5_0(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+{
+    unpack(form_q5_0, block, n_groups, out);
+}
+
+static void unpack_q5_1(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+{
+    unpack(form_q5_1, block, n_groups, out);
+}
+
+static void unpack_q5_k(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+{
+    unpack(form_q5_k, block, n_groups, out);
+}
+
+static void unpack_q6_k(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+{
+    unpack(form_q6_k, block, n_groups, out);
+}
+
+static void five_offset(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+                        const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q5_0), n_columns, w, n_groups, q, columns, acc);
+}
+
+static void five_minimum(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+                         const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q5_1), n_columns, w, n_groups, q, columns, acc);
+}
+
+static void six(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+                const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q6_k), n_columns, w, n_groups, q, columns, acc);
+}
+
 const struct q8_format avx2_q8_formats[QUANT_IDS] = {
-    [QUANT_Q4_0] = {&form_q4_0, q4_0}, [QUANT_Q4_1] = {&form_q4_1, q4_1}, [QUANT_Q5_0] = {&form_q5_0, q5_0},
-    [QUANT_Q5_1] = {&form_q5_1, q5_1}, [QUANT_Q8_0] = {&form_q8_0, q8_0}, [QUANT_Q4_K] = {&form_q4_k, q4_k},
-    [QUANT_Q5_K] = {&form_q5_k, q5_k}, [QUANT_Q6_K] = {&form_q6_k, q6_k},
+    [QUANT_Q4_0] = {&form_q4_0, q4_0, NULL, NULL},
+    [QUANT_Q4_1] = {&form_q4_1, q4_1, NULL, NULL},
+    [QUANT_Q5_0] = {&form_q5_0, q5_0, unpack_q5_0, five_offset},
+    [QUANT_Q5_1] = {&form_q5_1, q5_1, unpack_q5_1, five_minimum},
+    [QUANT_Q8_0] = {&form_q8_0, q8_0, NULL, NULL},
+    [QUANT_Q4_K] = {&form_q4_k, q4_k, NULL, NULL},
+    [QUANT_Q5_K] = {&form_q5_k, q5_k, unpack_q5_k, five_minimum},
+    [QUANT_Q6_K] = {&form_q6_k, q6_k, unpack_q6_k, six},
 };
