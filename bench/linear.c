@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Micro-benchmark of the linear kernels: linear [ISA [TYPE [precise]]].
+ * Micro-benchmark of the linear kernels: bench_linear [ISA [TYPE [precise]]].
  *
  * For each type: one column over weights larger than any cache, in GB/s and as a fraction of what plain reads of the
  * same memory reach, on one thread and on all; and a few to 512 columns over a matrix that a chunk of a model has,
@@ -207,7 +207,7 @@ int main(int argc, char **argv)
     const struct quant_type *only = argc > 2 ? quant_find_name(argv[2]) : NULL;
     const struct kernels *kernels = kernels_select(isa, NULL);
     if (!kernels || (argc > 2 && !only && strcmp(argv[2], "all") != 0)) {
-        fprintf(stderr, "usage: linear [ref|avx2|avx512 [TYPE|all [precise]]]\n");
+        fprintf(stderr, "usage: bench_linear [ref|avx2|avx512 [TYPE|all [precise]]]\n");
         return 2;
     }
     unsigned n_threads = 2;
