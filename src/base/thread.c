@@ -32,9 +32,8 @@ struct worker {
 };
 
 struct pool {
-    struct gate start, done, barrier;
+    struct gate start, done, step;
     _Alignas(64) atomic_uint n_running; /* workers besides the caller that have not returned */
-    _Alignas(64) atomic_uint n_arrived; /* at the barrier */
     unsigned n_workers, n_threads;      /* n_threads: how many of `workers` 1..n were started */
     double spin_ms;
     bool stop;
@@ -178,18 +177,19 @@ void pool_run(struct pool *pool, void (*fn)(void *ctx, unsigned worker), void *c
         gate_wait(&pool->done, turn, pool->spin_ms);
 }
 
-void pool_barrier(struct pool *pool)
+unsigned pool_turn(struct pool *pool)
 {
-    if (pool->n_workers == 1)
-        return;
-    /* Read before arriving: once all have arrived the turn may change at any moment. */
-    unsigned turn = gate_turn(&pool->barrier);
-    if (atomic_fetch_add_explicit(&pool->n_arrived, 1, memory_order_acq_rel) + 1 == pool->n_workers) {
-        atomic_store_explicit(&pool->n_arrived, 0, memory_order_relaxed);
-        gate_open(&pool->barrier);
-    } else {
-        gate_wait(&pool->barrier, turn, pool->spin_ms);
-    }
+    return gate_turn(&pool->step);
+}
+
+void pool_advance(struct pool *pool)
+{
+    gate_open(&pool->step);
+}
+
+void pool_wait(struct pool *pool, unsigned turn)
+{
+    gate_wait(&pool->step, turn, pool->spin_ms);
 }
 
 uint64_t float_control_enter(void)

@@ -12,6 +12,7 @@
 #include <malloc.h>
 #include <cmocka.h>
 #include <sys/resource.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -19,14 +20,17 @@
 #include "base/error.h"
 #include "base/thread.h"
 
-enum { MAX_TESTED = 8, N_BARRIERS = 2000 };
+enum { MAX_TESTED = 8, N_STEPS = 2000, N_ITEMS = 8 };
 
 struct shared {
     struct pool *pool;
-    unsigned long count[MAX_TESTED];
-    unsigned long wrong;
+    unsigned long count[MAX_TESTED], next_count[N_ITEMS];
+    atomic_ulong wrong;
     struct claim claim;
     unsigned char claimed[1003];
+    unsigned turn;
+    struct claim claims[N_STEPS];
+    atomic_size_t done[N_STEPS];
 };
 
 static void count_once(void *ctx, unsigned worker)
@@ -51,37 +55,52 @@ static void every_worker_runs_once(void **state)
     }
 }
 
-/* Between two barriers each worker adds to its own plain counter; after a barrier it must see what all the others
- * added. Without a barrier this is a data race, which the thread sanitizer sees too. */
-static void meet_many_times(void *ctx, unsigned worker)
+/* Steps of a common work: each is n items that add to plain counters, and whoever finishes the last opens the next. In
+ * each step every worker must see what all the others did in the step before. If the turns did not order the steps this
+ * would be a data race, which the thread sanitizer sees too. */
+static void take_steps(void *ctx, unsigned worker)
 {
+    (void)worker;
     struct shared *shared = ctx;
-    unsigned n = pool_size(shared->pool);
-    for (unsigned long round = 1; round <= N_BARRIERS; round++) {
-        shared->count[worker] = round;
-        pool_barrier(shared->pool);
-        bool wrong = false;
-        for (unsigned i = 0; i < n; i++)
-            wrong = wrong || shared->count[i] != round;
-        pool_barrier(shared->pool);
-        if (wrong && worker == 0)
-            shared->wrong++;
+    for (;;) {
+        unsigned turn = pool_turn(shared->pool);
+        unsigned step = turn - shared->turn;
+        if (step >= N_STEPS)
+            return;
+        size_t first, end, done = 0;
+        for (; claim_next(&shared->claims[step], N_ITEMS, 1, &first, &end); done++) {
+            if (shared->count[first] != step)
+                shared->wrong++;
+            shared->next_count[first] = step + 1;
+        }
+        if (done && atomic_fetch_add_explicit(&shared->done[step], done, memory_order_acq_rel) + done == N_ITEMS) {
+            for (size_t i = 0; i < N_ITEMS; i++)
+                shared->count[i] = shared->next_count[i];
+            pool_advance(shared->pool);
+        } else {
+            pool_wait(shared->pool, turn);
+        }
     }
 }
 
-static void barriers_hold(void **state)
+static void steps_follow_each_other(void **state)
 {
     (void)state;
+    struct shared *shared = aligned_alloc(64, sizeof *shared);
     for (unsigned n = 1; n <= MAX_TESTED; n++) {
-        struct pool *pool = pool_new(n, NULL);
-        assert_non_null(pool);
-        struct shared shared = {.pool = pool};
+        memset(shared, 0, sizeof *shared);
+        shared->pool = pool_new(n, NULL);
+        assert_non_null(shared->pool);
+        shared->turn = pool_turn(shared->pool);
         double start_ms = clock_ms();
-        pool_run(pool, meet_many_times, &shared);
-        assert_int_equal(shared.wrong, 0);
-        print_message("# %u workers: %.2f us a barrier\n", n, (clock_ms() - start_ms) * 1e3 / (2 * N_BARRIERS));
-        pool_free(pool);
+        pool_run(shared->pool, take_steps, shared);
+        assert_int_equal(shared->wrong, 0);
+        for (size_t i = 0; i < N_ITEMS; i++)
+            assert_int_equal(shared->count[i], N_STEPS);
+        print_message("# %u workers: %.2f us a step\n", n, (clock_ms() - start_ms) * 1e3 / N_STEPS);
+        pool_free(shared->pool);
     }
+    free(shared);
 }
 
 static void claim_all(void *ctx, unsigned worker)
@@ -239,7 +258,7 @@ static void the_processor_is_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_worker_runs_once),          cmocka_unit_test(barriers_hold),
+        cmocka_unit_test(every_worker_runs_once),          cmocka_unit_test(steps_follow_each_other),
         cmocka_unit_test(every_item_is_claimed_once),      cmocka_unit_test(workers_keep_denormals),
         cmocka_unit_test(waiting_costs_no_processor_time), cmocka_unit_test(running_allocates_nothing),
         cmocka_unit_test(odd_sizes_are_refused),           cmocka_unit_test(quotas_are_read),

@@ -204,8 +204,8 @@ static void run_split(const struct attention *at, size_t index, size_t from, siz
     merge_split(at, index, &item, max_blocks, scratch);
 }
 
-void cpu_run_attend(const struct backend *cpu, const struct step *step, struct claim *claim,
-                    struct cpu_scratch *scratch)
+struct cpu_work cpu_run_attend(const struct backend *cpu, const struct step *step, struct claim *claim,
+                               struct cpu_scratch *scratch)
 {
     const struct batch *batch = cpu->batch;
     struct attention at = {.cpu = cpu, .node = &cpu->graph->nodes[step->first], .step = step};
@@ -225,15 +225,18 @@ void cpu_run_attend(const struct backend *cpu, const struct step *step, struct c
         at.n_tiles += (segment->n + at.tile - 1) / at.tile;
     }
     at.n_items = at.n_tiles * at.attend->kv_heads * at.parts;
+    struct cpu_work work = {0, at.n_items};
     size_t split_bytes = at.n_items * max_blocks * at.tile * at.part * (at.attend->dim_v + 2) * sizeof(float);
     unsigned workers = pool_size(cpu->pool);
     if (workers > 1 && at.n_items < 4 * (size_t)workers && at.n_items <= ATTEND_SPLIT_ITEMS &&
         max_blocks > SPLIT_BLOCKS && split_bytes <= ATTEND_SPLIT_BYTES) {
         size_t parts = (max_blocks + SPLIT_BLOCKS - 1) / SPLIT_BLOCKS;
-        while (claim_next(claim, at.n_items * parts, 1, &first, &end))
+        work.total = at.n_items * parts;
+        for (; claim_next(claim, work.total, 1, &first, &end); work.done++)
             run_split(&at, first / parts, first % parts * SPLIT_BLOCKS, max_blocks, scratch);
-        return;
+        return work;
     }
-    while (claim_next(claim, at.n_items, 1, &first, &end))
+    for (; claim_next(claim, work.total, 1, &first, &end); work.done++)
         run_item(&at, at.n_items - 1 - first, scratch); /* the longest first */
+    return work;
 }

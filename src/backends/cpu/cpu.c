@@ -59,9 +59,10 @@ struct backend *backend_cpu_new(const struct graph *graph, const struct kernels 
         cpu->split = map_memory(ATTEND_SPLIT_BYTES);
         cpu->scratch = calloc(n, sizeof *cpu->scratch);
         cpu->claims = aligned_alloc(64, (graph->n_steps + 1) * sizeof *cpu->claims);
+        cpu->done = calloc(graph->n_steps + 1, sizeof *cpu->done);
         cpu->split_done = calloc(ATTEND_SPLIT_ITEMS, sizeof *cpu->split_done);
     }
-    if (!cpu || !cpu->memory || !cpu->split || !cpu->scratch || !cpu->claims || !cpu->split_done) {
+    if (!cpu || !cpu->memory || !cpu->split || !cpu->scratch || !cpu->claims || !cpu->done || !cpu->split_done) {
         error_memory(err, backend_cpu_bytes(graph, n));
         backend_free(cpu);
         return NULL;
@@ -89,44 +90,61 @@ void backend_free(struct backend *cpu)
         munmap(cpu->split, ATTEND_SPLIT_BYTES);
     free(cpu->scratch);
     free(cpu->claims);
+    free(cpu->done);
     free(cpu->split_done);
     free(cpu);
 }
 
 /* One worker's part of a step of row-local nodes. */
-static void run_rows(const struct backend *cpu, const struct step *step, struct claim *claim,
-                     struct cpu_scratch *scratch)
+static struct cpu_work run_rows(const struct backend *cpu, const struct step *step, struct claim *claim,
+                                struct cpu_scratch *scratch)
 {
     size_t n = step->selected ? cpu->batch->n_selected : cpu->batch->n_rows, first, end;
     size_t chunk = n / (4 * pool_size(cpu->pool)) + 1;
-    while (claim_next(claim, n, chunk, &first, &end))
+    struct cpu_work work = {0, n};
+    if (n == 0)
+        return cpu_no_work(claim);
+    while (claim_next(claim, n, chunk, &first, &end)) {
         for (size_t row = first; row < end; row++)
             for (unsigned i = 0; i < step->n; i++)
                 cpu_run_row(cpu, &cpu->graph->nodes[step->first + i], row, scratch);
+        work.done += end - first;
+    }
+    return work;
 }
 
-/* One worker's part of the program. */
+/* One worker's part of the program. Whoever finishes the last item of a step opens the next; a worker that comes late
+ * to a step finds nothing left and goes on to the one that is open. */
 static void run_program(void *ctx, unsigned worker)
 {
     const struct backend *cpu = ctx;
     struct cpu_scratch *scratch = &cpu->scratch[worker];
-    for (size_t s = 0; s < cpu->graph->n_steps; s++) {
+    for (;;) {
+        unsigned turn = pool_turn(cpu->pool);
+        size_t s = turn - cpu->turn;
+        if (s >= cpu->graph->n_steps)
+            return;
         const struct step *step = &cpu->graph->steps[s];
-        if (step->kind == STEP_LINEAR)
-            cpu_run_linear(cpu, step, &cpu->claims[s], scratch);
-        else if (step->kind == STEP_ATTEND)
-            cpu_run_attend(cpu, step, &cpu->claims[s], scratch);
+        struct claim *claim = &cpu->claims[s];
+        struct cpu_work work = step->kind == STEP_LINEAR   ? cpu_run_linear(cpu, step, claim, scratch)
+                               : step->kind == STEP_ATTEND ? cpu_run_attend(cpu, step, claim, scratch)
+                                                           : run_rows(cpu, step, claim, scratch);
+        if (work.done &&
+            atomic_fetch_add_explicit(&cpu->done[s], work.done, memory_order_acq_rel) + work.done == work.total)
+            pool_advance(cpu->pool);
         else
-            run_rows(cpu, step, &cpu->claims[s], scratch);
-        pool_barrier(cpu->pool);
+            pool_wait(cpu->pool, turn);
     }
 }
 
 struct backend_rows backend_run(struct backend *cpu, const struct batch *batch)
 {
     cpu->batch = batch;
-    for (size_t s = 0; s < cpu->graph->n_steps; s++)
+    cpu->turn = pool_turn(cpu->pool);
+    for (size_t s = 0; s < cpu->graph->n_steps; s++) {
         atomic_store_explicit(&cpu->claims[s].next, 0, memory_order_relaxed);
+        atomic_store_explicit(&cpu->done[s], 0, memory_order_relaxed);
+    }
     uint64_t control = float_control_enter();
     pool_run(cpu->pool, run_program, cpu);
     float_control_leave(control);

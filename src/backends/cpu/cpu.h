@@ -30,7 +30,14 @@ struct backend {
     struct claim *claims;        /* [steps] */
     uint8_t *split;              /* ATTEND_SPLIT_BYTES */
     atomic_uint *split_done;     /* [ATTEND_SPLIT_ITEMS] blocks finished */
+    atomic_size_t *done;         /* [steps] items finished */
     const struct batch *batch;   /* of the run in progress */
+    unsigned turn;               /* of the pool, at the run's first step */
+};
+
+/* What one worker did of a step: `done` of its `total` items (the total is at least 1). */
+struct cpu_work {
+    size_t done, total;
 };
 
 /* Where row `row` of a value lies. */
@@ -48,9 +55,16 @@ void cpu_run_columns(const struct backend *cpu, const struct node *node, size_t 
                      struct cpu_scratch *scratch);
 
 /* One worker's part of a linear step, and of an attend step. */
-void cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claim,
-                    struct cpu_scratch *scratch);
-void cpu_run_attend(const struct backend *cpu, const struct step *step, struct claim *claim,
-                    struct cpu_scratch *scratch);
+struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claim,
+                               struct cpu_scratch *scratch);
+struct cpu_work cpu_run_attend(const struct backend *cpu, const struct step *step, struct claim *claim,
+                               struct cpu_scratch *scratch);
+
+/* A step that has nothing to do: one worker says so. */
+static inline struct cpu_work cpu_no_work(struct claim *claim)
+{
+    size_t first, end;
+    return (struct cpu_work){claim_next(claim, 1, 1, &first, &end), 1};
+}
 
 #endif

@@ -44,13 +44,11 @@ static void run_part(const struct backend *cpu, const struct node *node, size_t 
     }
 }
 
-void cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claim,
-                    struct cpu_scratch *scratch)
+struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claim,
+                               struct cpu_scratch *scratch)
 {
     const struct node *nodes = &cpu->graph->nodes[step->first];
     size_t rows = step->selected ? cpu->batch->n_selected : cpu->batch->n_rows;
-    if (rows == 0)
-        return;
     size_t units = 0, bytes = 0, unit0, unit1;
     for (unsigned i = 0; i < step->n_linear; i++) {
         size_t panel;
@@ -58,12 +56,14 @@ void cpu_run_linear(const struct backend *cpu, const struct step *step, struct c
         bytes += panel * panel_count(nodes[i].weight->n);
         units += step->paired && i > 0 ? 0 : units_of(nodes[i].weight);
     }
-    if (units == 0)
-        return;
+    if (rows == 0 || units == 0)
+        return cpu_no_work(claim);
     size_t chunk = CHUNK_BYTES / (bytes / units + 1) + 1, fair = units / (4 * pool_size(cpu->pool)) + 1;
     if (chunk > fair)
         chunk = fair;
+    struct cpu_work work = {0, units};
     while (claim_next(claim, units, chunk, &unit0, &unit1)) {
+        work.done += unit1 - unit0;
         size_t base = 0; /* first unit of linear i */
         for (unsigned i = 0; i < step->n_linear; i++) {
             size_t n = units_of(nodes[i].weight);
@@ -79,4 +79,5 @@ void cpu_run_linear(const struct backend *cpu, const struct step *step, struct c
             for (unsigned i = step->n_linear; i < step->n; i++)
                 cpu_run_columns(cpu, &nodes[i], row, unit0 * UNIT, c1, scratch);
     }
+    return work;
 }
