@@ -52,11 +52,27 @@ bool panel_bytes(const struct quant_type *type, size_t k, size_t *bytes)
     return size_mul(k / type->block_elements, panel_block_bytes(type), bytes);
 }
 
+/* panel_pack() of 16 rows of single elements, for which calling the layout for each would take most of the time. */
+static inline void pack_elements(size_t element_bytes, const uint8_t *rows, size_t row_bytes, uint8_t *panel)
+{
+    for (size_t at = 0; at < row_bytes; at += element_bytes)
+        for (size_t row = 0; row < PANEL_ROWS; row++, panel += element_bytes)
+            memcpy(panel, rows + row * row_bytes + at, element_bytes);
+}
+
 void panel_pack(const struct quant_type *type, const uint8_t *rows, size_t n_rows, size_t k, uint8_t *panel)
 {
     const struct panel_layout *layout = panel_layout(type);
     size_t row_bytes = quant_row_bytes(type, k), block_bytes = panel_block_bytes(type);
     uint8_t blocks[PANEL_ROWS * MAX_BLOCK_BYTES];
+    if (n_rows == PANEL_ROWS && type->block_elements == 1 && type->block_bytes == 2) {
+        pack_elements(2, rows, row_bytes, panel);
+        return;
+    }
+    if (n_rows == PANEL_ROWS && type->block_elements == 1 && type->block_bytes == 4) {
+        pack_elements(4, rows, row_bytes, panel);
+        return;
+    }
     if (n_rows < PANEL_ROWS)
         memset(blocks, 0, sizeof blocks);
     for (size_t at = 0; at < row_bytes; at += type->block_bytes, panel += block_bytes) {
