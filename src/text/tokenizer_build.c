@@ -3,6 +3,7 @@
  * What every way of building a tokenizer shares: its added tokens and the tokens that end a generation.
  */
 #include "base/error.h"
+#include "text/bpe_pair.h"
 #include "text/tokenizer_parts.h"
 
 bool tokenizer_check_id(const struct tokenizer *tokenizer, const char *field, int32_t id, struct hob_error *err)
@@ -22,6 +23,20 @@ static bool add_normalized(struct tokenizer *t, struct normalizer_scratch *scrat
                                  added_add(&t->added_normalized, text, id, err));
 }
 
+/* A token whose text has spaces where they become U+2581: SentencePiece has it with U+2581, a GGUF file with spaces.
+ * It is found with U+2581 in the text as it is and in the normalized text. */
+static bool add_marked(struct tokenizer *t, struct buf *marked, int32_t id, struct hob_error *err)
+{
+    struct str text = t->lexicon.texts[id];
+    marked->len = 0;
+    for (size_t i = 0; i < text.len; i++)
+        buf_str(marked, text.ptr[i] == ' ' ? STR(BPE_MARK) : (struct str){text.ptr + i, 1});
+    if (marked->failed)
+        return error_memory(err, 3 * text.len);
+    return added_add(&t->added, buf_view(marked), id, err) &&
+           added_add(&t->added_normalized, buf_view(marked), id, err);
+}
+
 bool tokenizer_build_added(struct tokenizer *t, struct hob_error *err)
 {
     const struct lexicon *lexicon = &t->lexicon;
@@ -29,18 +44,22 @@ bool tokenizer_build_added(struct tokenizer *t, struct hob_error *err)
     t->added.attributes = t->added_normalized.attributes = t->attributes;
     struct normalizer_scratch scratch = {0};
     struct regex_scratch regex;
+    struct buf marked = {0};
     bool ok = regex_scratch_init(&regex, err);
     for (size_t i = 0; ok && i < lexicon->n; i++) {
         uint8_t type = lexicon->types[i];
         if (type != TOKEN_CONTROL && type != TOKEN_UNKNOWN && type != TOKEN_USER_DEFINED)
             continue;
-        /* Without a normalizer both texts are one, and so must the search for the leftmost token be. */
-        bool normalized = t->attributes && (t->attributes[i] & TOKEN_NORMALIZED);
-        ok = normalized ? add_normalized(t, &scratch, &regex, (int32_t)i, err)
-                        : added_add(&t->added, lexicon->texts[i], (int32_t)i, err);
+        if (t->spaces_are_marks && str_find(lexicon->texts[i], STR(" "), 0) != SIZE_MAX)
+            ok = add_marked(t, &marked, (int32_t)i, err);
+        else if (t->attributes && (t->attributes[i] & TOKEN_NORMALIZED))
+            ok = add_normalized(t, &scratch, &regex, (int32_t)i, err);
+        else
+            ok = added_add(&t->added, lexicon->texts[i], (int32_t)i, err);
     }
     normalizer_scratch_clear(&scratch);
     regex_scratch_clear(&regex);
+    buf_clear(&marked);
     return ok;
 }
 

@@ -32,6 +32,7 @@ struct tokenizer {
     struct lexicon lexicon;
     uint8_t *attributes;       /* [lexicon.n], or NULL */
     struct added_tokens added; /* looked for in the text as it is */
+    bool spaces_are_marks;     /* spaces become U+2581, but added tokens may be written with spaces */
     struct normalizer normalizer;
     struct added_tokens added_normalized; /* looked for in the normalized text */
     struct pretokenizer pretokenizer;

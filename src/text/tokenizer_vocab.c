@@ -76,6 +76,7 @@ static bool build_spm(struct tokenizer *t, const struct vocab *vocab, struct hob
     t->bpe.unit = BPE_CHARACTERS;
     t->bpe.unknown = vocab->unk;
     t->bpe.fuse_unknown = true;
+    t->spaces_are_marks = true;
     t->decoder.find = STR(BPE_MARK);
     t->decoder.content = STR(" ");
     t->decoder.drop_first_space = vocab->add_space_prefix;
