@@ -169,8 +169,8 @@ def other_rope_pairing(c, t):
     for name in t.matching(r"[qk]_proj\.(weight|bias)$"):
         rows = t.info[name][1][0]
         t.permute_rows(name, [h * d + o for h in range(rows // d) for o in order])
-    for name in t.matching(r"[qk]_norm\.weight$"):
-        t.permute_rows(name, order)
+    for name in t.matching(r"[qk]_norm\.weight$"):  # of one head, or of all
+        t.permute_rows(name, [h * d + o for h in range(t.info[name][1][0] // d) for o in order])
 
 
 def wrong_theta(kind):
@@ -246,8 +246,9 @@ def other_kv_heads(c, t):
     d, heads, kv = head_dim(c), c["num_attention_heads"], c["num_key_value_heads"]
     # Query head h of the wrong engine sits where a right one gives it kv head h % kv.
     heads_in_order = [h for g in range(kv) for h in range(heads) if h % kv == g]
-    for name in t.matching(r"q_proj\.(weight|bias)$"):
-        t.permute_rows(name, [h * d + i for h in heads_in_order for i in range(d)])
+    for name in t.matching(r"q_proj\.(weight|bias)$|q_norm\.weight$"):
+        if t.info[name][1][0] > d:  # not a norm of one head
+            t.permute_rows(name, [h * d + i for h in heads_in_order for i in range(d)])
     for name in t.matching(r"o_proj\.weight$"):
         dtype, (rows, cols) = t.info[name]
         old, size = t.raw[name], BYTES[t.info[name][0]]

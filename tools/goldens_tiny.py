@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Make the tiny random checkpoints of tests/models/ and their golden logits.
 
-    python3 tools/goldens_tiny.py           write everything, then verify it
-    python3 tools/goldens_tiny.py --verify  verify what is committed
+    python3 tools/goldens_tiny.py              write everything, then verify it
+    python3 tools/goldens_tiny.py NAME...      only these, as "llama-bias"
+    python3 tools/goldens_tiny.py --verify     verify what is committed
 
 Made with Python 3.11, torch 2.15, transformers 5.23, gguf 0.19, tokenizers 0.23,
 numpy 2 in a virtual environment of their own; ./test needs none of them.
@@ -99,6 +100,10 @@ def gemma(**more):
                 attn_logit_softcapping=None, final_logit_softcapping=None, **more)
 
 
+def olmo2(**more):
+    return dict(COMMON, model_type="olmo2", architectures=["Olmo2ForCausalLM"], hidden_act="silu", **more)
+
+
 def sizes(vocab, hidden, layers, heads, kv, ffn, head_dim=None):
     s = {"vocab_size": vocab, "hidden_size": hidden, "num_hidden_layers": layers,
          "num_attention_heads": heads, "num_key_value_heads": kv, "intermediate_size": ffn}
@@ -137,6 +142,11 @@ VARIANTS = {
                                         "sliding_attention", "full_attention"],
         rope_theta=100000.0, rope_local_base_freq=10000.0,
         rope_scaling={"rope_type": "linear", "factor": 4.0})),
+    "olmo2-base": dict(seed=100, dtype="F32", style="classic", gguf=True, split=LLAMA3_SPLIT, config=olmo2(
+        **sizes(320, 48, 3, 4, 2, 96, head_dim=24), tie_word_embeddings=True, rope_theta=20000.0,
+        attention_bias=False, rope_scaling=None)),
+    "olmo2-bias": dict(seed=68, dtype="BF16", style="saved", gguf=False, config=olmo2(
+        **sizes(327, 60, 4, 6, 2, 88), tie_word_embeddings=False, rope_theta=10000.0, attention_bias=True)),
 }
 
 
@@ -150,7 +160,7 @@ def draw(model, config, seed):
     # Scores of q and k with deviation s each have deviation s^2: 1.3 gives 1.7.
     # Where q and k are normed, their size only has to dwarf the epsilon, and
     # seeds were picked that reach 1 on every layer.
-    normed = config.model_type in ("qwen3", "gemma3_text")
+    normed = config.model_type in ("qwen3", "gemma3_text", "olmo2")
     gain = {"q_proj": 3.0 if normed else 1.3, "k_proj": 3.0 if normed else 1.3, "v_proj": 1.0, "o_proj": 1.0,
             "gate_proj": 1.0, "up_proj": 1.0, "down_proj": 1.0}
     with torch.no_grad():
@@ -324,17 +334,19 @@ NAMES = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "self_att
          "self_attn.q_norm": "attn_q_norm", "self_attn.k_norm": "attn_k_norm",
          "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
          "post_attention_layernorm": "ffn_norm"}
-GEMMA_NAMES = dict(NAMES, post_attention_layernorm="post_attention_norm",
-                   pre_feedforward_layernorm="ffn_norm", post_feedforward_layernorm="post_ffw_norm")
+# Where the block has norms behind its halves, the name of Llama's second norm is one of those.
+POST_NORM_NAMES = dict(NAMES, post_attention_layernorm="post_attention_norm",
+                       pre_feedforward_layernorm="ffn_norm", post_feedforward_layernorm="post_ffw_norm")
+POST_NORM = ("gemma3", "olmo2")
 TOP = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
 
 
-def gguf_name(name, is_gemma):
+def gguf_name(name, arch):
     base, end = name.rsplit(".", 1)
     if base in TOP:
         return TOP[base] + "." + end
     _, _, layer, rest = base.split(".", 3)
-    return "blk.%s.%s.%s" % (layer, (GEMMA_NAMES if is_gemma else NAMES)[rest], end)
+    return "blk.%s.%s.%s" % (layer, (POST_NORM_NAMES if arch in POST_NORM else NAMES)[rest], end)
 
 
 def interleave(w, heads):
@@ -418,17 +430,30 @@ def write_gguf(name, spec, folder, tokenizer):
         v = np.ascontiguousarray(v)
         # Vectors stay F32, as every converter leaves them.
         if v.ndim == 1 or kind == gguf.GGMLQuantizationType.F32:
-            w.add_tensor(gguf_name(key, is_gemma), v)
+            w.add_tensor(gguf_name(key, arch), v)
         else:
-            w.add_tensor(gguf_name(key, is_gemma), gguf.quants.quantize(v, kind), raw_dtype=kind)
+            w.add_tensor(gguf_name(key, arch), gguf.quants.quantize(v, kind), raw_dtype=kind)
     w.write_header_to_file()
     w.write_kv_data_to_file()
     w.write_tensors_to_file()
     w.close()
 
 
+def raw_gguf_differs(name, spec, folder):
+    """The same as gguf_differs(), by the gguf package, for what transformers does not open."""
+    stored = {t.name: t for t in gguf.GGUFReader(str(MODELS / ("tiny-%s.gguf" % name))).tensors}
+    for key, value in load(folder).named_parameters():
+        t = stored.pop(gguf_name(key, spec["config"]["model_type"]), None)
+        if t is None or not np.array_equal(gguf.quants.dequantize(t.data, t.tensor_type).reshape(value.shape),
+                                           value.detach().numpy()):
+            return key
+    return " ".join(stored)
+
+
 def gguf_differs(name, spec, folder):
     """Read the GGUF with transformers: '' if it has the folder's weights, else what differs."""
+    if spec["config"]["model_type"] in ("olmo2",):
+        return raw_gguf_differs(name, spec, folder)
     file = "tiny-%s.gguf" % name
     # With the folder's config: transformers does not read qwen3's key_length.
     model = AutoModelForCausalLM.from_pretrained(
@@ -455,11 +480,13 @@ def gguf_differs(name, spec, folder):
 
 # ---------------------------------------------------------------------- main
 
-def make():
+def make(names):
     MODELS.mkdir(parents=True, exist_ok=True)
     GOLDENS.mkdir(parents=True, exist_ok=True)
-    token_goldens = {}
-    for name, spec in VARIANTS.items():
+    tokens = GOLDENS / "tiny-tokens.json"
+    token_goldens = json.loads(tokens.read_text()) if tokens.exists() else {}
+    for name in names:
+        spec = VARIANTS[name]
         folder = write_folder(name, spec)
         if "split" in spec:
             t = write_tokenizer(folder, spec["split"])
@@ -468,13 +495,15 @@ def make():
             write_gguf(name, spec, folder, t)
         write_golden(GOLDENS / ("tiny-%s.json" % name), make_golden(name, spec, folder))
         print("%s: written" % name, flush=True)
-    (GOLDENS / "tiny-tokens.json").write_text(json.dumps(token_goldens, indent=1) + "\n")
+    in_order = {"tiny-" + n: token_goldens["tiny-" + n] for n in VARIANTS if "tiny-" + n in token_goldens}
+    tokens.write_text(json.dumps(in_order, indent=1) + "\n")
 
 
-def verify(write):
-    """The committed files agree, nothing hides, and float32 is good enough."""
+def verify(names, write):
+    """The files agree, nothing hides, and float32 is good enough."""
     bad = 0
-    for name, spec in VARIANTS.items():
+    for name in names:
+        spec = VARIANTS[name]
         folder = MODELS / ("tiny-" + name)
         path = GOLDENS / ("tiny-%s.json" % name)
         golden = json.loads(path.read_text())
@@ -512,12 +541,17 @@ def verify(write):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", metavar="NAME", nargs="*", help="a checkpoint, without its \"tiny-\"; default all")
     parser.add_argument("--verify", action="store_true", help="write nothing, verify what is there")
     args = parser.parse_args()
+    unknown = set(args.names) - set(VARIANTS)
+    if unknown:
+        parser.error("no such checkpoint: %s; there are %s" % (", ".join(sorted(unknown)), ", ".join(VARIANTS)))
+    names = args.names or list(VARIANTS)
     torch.set_num_threads(2)
     if not args.verify:
-        make()
-    return verify(write=not args.verify)
+        make(names)
+    return verify(names, write=not args.verify)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ enum role {
     ROLE_ATTN_OUTPUT,
     ROLE_ATTN_Q_NORM,
     ROLE_ATTN_K_NORM,
+    ROLE_ATTN_Q_NORM_ALL, /* over all heads at once */
+    ROLE_ATTN_K_NORM_ALL,
     ROLE_POST_ATTN_NORM,
     ROLE_FFN_NORM,
     ROLE_FFN_GATE,
