@@ -17,12 +17,16 @@ bool unicode_is_space(int32_t code)
            code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
 }
 
+/* The first byte of the first code point that a form can change: U+0300 for NFC, U+00A0 for the others. */
+static uint8_t first_changed(enum unicode_form form)
+{
+    return form == UNICODE_NFC ? 0xcc : 0x80;
+}
+
 bool unicode_is_plain(struct str text, enum unicode_form form)
 {
-    /* The first code point that NFC can change is U+0300 (0xCC 0x80); the other forms change U+00A0 already. */
-    uint8_t first = form == UNICODE_NFC ? 0xcc : 0x80;
     for (size_t i = 0; i < text.len; i++)
-        if ((uint8_t)text.ptr[i] >= first)
+        if ((uint8_t)text.ptr[i] >= first_changed(form))
             return false;
     return true;
 }
@@ -148,9 +152,9 @@ static bool normalize_valid(struct str text, enum unicode_form form, struct code
     return len >= 0;
 }
 
-bool unicode_normalize(struct str text, enum unicode_form form, struct buf *out)
+/* Text that may hold bytes that are not UTF-8 and later code points; nothing combines across either. */
+static bool normalize_stretch(struct str text, enum unicode_form form, struct codes *codes, struct buf *out)
 {
-    struct codes codes = {0};
     bool ok = true;
     for (size_t at = 0; ok && at < text.len;) {
         size_t start = at;
@@ -158,11 +162,34 @@ bool unicode_normalize(struct str text, enum unicode_form form, struct buf *out)
         int32_t code = 0;
         while (at < text.len && (code = utf8_decode(text, at, &size)) >= 0 && !is_later(code))
             at += size;
-        ok = normalize_valid((struct str){text.ptr + start, at - start}, form, &codes, out);
+        ok = normalize_valid((struct str){text.ptr + start, at - start}, form, codes, out);
         if (ok && at < text.len) {
             ok = buf_add(out, text.ptr + at, size);
             at += size;
         }
+    }
+    return ok;
+}
+
+bool unicode_normalize(struct str text, enum unicode_form form, struct buf *out)
+{
+    struct codes codes = {0};
+    bool ok = true;
+    for (size_t at = 0; ok && at < text.len;) {
+        /* Plain characters stay as they are, but the last one may combine with what follows it. What follows ends
+         * at the next ASCII character, which combines with nothing before it. */
+        size_t plain = at;
+        while (plain < text.len && (uint8_t)text.ptr[plain] < first_changed(form))
+            plain++;
+        size_t start = plain;
+        while (plain < text.len && start > at && ((uint8_t)text.ptr[--start] & 0xc0) == 0x80)
+            ;
+        size_t end = plain;
+        while (end < text.len && (uint8_t)text.ptr[end] >= 0x80)
+            end++;
+        ok = buf_add(out, text.ptr + at, start - at) &&
+             normalize_stretch((struct str){text.ptr + start, end - start}, form, &codes, out);
+        at = end;
     }
     free(codes.ptr);
     return ok;
