@@ -63,9 +63,9 @@ static void fill_column(const struct form *form, const float *scales, const int1
 struct slab {
     const struct linear_args *args;
     const struct q8_format *format;
-    size_t t0, n_t;                          /* columns */
-    size_t group0, n_groups;                 /* groups of k */
-    size_t panel_bytes, tile_bytes, span_at; /* of a panel, of a tile, and where the span starts in a panel */
+    size_t t0, n_t;                  /* columns */
+    size_t group0, n_groups;         /* groups of k */
+    size_t group_bytes, panel_bytes; /* of a group of a panel, and of a panel */
 };
 
 static const char *slab_row(const struct slab *slab, size_t t)
@@ -86,26 +86,35 @@ static void fill_columns(const struct slab *slab, struct column *columns)
         }
 }
 
-/* Sums of the columns with a tile of a panel. */
-static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, const struct column *columns,
-                      struct q8_scratch *scratch)
+/* Sums of the columns with groups first .. of a tile: n_groups of them at w. */
+static void columns_step(const struct slab *slab, tile_fn *fn, const uint8_t *w, size_t at, unsigned first,
+                         unsigned n_groups, const struct column *columns, float (*acc)[PANEL_ROWS])
 {
-    float(*acc)[PANEL_ROWS] = scratch->acc;
-    unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
-    tile_fn *fn = slab->format->from_panel;
-    if (slab->format->unpack && slab->n_t >= UNPACK_COLUMNS) {
-        slab->format->unpack(w, n_groups, scratch->tile);
-        w = (const uint8_t *)scratch->tile;
-        fn = slab->format->from_tile;
-    }
     size_t n_steps = (slab->n_t + MAX_COLUMNS - 1) / MAX_COLUMNS;
     for (size_t step = 0, t = 0; step < n_steps; step++) {
         unsigned n_columns = (unsigned)((slab->n_t - t + n_steps - step - 1) / (n_steps - step));
         const int8_t *q[MAX_COLUMNS];
         for (unsigned c = 0; c < n_columns; c++)
-            q[c] = (const int8_t *)slab_row(slab, t + c) + (slab->group0 + at) * 32;
-        fn(n_columns, w, n_groups, q, columns + t, acc[t]);
+            q[c] = (const int8_t *)slab_row(slab, t + c) + (slab->group0 + at + first) * 32;
+        fn(n_columns, w, first, n_groups, q, columns + t, acc[t]);
         t += n_columns;
+    }
+}
+
+/* Sums of the columns with a tile of a panel, which starts at w and is group `at` of the span. */
+static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, const struct column *columns,
+                      struct q8_scratch *scratch)
+{
+    const struct q8_format *format = slab->format;
+    unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
+    if (!format->from_tile || slab->n_t < UNPACK_COLUMNS) {
+        columns_step(slab, format->from_panel, w, at, 0, n_groups, columns, scratch->acc);
+        return;
+    }
+    for (unsigned first = 0; first < n_groups; first += format->unpack_groups) {
+        unsigned n = (unsigned)min_size(n_groups - first, format->unpack_groups);
+        format->unpack(w + first * slab->group_bytes, n, scratch->tile);
+        columns_step(slab, format->from_tile, (const uint8_t *)scratch->tile, at, first, n, columns, scratch->acc);
     }
 }
 
@@ -132,10 +141,11 @@ static void slab_panels(const struct slab *slab, size_t panel0, size_t panel1, s
 {
     fill_columns(slab, scratch->columns);
     for (size_t panel = panel0; panel < panel1; panel++) {
-        const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->span_at;
+        const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
         const struct column *columns = scratch->columns;
         sums_load(slab, panel, scratch->acc);
-        for (size_t at = 0; at < slab->n_groups; at += TILE_GROUPS, w += slab->tile_bytes, columns += slab->n_t)
+        for (size_t at = 0; at < slab->n_groups;
+             at += TILE_GROUPS, w += TILE_GROUPS * slab->group_bytes, columns += slab->n_t)
             tile_step(slab, w, at, columns, scratch);
         sums_store(slab, panel, scratch->acc);
     }
@@ -155,9 +165,8 @@ static void linear_q8(const struct linear_args *args, size_t panel0, size_t pane
                                 .n_t = min_size(args->t - t0, most),
                                 .group0 = k0 / 32,
                                 .n_groups = n_k / 32,
-                                .panel_bytes = args->k / 32 * group_bytes,
-                                .tile_bytes = TILE_GROUPS * group_bytes,
-                                .span_at = k0 / 32 * group_bytes};
+                                .group_bytes = group_bytes,
+                                .panel_bytes = args->k / 32 * group_bytes};
             slab_panels(&slab, panel0, panel1, scratch);
         }
     }

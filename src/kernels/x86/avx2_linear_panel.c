@@ -7,10 +7,10 @@
 
 #define AHEAD 1536 /* bytes from a line to what is prefetched with it */
 
-/* One group of 16 rows; `at` is its number in the tile. See tile_fn for the rest. */
+/* One group of 16 rows, group g of a block, with integers 32 * at .. of q and group column_at of the columns. */
 static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const uint8_t *block,
-                                     const struct subscales *sub, unsigned g, size_t at, const int8_t *const *q,
-                                     const struct column *columns, __m256 acc[2][MAX_COLUMNS])
+                                     const struct subscales *sub, unsigned g, const int8_t *const *q, size_t at,
+                                     const struct column *columns, size_t column_at, __m256 acc[2][MAX_COLUMNS])
 {
     struct dots dots;
     __m256i scale[2], offset[2];
@@ -44,19 +44,21 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
         for (unsigned h = 0; h < 2; h++) {
             __m256i isum = dots_end(form.bits, &dots, h, c);
             if (form.bits == 6)
-                isum = _mm256_add_epi32(isum, _mm256_madd_epi16(offset[h], _mm256_set1_epi32(columns[c].halves[at])));
+                isum = _mm256_add_epi32(isum,
+                                        _mm256_madd_epi16(offset[h], _mm256_set1_epi32(columns[c].halves[column_at])));
             else if (form.offset)
-                isum = _mm256_add_epi32(isum, _mm256_set1_epi32(columns[c].offset[at]));
-            __m256 sa = _mm256_mul_ps(s[h], _mm256_set1_ps(columns[c].a[at]));
+                isum = _mm256_add_epi32(isum, _mm256_set1_epi32(columns[c].offset[column_at]));
+            __m256 sa = _mm256_mul_ps(s[h], _mm256_set1_ps(columns[c].a[column_at]));
             acc[h][c] = _mm256_fmadd_ps(sa, _mm256_cvtepi32_ps(isum), acc[h][c]);
             if (form.has_min)
-                acc[h][c] = _mm256_fmadd_ps(m[h], _mm256_set1_ps(columns[c].sum[at]), acc[h][c]);
+                acc[h][c] = _mm256_fmadd_ps(m[h], _mm256_set1_ps(columns[c].sum[column_at]), acc[h][c]);
         }
 }
 
 /* The same for a whole tile. */
-static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, const uint8_t *w, unsigned n_groups,
-                                       const int8_t *const *q, const struct column *columns, float *sums)
+static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, const uint8_t *w, unsigned first,
+                                       unsigned n_groups, const int8_t *const *q, const struct column *columns,
+                                       float *sums)
 {
     __m256 acc[2][MAX_COLUMNS];
 #pragma GCC unroll 8
@@ -71,7 +73,7 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
             if (n_columns == 1)
                 for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
                     _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);
-            group_step(form, n_columns, w, &sub, g, at, q, columns, acc);
+            group_step(form, n_columns, w, &sub, g, q, at, columns, first + at, acc);
         }
     }
 #pragma GCC unroll 8
@@ -82,15 +84,15 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
 }
 
 /* tile_fn of a form. */
-static ALWAYS_INLINE void tile(struct form form, unsigned n_columns, const uint8_t *w, unsigned n_groups,
-                               const int8_t *const *q, const struct column *columns, float *acc)
+static ALWAYS_INLINE void tile(struct form form, unsigned n_columns, const uint8_t *w, unsigned first,
+                               unsigned n_groups, const int8_t *const *q, const struct column *columns, float *acc)
 {
     if (n_columns == 1)
-        tile_columns(form, 1, w, n_groups, q, columns, acc);
+        tile_columns(form, 1, w, first, n_groups, q, columns, acc);
     else if (n_columns == 2)
-        tile_columns(form, 2, w, n_groups, q, columns, acc);
+        tile_columns(form, 2, w, first, n_groups, q, columns, acc);
     else
-        tile_columns(form, 3, w, n_groups, q, columns, acc);
+        tile_columns(form, 3, w, first, n_groups, q, columns, acc);
 }
 
 /* Unpacks n_groups groups from panel blocks. */
@@ -117,99 +119,99 @@ static ALWAYS_INLINE void unpack(struct form form, const uint8_t *block, unsigne
     }
 }
 
-static void q4_0(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q4_0(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q4_0, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q4_0, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void q4_1(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q4_1(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q4_1, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q4_1, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void q5_0(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q5_0(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q5_0, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q5_0, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void q5_1(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q5_1(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q5_1, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q5_1, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void q8_0(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q8_0(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q8_0, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q8_0, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void q4_k(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q4_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q4_k, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q4_k, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void q5_k(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q5_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q5_k, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q5_k, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void q6_k(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void q6_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q6_k, n_columns, w, n_groups, q, columns, acc);
+    tile(form_q6_k, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void unpack_q5_0(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+static void unpack_q5_0(const uint8_t *w, unsigned n_groups, void *tile)
 {
-    unpack(form_q5_0, block, n_groups, out);
+    unpack(form_q5_0, w, n_groups, tile);
 }
 
-static void unpack_q5_1(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+static void unpack_q5_1(const uint8_t *w, unsigned n_groups, void *tile)
 {
-    unpack(form_q5_1, block, n_groups, out);
+    unpack(form_q5_1, w, n_groups, tile);
 }
 
-static void unpack_q5_k(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+static void unpack_q5_k(const uint8_t *w, unsigned n_groups, void *tile)
 {
-    unpack(form_q5_k, block, n_groups, out);
+    unpack(form_q5_k, w, n_groups, tile);
 }
 
-static void unpack_q6_k(const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+static void unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile)
 {
-    unpack(form_q6_k, block, n_groups, out);
+    unpack(form_q6_k, w, n_groups, tile);
 }
 
-static void five_offset(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void five_offset(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                         const struct column *columns, float *acc)
 {
-    tile(form_unpacked(form_q5_0), n_columns, w, n_groups, q, columns, acc);
+    tile(form_unpacked(form_q5_0), n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void five_minimum(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
-                         const struct column *columns, float *acc)
+static void five_minimum(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups,
+                         const int8_t *const *q, const struct column *columns, float *acc)
 {
-    tile(form_unpacked(form_q5_1), n_columns, w, n_groups, q, columns, acc);
+    tile(form_unpacked(form_q5_1), n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void six(unsigned n_columns, const uint8_t *w, unsigned n_groups, const int8_t *const *q,
+static void six(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                 const struct column *columns, float *acc)
 {
-    tile(form_unpacked(form_q6_k), n_columns, w, n_groups, q, columns, acc);
+    tile(form_unpacked(form_q6_k), n_columns, w, first, n_groups, q, columns, acc);
 }
 
 const struct q8_format avx2_q8_formats[QUANT_IDS] = {
-    [QUANT_Q4_0] = {&form_q4_0, q4_0, NULL, NULL},
-    [QUANT_Q4_1] = {&form_q4_1, q4_1, NULL, NULL},
-    [QUANT_Q5_0] = {&form_q5_0, q5_0, unpack_q5_0, five_offset},
-    [QUANT_Q5_1] = {&form_q5_1, q5_1, unpack_q5_1, five_minimum},
-    [QUANT_Q8_0] = {&form_q8_0, q8_0, NULL, NULL},
-    [QUANT_Q4_K] = {&form_q4_k, q4_k, NULL, NULL},
-    [QUANT_Q5_K] = {&form_q5_k, q5_k, unpack_q5_k, five_minimum},
-    [QUANT_Q6_K] = {&form_q6_k, q6_k, unpack_q6_k, six},
+    [QUANT_Q4_0] = {&form_q4_0, q4_0, NULL, NULL, 0},
+    [QUANT_Q4_1] = {&form_q4_1, q4_1, NULL, NULL, 0},
+    [QUANT_Q5_0] = {&form_q5_0, q5_0, five_offset, unpack_q5_0, TILE_GROUPS},
+    [QUANT_Q5_1] = {&form_q5_1, q5_1, five_minimum, unpack_q5_1, TILE_GROUPS},
+    [QUANT_Q8_0] = {&form_q8_0, q8_0, avx2_bytes_tile, avx2_bytes_unpack, BYTES_TILE_GROUPS},
+    [QUANT_Q4_K] = {&form_q4_k, q4_k, NULL, NULL, 0},
+    [QUANT_Q5_K] = {&form_q5_k, q5_k, five_minimum, unpack_q5_k, TILE_GROUPS},
+    [QUANT_Q6_K] = {&form_q6_k, q6_k, six, unpack_q6_k, TILE_GROUPS},
 };
