@@ -40,7 +40,7 @@ struct scope {
     bool captured; /* a macro remembers it: it must not be used again */
 };
 
-enum { MACHINE_STACK = 1 << 16 };
+enum { MACHINE_STACK = 1 << 16, BYTES_A_STEP = 64 };
 
 /* One rendering. */
 struct jinja {
@@ -58,7 +58,7 @@ struct jinja {
     struct value capture;     /* what NODE_CAPTURE stands for */
     struct value *stack;      /* [MACHINE_STACK] arguments of calls */
     size_t n_stack;
-    uint64_t steps;
+    uint64_t work, work_limit; /* in bytes walked over; a step is BYTES_A_STEP of them */
     unsigned depth, calls, line;
 };
 
@@ -68,7 +68,7 @@ bool jinja_fail(struct jinja *j, const char *format, ...) HOB_PRINTF(2, 3);
 /* The error of a limit; always false. */
 bool jinja_exceeded(struct jinja *j, enum template_bound bound);
 
-/* Counts work: `steps` and a share for `bytes` walked over. False at the limit. */
+/* Counts work: steps, and bytes walked over. False at the limit. */
 bool jinja_work(struct jinja *j, uint64_t steps, size_t bytes);
 
 /* Zeroed memory that lives as long as the rendering; NULL after an error. */
@@ -118,12 +118,15 @@ struct builtin {
 bool builtin_call(struct jinja *j, const struct builtin *row, struct value self, const struct arguments *arguments,
                   struct value *out);
 
-/* The row of a name, or NULL. */
+/* The row of a name, or NULL; filters that are refused have a row that does not run. */
 const struct builtin *jinja_filter(struct str name);
 const struct builtin *jinja_string_filter(struct str name);
 const struct builtin *jinja_test(struct str name);
 const struct builtin *jinja_function(struct str name);
 const struct builtin *jinja_method(enum value_kind kind, struct str name);
+
+/* Why a filter or test cannot be used: "no filter named 'x'", or that it is refused. Into `out`. */
+void builtin_unknown(bool test, struct str name, char out[160]);
 
 /* Searches `n` rows by name. */
 const struct builtin *builtin_find(const struct builtin *rows, size_t n, struct str name);

@@ -90,7 +90,7 @@ static bool hash_value(struct jinja *j, struct value v, uint64_t *hash)
         return true;
     }
     *hash = v.as.list->n;
-    if (!jinja_enter(j))
+    if (!jinja_work(j, 1, 0) || !jinja_enter(j))
         return false;
     bool ok = true;
     for (size_t i = 0; ok && i < v.as.list->n; i++) {

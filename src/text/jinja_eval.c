@@ -130,12 +130,14 @@ static bool push_double_star(struct jinja *j, struct value v)
 /* The keyword arguments at `keywords` name nothing twice. */
 static bool check_keywords(struct jinja *j, const struct keyword *keywords, size_t n)
 {
+    if (!jinja_work(j, n * n / 16, 0))
+        return false;
     for (size_t i = 1; i < n; i++)
         for (size_t k = 0; k < i; k++)
             if (str_eq(text_str(keywords[i].name.as.text), text_str(keywords[k].name.as.text)))
                 return jinja_fail(j, "keyword argument repeated: %.*s", text_clip(keywords[i].name.as.text),
                                   keywords[i].name.as.text->ptr);
-    return n <= 1 || jinja_work(j, n * n / 8, 0);
+    return true;
 }
 
 bool jinja_arguments(struct jinja *j, struct node *const *list, size_t n, struct arguments *out)
@@ -235,6 +237,13 @@ static bool eval_call(struct jinja *j, const struct node *node, struct value *ou
     return ok;
 }
 
+static bool fail_unknown(struct jinja *j, bool test, struct str name)
+{
+    char text[160];
+    builtin_unknown(test, name, text);
+    return jinja_fail(j, "%s", text);
+}
+
 /* Filters and tests. */
 static bool eval_applied(struct jinja *j, const struct node *node, struct value *out)
 {
@@ -246,8 +255,7 @@ static bool eval_applied(struct jinja *j, const struct node *node, struct value 
     j->line = node->line;
     const struct builtin *row = node->row;
     if (!row)
-        return jinja_fail(j, "no %s named '%s'", node->kind == NODE_TEST ? "test" : "filter",
-                          j->template->names[node->name]->ptr);
+        return fail_unknown(j, node->kind == NODE_TEST, text_str(j->template->names[node->name]));
     bool ok = builtin_call(j, row, self, &arguments, out);
     j->n_stack = base;
     return ok;
@@ -260,12 +268,14 @@ bool jinja_apply(struct jinja *j, bool test, struct value name, struct value sel
         return jinja_fail(j, "the name of a %s must be a string", test ? "test" : "filter");
     struct str s = text_str(name.as.text);
     const struct builtin *row = test ? jinja_test(s) : jinja_filter(s);
-    if (!row)
-        return jinja_fail(j, "no %s named '%.*s'", test ? "test" : "filter", text_clip(name.as.text), s.ptr);
+    if (!row || !row->run)
+        return fail_unknown(j, test, s);
+    enum { LEVELS = 3 }; /* it takes the stack of so many evaluations */
     if (!jinja_enter(j))
         return false;
+    j->depth += LEVELS - 1;
     bool ok = builtin_call(j, row, self, arguments, out);
-    j->depth--;
+    j->depth -= LEVELS;
     return ok;
 }
 

@@ -543,7 +543,8 @@ static bool parse_builtin(struct parser *p, struct node *node, bool test)
     if (!parser_take_name(p, &node->name))
         return false;
     const char *kind = test ? "test" : "filter";
-    node->row = test ? jinja_test(name) : jinja_filter(name);
+    const struct builtin *row = test ? jinja_test(name) : jinja_filter(name);
+    node->row = row && row->run ? row : NULL;
     if (parser_at_operator(p, '.'))
         return parser_fail(p, p->token.line, "no %s named '%.*s...'", kind, (int)name.len, name.ptr);
     if (!node->row && !p->soft && !p->unknown)

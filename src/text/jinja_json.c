@@ -62,32 +62,34 @@ static bool write_c(struct jinja *j, struct writer *w, const char *text)
     return builder_bytes(j, w->out, str_of(text), false);
 }
 
+/* The escape of a character that needs one. */
+static bool write_escape(struct jinja *j, struct writer *w, uint32_t c, bool mark)
+{
+    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
+    const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
+    if (simple)
+        return builder_bytes(j, w->out, (struct str){(char[]){'\\', to[simple - from]}, 2}, mark);
+    if (c < 0x10000)
+        return builder_hex(j, w->out, "\\u", c, 4, mark);
+    return builder_hex(j, w->out, "\\u", 0xd7c0 + (c >> 10), 4, mark) &&
+           builder_hex(j, w->out, "\\u", 0xdc00 + (c & 0x3ff), 4, mark);
+}
+
 /* A string; what its bytes become is of the same origin. */
 static bool write_string(struct jinja *j, struct writer *w, const struct text *text)
 {
-    static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     struct str s = text_str(text);
     size_t done = 0;
     unsigned size;
-    if (!write_c(j, w, "\""))
+    if (!write_c(j, w, "\"") || !jinja_work(j, 0, s.len))
         return false;
     for (size_t at = 0; at < s.len; at += size) {
-        size = 1;
         unsigned char byte = (unsigned char)s.ptr[at];
-        if (byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\')
+        size = 1;
+        if (byte < 0x80 ? byte >= 0x20 && byte != '"' && byte != '\\' : !w->style->ascii)
             continue;
         uint32_t c = (uint32_t)utf8_decode(s, at, &size);
-        const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
-        char escape[16];
-        if (simple)
-            snprintf(escape, sizeof escape, "\\%c", to[simple - from]);
-        else if (c < 0x20 || (w->style->ascii && c >= 0x80 && c < 0x10000))
-            snprintf(escape, sizeof escape, "\\u%04x", c);
-        else if (w->style->ascii && c >= 0x10000)
-            snprintf(escape, sizeof escape, "\\u%04x\\u%04x", 0xd7c0 + (c >> 10), 0xdc00 + (c & 0x3ff));
-        else
-            continue;
-        if (!builder_slice(j, w->out, text, done, at) || !builder_bytes(j, w->out, str_of(escape), text_mark(text, at)))
+        if (!builder_slice(j, w->out, text, done, at) || !write_escape(j, w, c, text_mark(text, at)))
             return false;
         done = at + size;
     }
@@ -98,13 +100,13 @@ static bool write_number(struct jinja *j, struct writer *w, struct value v)
 {
     char text[40];
     if (v.kind == VALUE_INT)
-        snprintf(text, sizeof text, "%lld", (long long)v.as.integer);
+        integer_repr(v.as.integer, text);
     else if (isnan(v.as.real))
         return write_c(j, w, "NaN");
     else if (isinf(v.as.real))
         return write_c(j, w, v.as.real < 0 ? "-Infinity" : "Infinity");
-    else
-        float_repr(v.as.real, text);
+    else if (float_repr(v.as.real, text), !jinja_work(j, FLOAT_COST, 0))
+        return false;
     return write_c(j, w, text);
 }
 

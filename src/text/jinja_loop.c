@@ -65,6 +65,8 @@ static bool pull(struct jinja *j, struct loop *loop, struct value *item)
         if (!value_item(j, loop->source, loop->at++, item))
             return false;
         pass = !loop->filtered;
+        if (!pass && !jinja_work(j, 1, 0))
+            return false;
         if (!pass && !passes(j, loop, *item, &pass))
             return false;
     }

@@ -12,7 +12,7 @@
 #include "base/error.h"
 
 /* From here on memory comes from malloc and can grow in place; below from the arena. */
-enum { BLOCK_BYTES = 4096, BYTES_A_STEP = 64 };
+enum { BLOCK_BYTES = 4096 };
 
 struct machine_block {
     struct machine_block *previous, *next;
@@ -37,8 +37,8 @@ bool jinja_exceeded(struct jinja *j, enum template_bound bound)
 
 bool jinja_work(struct jinja *j, uint64_t steps, size_t bytes)
 {
-    j->steps += steps + bytes / BYTES_A_STEP;
-    return j->steps <= template_limits[BOUND_STEPS].value || jinja_exceeded(j, BOUND_STEPS);
+    j->work += steps * BYTES_A_STEP + bytes;
+    return j->work <= j->work_limit || jinja_exceeded(j, BOUND_STEPS);
 }
 
 bool jinja_enter(struct jinja *j)
@@ -152,6 +152,14 @@ const struct builtin *builtin_find(const struct builtin *rows, size_t n, struct 
         if (str_eq(name, str_of(rows[i].name)))
             return &rows[i];
     return NULL;
+}
+
+void builtin_unknown(bool test, struct str name, char out[160])
+{
+    bool refused = !test && jinja_filter(name);
+    int len = name.len < 60 ? (int)name.len : 60;
+    snprintf(out, 160, refused ? "the %s '%.*s' is not supported in a chat template" : "no %s named '%.*s'",
+             test ? "test" : "filter", len, name.ptr);
 }
 
 /* The next name of a parameter list: "a ?b" gives "a", then "b" with `*optional`. Empty at the end. */

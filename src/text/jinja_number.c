@@ -33,6 +33,21 @@ size_t float_repr(double f, char out[40])
     return (size_t)snprintf(out, 40, "%.*f", decimals > 0 ? decimals : 1, f);
 }
 
+void integer_repr(int64_t i, char out[40])
+{
+    char reversed[24];
+    size_t n = 0, at = 0;
+    uint64_t magnitude = i < 0 ? 0 - (uint64_t)i : (uint64_t)i;
+    do
+        reversed[n++] = (char)('0' + magnitude % 10);
+    while (magnitude /= 10);
+    if (i < 0)
+        out[at++] = '-';
+    while (n)
+        out[at++] = reversed[--n];
+    out[at] = 0;
+}
+
 /* The span without whitespace around it. */
 static struct str strip(struct str s)
 {

@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "text/jinja.h"
 
-static struct node *parse_body(struct parser *p, const char *const *ends);
+static struct node *parse_body(struct parser *p, unsigned line, const char *const *ends);
 
 /* ---- Tokens ---- */
 
@@ -237,7 +237,8 @@ static struct node *parse_block(struct parser *p, const char *const *ends)
         parser_unexpected(p, "the end of the tag");
         return NULL;
     }
-    return parser_advance(p) ? parse_body(p, ends) : NULL;
+    unsigned line = p->token.line;
+    return parser_advance(p) ? parse_body(p, line, ends) : NULL;
 }
 
 /* The body up to the tag `end`, which is passed. */
@@ -605,9 +606,10 @@ static bool parse_piece(struct parser *p, struct node_list *list, const char *co
     return parser_add(p, list, node);
 }
 
-static struct node *parse_body(struct parser *p, const char *const *ends)
+/* A body up to one of the tags of `ends` (NULL: the end of the template), begun by the tag on `line`. */
+static struct node *parse_body(struct parser *p, unsigned line, const char *const *ends)
 {
-    struct node *node = parser_node(p, NODE_BODY, p->token.line);
+    struct node *node = parser_node(p, NODE_BODY, line);
     struct node_list list = {0};
     bool done = false;
     if (!node || !parser_enter(p))
@@ -662,12 +664,13 @@ bool jinja_parse(struct template *template, struct str source, struct hob_error 
             return false;
     if (!parser_advance(&p) || !parser_advance(&p))
         return false;
-    template->body = parse_body(&p, NULL);
+    template->body = parse_body(&p, 1, NULL);
     if (!template->body)
         return false;
     if (p.unknown) {
-        const char *kind = p.unknown->kind == NODE_TEST ? "test" : "filter";
-        return parser_fail(&p, p.unknown->line, "no %s named '%s'", kind, template->names[p.unknown->name]->ptr);
+        char text[160];
+        builtin_unknown(p.unknown->kind == NODE_TEST, text_str(template->names[p.unknown->name]), text);
+        return parser_fail(&p, p.unknown->line, "%s", text);
     }
     return true;
 }

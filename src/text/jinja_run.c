@@ -382,7 +382,7 @@ static enum flow run_loop(struct jinja *j, struct loop *loop)
     enum flow flow = FLOW_NEXT;
     bool completed = false; /* an iteration that is not broken off: as in Jinja only that keeps `else` from running */
     while (flow == FLOW_NEXT || flow == FLOW_CONTINUE) {
-        if (!loop_next(j, loop, &item)) {
+        if (!jinja_work(j, 1, 0) || !loop_next(j, loop, &item)) {
             flow = FLOW_FAIL;
             break;
         }

@@ -241,16 +241,20 @@ static bool filter_safe(struct jinja *j, const struct call *call, struct value *
 static bool quote(struct jinja *j, struct text_builder *out, struct value v, bool query)
 {
     const struct text *text = value_str(j, v);
+    size_t done = 0;
     for (size_t at = 0; text && at < text->len; at++) {
         unsigned char c = (unsigned char)text->ptr[at];
         bool keep =
             (c < 0x80 && (char_is_alpha(c) || char_is_decimal(c))) || (c && strchr("_.-~", c)) || (c == '/' && !query);
-        char escape[4];
-        snprintf(escape, sizeof escape, c == ' ' && query ? "+" : "%%%02X", c);
-        if (!builder_bytes(j, out, keep ? (struct str){text->ptr + at, 1} : str_of(escape), text_mark(text, at)))
+        if (keep)
+            continue;
+        char escape[3] = {'%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15]};
+        struct str encoded = c == ' ' && query ? STR("+") : (struct str){escape, sizeof escape};
+        if (!builder_slice(j, out, text, done, at) || !builder_bytes(j, out, encoded, text_mark(text, at)))
             return false;
+        done = at + 1;
     }
-    return text != NULL;
+    return text && builder_slice(j, out, text, done, text->len) && jinja_work(j, 0, text->len);
 }
 
 static bool filter_urlencode(struct jinja *j, const struct call *call, struct value *out)
@@ -326,6 +330,13 @@ static const struct builtin filters[] = {
     {"wordcount", filter_wordcount, "", 0},
     {"urlencode", filter_urlencode, "", 0},
     {"filesizeformat", filter_filesizeformat, "?binary", 0},
+    {"wordwrap", filter_wordwrap, "?width ?break_long_words ?wrapstring ?break_on_hyphens", 0},
+    /* Of no use in a prompt: known by name, and refused. */
+    {"pprint", NULL, "", 0},
+    {"random", NULL, "", 0},
+    {"striptags", NULL, "", 0},
+    {"urlize", NULL, "", 0},
+    {"xmlattr", NULL, "", 0},
 };
 
 const struct builtin *jinja_string_filter(struct str name)

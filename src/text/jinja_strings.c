@@ -45,15 +45,20 @@ static bool in_set(uint32_t c, const struct text *chars)
 
 const struct text *string_strip(struct jinja *j, const struct text *text, const struct text *chars, int sides)
 {
-    size_t start = 0, end = text->len, before;
+    size_t start = 0, end = text->len, before, cost = chars ? chars->len * 8 : 16; /* of looking at one character */
     unsigned size;
-    while ((sides & STRIP_LEFT) && start < end && in_set((uint32_t)utf8_decode(text_str(text), start, &size), chars))
-        start += size;
-    while ((sides & STRIP_RIGHT) && end > start && in_set(code_before(text, end, &before), chars))
-        end = before;
-    size_t stripped = text->len - (end - start);
-    if (!jinja_work(j, chars ? stripped * (chars->len + 8) / 64 : 0, stripped * 4))
-        return NULL;
+    for (; (sides & STRIP_LEFT) && start < end; start += size) {
+        if (!in_set((uint32_t)utf8_decode(text_str(text), start, &size), chars))
+            break;
+        if (!jinja_work(j, 0, cost + 16))
+            return NULL;
+    }
+    for (; (sides & STRIP_RIGHT) && end > start; end = before) {
+        if (!in_set(code_before(text, end, &before), chars))
+            break;
+        if (!jinja_work(j, 0, cost + 16))
+            return NULL;
+    }
     return text_slice(j, text, start, end);
 }
 
@@ -169,6 +174,12 @@ static size_t find_last(struct str s, struct str needle, size_t end)
     return SIZE_MAX;
 }
 
+/* Searching backwards compares at each place; a long needle may cost its length there. */
+static bool work_backwards(struct jinja *j, const struct text *text, const struct text *needle)
+{
+    return jinja_work(j, (text->len / 64 + 1) * (needle->len / 64 + 1), 0);
+}
+
 /* A character index as slices mean it, as a byte offset; SIZE_MAX past the end. */
 static bool slice_offset(struct jinja *j, const struct text *text, struct value v, size_t fallback, size_t *offset)
 {
@@ -203,11 +214,12 @@ bool string_find(struct jinja *j, const struct text *text, const struct text *ne
     if (!range->exists)
         return true;
     struct str part = {text->ptr, range->to};
+    if (last && !work_backwards(j, text, needle))
+        return false;
     *at = last ? find_last(part, text_str(needle), range->to) : str_find(part, text_str(needle), range->from);
     if (*at != SIZE_MAX && *at < range->from)
         *at = SIZE_MAX;
-    size_t share = needle->len < 16 ? needle->len : 16; /* what a comparison at one place may cost */
-    return jinja_work(j, 1, text->len * (last ? share + 1 : 1));
+    return jinja_work(j, 1, text->len);
 }
 
 /* Puts `new` before each of the first characters, and behind the last one. */
@@ -313,6 +325,8 @@ static bool rsplit_at(struct jinja *j, struct list *list, const struct text *tex
                       int64_t limit)
 {
     size_t end = text->len, found;
+    if (!work_backwards(j, text, separator))
+        return false;
     while (limit-- != 0 && (found = find_last(text_str(text), text_str(separator), end)) != SIZE_MAX) {
         if (!add_piece(j, list, text, found + separator->len, end))
             return false;

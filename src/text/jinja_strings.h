@@ -59,6 +59,9 @@ bool string_range(struct jinja *j, const struct text *text, struct value start, 
 bool string_find(struct jinja *j, const struct text *text, const struct text *needle, const struct byte_range *range,
                  bool last, size_t *at);
 
+/* The filter wordwrap (jinja_wrap.c). */
+bool filter_wordwrap(struct jinja *j, const struct call *call, struct value *out);
+
 /* islower() or isupper(): some cased character, and none of another case. */
 bool string_is_case(const struct text *text, bool upper);
 

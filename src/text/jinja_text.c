@@ -4,6 +4,8 @@
  */
 #include "text/jinja.h"
 
+enum { APPEND_COST = 32 }; /* of the work of a byte walked over */
+
 static struct text *new_text(struct jinja *j)
 {
     struct text *text = machine_alloc(j, 1, sizeof *text);
@@ -105,7 +107,7 @@ static bool append(struct jinja *j, struct text_builder *b, struct str bytes, co
 {
     if (!bytes.len)
         return true;
-    if (!jinja_work(j, 0, bytes.len) || !reserve(j, b, bytes.len))
+    if (!jinja_work(j, 0, bytes.len + APPEND_COST) || !reserve(j, b, bytes.len))
         return false;
     if (b->len == 0 && !marks)
         b->untrusted = untrusted;
@@ -142,6 +144,17 @@ bool builder_code(struct jinja *j, struct text_builder *builder, uint32_t code, 
 {
     char bytes[4];
     return append(j, builder, (struct str){bytes, utf8_encode(code, bytes)}, NULL, untrusted);
+}
+
+bool builder_hex(struct jinja *j, struct text_builder *builder, const char *prefix, uint32_t number, unsigned digits,
+                 bool untrusted)
+{
+    char text[16];
+    size_t n = strlen(prefix);
+    memcpy(text, prefix, n);
+    for (unsigned i = digits; i-- > 0;)
+        text[n++] = "0123456789abcdef"[number >> (4 * i) & 15];
+    return append(j, builder, (struct str){text, n}, NULL, untrusted);
 }
 
 bool builder_fill(struct jinja *j, struct text_builder *builder, uint32_t code, size_t count, bool untrusted)

@@ -129,7 +129,10 @@ static bool equal_containers(struct jinja *j, struct value a, struct value b, bo
 
 bool value_equal(struct jinja *j, struct value a, struct value b, bool *equal)
 {
+    enum { COST = 16 };
     *equal = true;
+    if (!jinja_work(j, 0, COST))
+        return false;
     if (value_is_number(a) && value_is_number(b)) {
         *equal = number_compare(a, b) == 0;
         return true;
@@ -171,13 +174,15 @@ static bool less_lists(struct jinja *j, const struct list *a, const struct list 
 
 bool value_less(struct jinja *j, struct value a, struct value b, bool *less)
 {
+    if (!jinja_work(j, 1, 0))
+        return false;
     if (value_is_number(a) && value_is_number(b)) {
         *less = number_compare(a, b) == -1;
         return true;
     }
     if (a.kind == VALUE_STRING && b.kind == VALUE_STRING) {
         *less = str_cmp(text_str(a.as.text), text_str(b.as.text)) < 0;
-        return jinja_work(j, 1, a.as.text->len < b.as.text->len ? a.as.text->len : b.as.text->len);
+        return jinja_work(j, 0, a.as.text->len < b.as.text->len ? a.as.text->len : b.as.text->len);
     }
     if (a.kind == b.kind && (a.kind == VALUE_LIST || a.kind == VALUE_TUPLE))
         return less_lists(j, a.as.list, b.as.list, less);
@@ -190,6 +195,14 @@ static bool contains_text(struct jinja *j, struct value haystack, struct value n
         return jinja_fail(j, "'in' a string needs a string on its left side, not %s", kind_name(needle.kind));
     *found = str_find(text_str(haystack.as.text), text_str(needle.as.text), 0) != SIZE_MAX;
     return jinja_work(j, 1, haystack.as.text->len);
+}
+
+static bool range_contains(struct jinja *j, const struct range *range, struct value needle, bool *found)
+{
+    *found = false;
+    for (size_t i = 0; value_is_number(needle) && !*found && i < range->n; i++)
+        *found = number_compare(value_int(range->start + (int64_t)i * range->step), needle) == 0;
+    return jinja_work(j, range->n / 8, 0);
 }
 
 bool value_contains(struct jinja *j, struct value haystack, struct value needle, bool *found)
@@ -208,6 +221,8 @@ bool value_contains(struct jinja *j, struct value haystack, struct value needle,
         return jinja_fail(j, "'in' needs something that can be walked, not %s", kind_name(haystack.kind));
     if (haystack.kind == VALUE_UNDEFINED)
         return true;
+    if (haystack.kind == VALUE_RANGE)
+        return range_contains(j, haystack.as.range, needle, found);
     struct list *items = value_list(j, haystack);
     for (size_t i = 0; items && !*found && i < items->n; i++)
         if (!value_equal(j, items->items[i], needle, found))
@@ -222,31 +237,41 @@ static bool write_c(struct jinja *j, struct text_builder *out, const char *text)
     return builder_bytes(j, out, str_of(text), false);
 }
 
+/* What stands for a character in a Python literal; nothing for one that stands for itself. */
+static bool write_escape(struct jinja *j, struct text_builder *out, uint32_t c, char quote, bool mark)
+{
+    static const char from[] = "\n\r\t\\", to[] = "nrt\\";
+    const char *simple = c && c < 0x80 ? strchr(from, (int)c) : NULL;
+    if (simple || c == (uint32_t)quote) {
+        char escape[2] = {'\\', simple ? to[simple - from] : quote};
+        return builder_bytes(j, out, (struct str){escape, 2}, mark);
+    }
+    return c < 0x100     ? builder_hex(j, out, "\\x", c, 2, mark)
+           : c < 0x10000 ? builder_hex(j, out, "\\u", c, 4, mark)
+                         : builder_hex(j, out, "\\U", c, 8, mark);
+}
+
 /* A string as a Python literal. */
 static bool write_quoted(struct jinja *j, struct text_builder *out, const struct text *text)
 {
     struct str s = text_str(text);
-    bool single = memchr(s.ptr, '\'', s.len) != NULL, has_double = memchr(s.ptr, '"', s.len) != NULL;
-    char quote = single && !has_double ? '"' : '\'';
-    if (text->markup && !write_c(j, out, "Markup("))
-        return false;
-    if (!builder_code(j, out, (uint32_t)quote, false))
+    bool has_single = memchr(s.ptr, '\'', s.len) != NULL, has_double = memchr(s.ptr, '"', s.len) != NULL;
+    char quote = has_single && !has_double ? '"' : '\'';
+    size_t done = 0;
+    if ((text->markup && !write_c(j, out, "Markup(")) || !builder_code(j, out, (uint32_t)quote, false) ||
+        !jinja_work(j, 0, s.len))
         return false;
     unsigned size;
     for (size_t at = 0; at < s.len; at += size) {
         uint32_t c = (uint32_t)utf8_decode(s, at, &size);
-        bool mark = text_mark(text, at);
-        char escape[12] = "";
-        if (c == (uint32_t)quote || c == '\\')
-            snprintf(escape, sizeof escape, "\\%c", (int)c);
-        else if (c == '\n' || c == '\r' || c == '\t')
-            snprintf(escape, sizeof escape, "\\%c", c == '\n' ? 'n' : c == '\r' ? 'r' : 't');
-        else if (!char_is_printable(c))
-            snprintf(escape, sizeof escape, c < 0x100 ? "\\x%02x" : c < 0x10000 ? "\\u%04x" : "\\U%08x", (unsigned)c);
-        if (escape[0] ? !builder_bytes(j, out, str_of(escape), mark) : !builder_slice(j, out, text, at, at + size))
+        if (c != (uint32_t)quote && c != '\\' && char_is_printable(c))
+            continue;
+        if (!builder_slice(j, out, text, done, at) || !write_escape(j, out, c, quote, text_mark(text, at)))
             return false;
+        done = at + size;
     }
-    return builder_code(j, out, (uint32_t)quote, false) && (!text->markup || write_c(j, out, ")"));
+    return builder_slice(j, out, text, done, s.len) && builder_code(j, out, (uint32_t)quote, false) &&
+           (!text->markup || write_c(j, out, ")"));
 }
 
 static bool write_list(struct jinja *j, struct text_builder *out, const struct list *list, const char *open,
@@ -320,17 +345,17 @@ bool value_write(struct jinja *j, struct text_builder *out, struct value v, bool
     case VALUE_BOOL:
         return write_c(j, out, v.as.boolean ? "True" : "False");
     case VALUE_INT:
-        snprintf(text, sizeof text, "%lld", (long long)v.as.integer);
+        integer_repr(v.as.integer, text);
         return write_c(j, out, text);
     case VALUE_FLOAT:
         float_repr(v.as.real, text);
-        return write_c(j, out, text);
+        return jinja_work(j, FLOAT_COST, 0) && write_c(j, out, text);
     case VALUE_STRING:
         return repr ? write_quoted(j, out, v.as.text) : builder_text(j, out, v.as.text);
     default:
         break;
     }
-    if (!jinja_enter(j))
+    if (!jinja_work(j, 1, 0) || !jinja_enter(j))
         return false;
     bool ok = write_container(j, out, v);
     j->depth--;
@@ -412,6 +437,8 @@ static bool list_sequence(struct jinja *j, struct list *list, struct value v)
 struct list *value_list(struct jinja *j, struct value v)
 {
     size_t n = 0;
+    if (v.kind == VALUE_LIST || v.kind == VALUE_TUPLE)
+        return v.as.list;
     if (v.kind == VALUE_ITERATOR) { /* what is left of it */
         struct iterator *iterator = v.as.iterator;
         struct list *rest = list_new(j, 0);

@@ -230,6 +230,10 @@ bool builder_fill(struct jinja *j, struct text_builder *builder, uint32_t code, 
 /* Appends one code point. */
 bool builder_code(struct jinja *j, struct text_builder *builder, uint32_t code, bool untrusted);
 
+/* Appends `prefix`, then a number as `digits` hexadecimal digits. */
+bool builder_hex(struct jinja *j, struct text_builder *builder, const char *prefix, uint32_t number, unsigned digits,
+                 bool untrusted);
+
 /* The text that was built; the builder must not be used afterwards. */
 const struct text *builder_take(struct jinja *j, struct text_builder *builder);
 
@@ -259,7 +263,7 @@ bool value_write(struct jinja *j, struct text_builder *out, struct value v, bool
 /* The number of items as len() has it; false without an error set when the kind has no length. */
 bool value_length(struct value v, size_t *n);
 
-/* All items of an iterable as a fresh list; NULL after "not iterable". */
+/* All items of an iterable, not to be changed: a list or tuple gives its own. NULL after "not iterable". */
 struct list *value_list(struct jinja *j, struct value v);
 
 /* Item `i` < n of a list, tuple, range or string (its code point). */
@@ -288,6 +292,12 @@ struct value value_undefined(enum undefined_flavor flavor, const struct text *ke
 
 /* Python's repr of a float into `out`; returns its length. */
 size_t float_repr(double f, char out[40]);
+
+/* The decimal digits of an integer into `out`. */
+void integer_repr(int64_t i, char out[40]);
+
+/* What finding the digits of a float costs, in steps. */
+enum { FLOAT_COST = 50 };
 
 /* Python's int() and float() of a text; false when it is not a number (no error set). `big` (may be NULL) tells that it
  * is one that does not fit. */

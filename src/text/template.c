@@ -13,7 +13,9 @@
 const struct template_limit template_limits[N_BOUNDS] = {
     [BOUND_SOURCE] = {"template_source_bytes", 512 << 10, "the template is larger than 524288 bytes"},
     [BOUND_NESTING] = {"template_nesting", 200, "nested deeper than 200 levels"},
-    [BOUND_STEPS] = {"template_steps", 4000000, "the template takes more than 4000000 steps"},
+    [BOUND_STEPS] = {"template_steps", 3000000, "the template takes more than 3000000 steps and 4000 a message"},
+    [BOUND_STEPS_A_MESSAGE] = {"template_steps_a_message", 4000,
+                               "the template takes more than 3000000 steps and 4000 a message"},
     [BOUND_OUTPUT] = {"template_output_bytes", 8 << 20, "the output is longer than 8388608 bytes"},
     [BOUND_MEMORY] = {"template_memory_bytes", 40 << 20, "the template needs more than 41943040 bytes of memory"},
     [BOUND_DEPTH] = {"template_depth", 2000, "evaluation is deeper than 2000 levels"},
@@ -80,6 +82,9 @@ static bool fill_root(struct jinja *j)
     j->stack = machine_alloc(j, MACHINE_STACK, sizeof *j->stack);
     if (!j->root || !j->stack)
         return false;
+    size_t n_messages = json_array_size(json_object_get(j->input->variables, "messages"));
+    j->work_limit = template_limits[BOUND_STEPS].value + n_messages * template_limits[BOUND_STEPS_A_MESSAGE].value;
+    j->work_limit *= BYTES_A_STEP;
     for (size_t i = 0; i < t->n_names; i++) {
         struct str name = text_str(t->names[i]);
         const json_t *json = json_object_getn(j->input->variables, name.ptr, name.len);

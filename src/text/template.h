@@ -51,6 +51,7 @@ enum template_bound {
     BOUND_SOURCE,
     BOUND_NESTING,
     BOUND_STEPS,
+    BOUND_STEPS_A_MESSAGE, /* some templates look back from each message: long chats may take longer */
     BOUND_OUTPUT,
     BOUND_MEMORY,
     BOUND_DEPTH,
