@@ -1,181 +1,235 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * AVX2 linear kernels: the walk over columns, panels and tiles with q8 activations, and the table.
+ * AVX2 linear kernels: a tile of a panel with q8 activations, and the table. One template, inlined for every format and
+ * number of columns. Weights go from the panel to registers; where that takes long, a tile is first unpacked for many
+ * columns.
  */
-#include "kernels/activation.h"
 #include "kernels/tables.h"
+#include "kernels/x86/avx2_dot.h"
 #include "kernels/x86/avx2_linear.h"
 
-#define SPAN_TILES     16 /* tiles of a span: what of k is walked before the next columns */
-#define SPAN           (SPAN_TILES * TILE_GROUPS * 32)
-#define SLAB           256 /* columns at most walked together */
-#define SLAB_BYTES     (256 * 1024)
-#define UNPACK_COLUMNS 12 /* from so many columns on a tile is unpacked */
-#define COLUMN_ENTRIES (SPAN_TILES * 32)
+#define UNPACK_COLUMNS 12   /* from so many columns on unpacking pays */
+#define AHEAD          1536 /* bytes from a line to what is prefetched with it */
 
-struct q8_scratch {
-    float acc[SLAB][PANEL_ROWS];
-    struct column columns[COLUMN_ENTRIES]; /* [tile][column of the slab] */
-    struct unpacked_group tile[TILE_GROUPS];
-};
-
-_Static_assert(sizeof(struct q8_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds sums and columns");
-
-static size_t min_size(size_t a, size_t b)
+/* One group of 16 rows, group g of a block, with integers 32 * at .. of q and group column_at of the columns. */
+static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const uint8_t *block,
+                                     const struct subscales *sub, unsigned g, const int8_t *const *q, size_t at,
+                                     const struct column *columns, size_t column_at, __m256 acc[2][MAX_COLUMNS])
 {
-    return a < b ? a : b;
-}
-
-/* The sums of both halves of 8 groups. */
-static __m256i group_sums(const int16_t *sums)
-{
-    return _mm256_madd_epi16(load_bytes(sums), _mm256_set1_epi16(1));
-}
-
-/* Fills in a column of a tile of n_groups from the scales and sums of a q8 row. */
-static void fill_column(const struct form *form, const float *scales, const int16_t *sums, unsigned n_groups,
-                        struct column *out)
-{
-    float a[TILE_GROUPS];
-    int16_t s[TILE_GROUPS * 2];
-    if (n_groups < TILE_GROUPS) { /* so that the rest may read whole registers */
-        memcpy(a, scales, n_groups * sizeof *a);
-        memcpy(s, sums, n_groups * 2 * sizeof *s);
-        scales = a;
-        sums = s;
-    }
-    for (unsigned g = 0; g < n_groups; g += 8) {
-        __m256 scale = _mm256_loadu_ps(scales + g);
-        _mm256_storeu_ps(out->a + g, scale);
-        if (form->bits == 6) {
-            _mm256_storeu_si256((__m256i *)(out->halves + g), load_bytes(sums + 2 * g));
-        } else if (form->has_min) {
-            __m256 sum = _mm256_cvtepi32_ps(group_sums(sums + 2 * g));
-            _mm256_storeu_ps(out->sum + g, _mm256_mul_ps(scale, sum));
-        } else {
-            __m256i offset = _mm256_mullo_epi32(group_sums(sums + 2 * g), _mm256_set1_epi32(form->offset));
-            _mm256_storeu_si256((__m256i *)(out->offset + g), offset);
+    struct dots dots;
+    __m256i scale[2], offset[2];
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < 8; i += dots_step(form.bits)) {
+        __m256i w[2][2];
+#pragma GCC unroll 8
+        for (unsigned h = 0; h < 2; h++) {
+            if (form.bits == 6 && i % 4 == 0)
+                scale[h] = form_pair_scale(form, block, g, i / 4, 8 * h);
+#pragma GCC unroll 8
+            for (unsigned j = 0; j < dots_step(form.bits); j++)
+                w[h][j] = form_integers(form, block, g, i + j, 8 * h);
         }
-    }
-}
-
-/* Some columns and a span of k. */
-struct slab {
-    const struct linear_args *args;
-    const struct q8_format *format;
-    size_t t0, n_t;                  /* columns */
-    size_t group0, n_groups;         /* groups of k */
-    size_t group_bytes, panel_bytes; /* of a group of a panel, and of a panel */
-};
-
-static const char *slab_row(const struct slab *slab, size_t t)
-{
-    return (const char *)slab->args->x + (slab->t0 + t) * slab->args->x_stride;
-}
-
-static void fill_columns(const struct slab *slab, struct column *columns)
-{
-    size_t k = slab->args->k;
-    for (size_t at = 0; at < slab->n_groups; at += TILE_GROUPS)
-        for (size_t t = 0; t < slab->n_t; t++, columns++) {
-            const float *scales = (const float *)(slab_row(slab, t) + q8_scale_offset(k));
-            const int16_t *sums = (const int16_t *)(scales + k / 32);
-            size_t group = slab->group0 + at;
-            fill_column(slab->format->form, scales + group, sums + 2 * group,
-                        (unsigned)min_size(slab->n_groups - at, TILE_GROUPS), columns);
-        }
-}
-
-/* Sums of the columns with groups first .. of a tile: n_groups of them at w. */
-static void columns_step(const struct slab *slab, tile_fn *fn, const uint8_t *w, size_t at, unsigned first,
-                         unsigned n_groups, const struct column *columns, float (*acc)[PANEL_ROWS])
-{
-    size_t n_steps = (slab->n_t + MAX_COLUMNS - 1) / MAX_COLUMNS;
-    for (size_t step = 0, t = 0; step < n_steps; step++) {
-        unsigned n_columns = (unsigned)((slab->n_t - t + n_steps - step - 1) / (n_steps - step));
-        const int8_t *q[MAX_COLUMNS];
+#pragma GCC unroll 8
         for (unsigned c = 0; c < n_columns; c++)
-            q[c] = (const int8_t *)slab_row(slab, t + c) + (slab->group0 + at + first) * 32;
-        fn(n_columns, w, first, n_groups, q, columns + t, acc[t]);
-        t += n_columns;
+            dots_add(form.bits, &dots, i, c, w, q[c] + at * 32, scale);
+    }
+    __m256 s[2], m[2];
+#pragma GCC unroll 8
+    for (unsigned h = 0; h < 2; h++) {
+        s[h] = form_scale(form, block, sub, g, 8 * h);
+        if (form.has_min)
+            m[h] = form_minimum(form, block, sub, g, 8 * h);
+        if (form.bits == 6)
+            offset[h] = form_pair_offset(form, block, g, 8 * h);
+    }
+#pragma GCC unroll 8
+    for (unsigned c = 0; c < n_columns; c++)
+#pragma GCC unroll 8
+        for (unsigned h = 0; h < 2; h++) {
+            __m256i isum = dots_end(form.bits, &dots, h, c);
+            if (form.bits == 6)
+                isum = _mm256_add_epi32(isum,
+                                        _mm256_madd_epi16(offset[h], _mm256_set1_epi32(columns[c].halves[column_at])));
+            else if (form.offset)
+                isum = _mm256_add_epi32(isum, _mm256_set1_epi32(columns[c].offset[column_at]));
+            __m256 sa = _mm256_mul_ps(s[h], _mm256_set1_ps(columns[c].a[column_at]));
+            acc[h][c] = _mm256_fmadd_ps(sa, _mm256_cvtepi32_ps(isum), acc[h][c]);
+            if (form.has_min)
+                acc[h][c] = _mm256_fmadd_ps(m[h], _mm256_set1_ps(columns[c].sum[column_at]), acc[h][c]);
+        }
+}
+
+/* The same for a whole tile. */
+static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, const uint8_t *w, unsigned first,
+                                       unsigned n_groups, const int8_t *const *q, const struct column *columns,
+                                       float *sums)
+{
+    __m256 acc[2][MAX_COLUMNS];
+#pragma GCC unroll 8
+    for (unsigned h = 0; h < 2; h++)
+#pragma GCC unroll 8
+        for (unsigned c = 0; c < n_columns; c++)
+            acc[h][c] = _mm256_loadu_ps(sums + c * PANEL_ROWS + 8 * h);
+    for (unsigned at = 0; at < n_groups; w += form_block_bytes(form)) {
+        struct subscales sub;
+        form_subscales(form, w, &sub);
+        for (unsigned g = 0; g < form.groups; g++, at++) {
+            if (n_columns == 1)
+                for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
+                    _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);
+            group_step(form, n_columns, w, &sub, g, q, at, columns, first + at, acc);
+        }
+    }
+#pragma GCC unroll 8
+    for (unsigned h = 0; h < 2; h++)
+#pragma GCC unroll 8
+        for (unsigned c = 0; c < n_columns; c++)
+            _mm256_storeu_ps(sums + c * PANEL_ROWS + 8 * h, acc[h][c]);
+}
+
+/* tile_fn of a form. */
+static ALWAYS_INLINE void tile(struct form form, unsigned n_columns, const uint8_t *w, unsigned first,
+                               unsigned n_groups, const int8_t *const *q, const struct column *columns, float *acc)
+{
+    if (n_columns == 1)
+        tile_columns(form, 1, w, first, n_groups, q, columns, acc);
+    else if (n_columns == 2)
+        tile_columns(form, 2, w, first, n_groups, q, columns, acc);
+    else
+        tile_columns(form, 3, w, first, n_groups, q, columns, acc);
+}
+
+/* Unpacks n_groups groups from panel blocks. */
+static ALWAYS_INLINE void unpack(struct form form, const uint8_t *block, unsigned n_groups, struct unpacked_group *out)
+{
+    for (unsigned at = 0; at < n_groups; block += form_block_bytes(form)) {
+        struct subscales sub;
+        form_subscales(form, block, &sub);
+        for (unsigned g = 0; g < form.groups; g++, at++, out++)
+            for (unsigned row = 0; row < PANEL_ROWS; row += 8) {
+#pragma GCC unroll 8
+                for (unsigned i = 0; i < 8; i++)
+                    _mm256_storeu_si256((__m256i *)out->integers[i][row], form_integers(form, block, g, i, row));
+                _mm256_storeu_ps(out->scale + row, form_scale(form, block, &sub, g, row));
+                if (form.has_min)
+                    _mm256_storeu_ps(out->minimum + row, form_minimum(form, block, &sub, g, row));
+                if (form.bits != 6)
+                    continue;
+                for (unsigned half = 0; half < 2; half++)
+                    _mm256_storeu_si256((__m256i *)out->pair.scale[half][row],
+                                        form_pair_scale(form, block, g, half, row));
+                _mm256_storeu_si256((__m256i *)out->pair.offset[row], form_pair_offset(form, block, g, row));
+            }
     }
 }
 
-/* Sums of the columns with a tile of a panel, which starts at w and is group `at` of the span. */
-static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, const struct column *columns,
-                      struct q8_scratch *scratch)
+static void q4_0(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
 {
-    const struct q8_format *format = slab->format;
-    unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
-    if (!format->from_tile || slab->n_t < UNPACK_COLUMNS) {
-        columns_step(slab, format->from_panel, w, at, 0, n_groups, columns, scratch->acc);
-        return;
-    }
-    for (unsigned first = 0; first < n_groups; first += format->unpack_groups) {
-        unsigned n = (unsigned)min_size(n_groups - first, format->unpack_groups);
-        format->unpack(w + first * slab->group_bytes, n, scratch->tile);
-        columns_step(slab, format->from_tile, (const uint8_t *)scratch->tile, at, first, n, columns, scratch->acc);
-    }
+    tile(form_q4_0, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-/* The sums of a panel from memory, or zero when k starts here; and back. Outputs past N stay out. */
-static void sums_load(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
+static void q4_1(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
 {
-    const struct linear_args *args = slab->args;
-    size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
-    memset(acc, 0, slab->n_t * sizeof *acc);
-    if (slab->group0 > 0)
-        for (size_t t = 0; t < slab->n_t; t++)
-            memcpy(acc[t], args->y + (slab->t0 + t) * args->y_stride + first, n * sizeof(float));
+    tile(form_q4_1, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
+static void q5_0(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
 {
-    const struct linear_args *args = slab->args;
-    size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
-    for (size_t t = 0; t < slab->n_t; t++)
-        memcpy(args->y + (slab->t0 + t) * args->y_stride + first, acc[t], n * sizeof(float));
+    tile(form_q5_0, n_columns, w, first, n_groups, q, columns, acc);
 }
 
-static void slab_panels(const struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
+static void q5_1(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
 {
-    fill_columns(slab, scratch->columns);
-    for (size_t panel = panel0; panel < panel1; panel++) {
-        const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
-        const struct column *columns = scratch->columns;
-        sums_load(slab, panel, scratch->acc);
-        for (size_t at = 0; at < slab->n_groups;
-             at += TILE_GROUPS, w += TILE_GROUPS * slab->group_bytes, columns += slab->n_t)
-            tile_step(slab, w, at, columns, scratch);
-        sums_store(slab, panel, scratch->acc);
-    }
+    tile(form_q5_1, n_columns, w, first, n_groups, q, columns, acc);
 }
+
+static void q8_0(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
+{
+    tile(form_q8_0, n_columns, w, first, n_groups, q, columns, acc);
+}
+
+static void q4_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
+{
+    tile(form_q4_k, n_columns, w, first, n_groups, q, columns, acc);
+}
+
+static void q5_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
+{
+    tile(form_q5_k, n_columns, w, first, n_groups, q, columns, acc);
+}
+
+static void q6_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                 const struct column *columns, float *acc)
+{
+    tile(form_q6_k, n_columns, w, first, n_groups, q, columns, acc);
+}
+
+static void unpack_q5_0(const uint8_t *w, unsigned n_groups, void *tile)
+{
+    unpack(form_q5_0, w, n_groups, tile);
+}
+
+static void unpack_q5_1(const uint8_t *w, unsigned n_groups, void *tile)
+{
+    unpack(form_q5_1, w, n_groups, tile);
+}
+
+static void unpack_q5_k(const uint8_t *w, unsigned n_groups, void *tile)
+{
+    unpack(form_q5_k, w, n_groups, tile);
+}
+
+static void unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile)
+{
+    unpack(form_q6_k, w, n_groups, tile);
+}
+
+static void five_offset(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                        const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q5_0), n_columns, w, first, n_groups, q, columns, acc);
+}
+
+static void five_minimum(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups,
+                         const int8_t *const *q, const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q5_1), n_columns, w, first, n_groups, q, columns, acc);
+}
+
+static void six(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q6_k), n_columns, w, first, n_groups, q, columns, acc);
+}
+
+static const struct q8_format formats[QUANT_IDS] = {
+    [QUANT_Q4_0] = {&form_q4_0, MAX_COLUMNS, q4_0, NULL, NULL, 0, 0},
+    [QUANT_Q4_1] = {&form_q4_1, MAX_COLUMNS, q4_1, NULL, NULL, 0, 0},
+    [QUANT_Q5_0] = {&form_q5_0, MAX_COLUMNS, q5_0, five_offset, unpack_q5_0, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q5_1] = {&form_q5_1, MAX_COLUMNS, q5_1, five_minimum, unpack_q5_1, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q8_0] = {&form_q8_0, MAX_COLUMNS, q8_0, avx2_bytes_tile, avx2_bytes_unpack, BYTES_TILE_GROUPS,
+                    UNPACK_COLUMNS},
+    [QUANT_Q4_K] = {&form_q4_k, MAX_COLUMNS, q4_k, NULL, NULL, 0, 0},
+    [QUANT_Q5_K] = {&form_q5_k, MAX_COLUMNS, q5_k, five_minimum, unpack_q5_k, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q6_K] = {&form_q6_k, MAX_COLUMNS, q6_k, six, unpack_q6_k, TILE_GROUPS, UNPACK_COLUMNS},
+};
 
 static void linear_q8(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch)
 {
-    const struct q8_format *format = &avx2_q8_formats[args->type->id];
-    size_t group_bytes = form_block_bytes(*format->form) / format->form->groups;
-    for (size_t k0 = 0; k0 < args->k; k0 += SPAN) {
-        size_t n_k = min_size(args->k - k0, SPAN), n_tiles = (n_k + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
-        size_t most = min_size(min_size(COLUMN_ENTRIES / n_tiles, SLAB), SLAB_BYTES / n_k);
-        for (size_t t0 = 0; t0 < args->t; t0 += most) {
-            struct slab slab = {.args = args,
-                                .format = format,
-                                .t0 = t0,
-                                .n_t = min_size(args->t - t0, most),
-                                .group0 = k0 / 32,
-                                .n_groups = n_k / 32,
-                                .group_bytes = group_bytes,
-                                .panel_bytes = args->k / 32 * group_bytes};
-            slab_panels(&slab, panel0, panel1, scratch);
-        }
-    }
+    linear_walk(args, panel0, panel1, scratch, &formats[args->type->id]);
 }
 
 void avx2_linear_init(struct kernels *table)
 {
     for (unsigned id = 0; id < QUANT_IDS; id++)
-        if (avx2_q8_formats[id].from_panel)
+        if (formats[id].form)
             table->linear_q8[id] = linear_q8;
     avx2_float_init(table);
 }

@@ -4,6 +4,7 @@
  * wants four instructions for each register of weights; so both sides are widened to int16 here, the weights once for
  * all columns and the activations for a few columns at a time, and products are added as int32.
  */
+#include "kernels/x86/avx2_dot.h"
 #include "kernels/x86/avx2_linear.h"
 
 /* A group of 16 rows: of each granule, elements 0 and 2, then elements 1 and 3. */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The walk of x86 linear kernels, see linear_walk.h. Compiled for AVX2.
+ */
+#include "kernels/activation.h"
+#include "kernels/x86/linear_walk.h"
+
+#define SPAN_TILES     16 /* tiles of a span: what of k is walked before the next columns */
+#define SPAN           (SPAN_TILES * TILE_GROUPS * 32)
+#define SLAB           256 /* columns at most walked together */
+#define SLAB_BYTES     (256 * 1024)
+#define COLUMN_ENTRIES (SPAN_TILES * 32)
+
+struct q8_scratch {
+    float acc[SLAB][PANEL_ROWS];
+    struct column columns[COLUMN_ENTRIES]; /* [tile][column of the slab] */
+    struct unpacked_group tile[TILE_GROUPS];
+};
+
+_Static_assert(sizeof(struct q8_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds sums and columns");
+
+static size_t min_size(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The sums of both halves of 8 groups. */
+static __m256i group_sums(const int16_t *sums)
+{
+    return _mm256_madd_epi16(load_bytes(sums), _mm256_set1_epi16(1));
+}
+
+/* Fills in a column of a tile of n_groups from the scales and sums of a q8 row. */
+static void fill_column(const struct form *form, const float *scales, const int16_t *sums, unsigned n_groups,
+                        struct column *out)
+{
+    float a[TILE_GROUPS];
+    int16_t s[TILE_GROUPS * 2];
+    if (n_groups < TILE_GROUPS) { /* so that the rest may read whole registers */
+        memcpy(a, scales, n_groups * sizeof *a);
+        memcpy(s, sums, n_groups * 2 * sizeof *s);
+        scales = a;
+        sums = s;
+    }
+    for (unsigned g = 0; g < n_groups; g += 8) {
+        __m256 scale = _mm256_loadu_ps(scales + g);
+        _mm256_storeu_ps(out->a + g, scale);
+        if (form->bits == 6) {
+            _mm256_storeu_si256((__m256i *)(out->halves + g), load_bytes(sums + 2 * g));
+        } else if (form->has_min) {
+            __m256 sum = _mm256_cvtepi32_ps(group_sums(sums + 2 * g));
+            _mm256_storeu_ps(out->sum + g, _mm256_mul_ps(scale, sum));
+        } else {
+            __m256i offset = _mm256_mullo_epi32(group_sums(sums + 2 * g), _mm256_set1_epi32(form->offset));
+            _mm256_storeu_si256((__m256i *)(out->offset + g), offset);
+        }
+    }
+}
+
+/* Some columns and a span of k. */
+struct slab {
+    const struct linear_args *args;
+    const struct q8_format *format;
+    size_t t0, n_t;                  /* columns */
+    size_t group0, n_groups;         /* groups of k */
+    size_t group_bytes, panel_bytes; /* of a group of a panel, and of a panel */
+};
+
+static const char *slab_row(const struct slab *slab, size_t t)
+{
+    return (const char *)slab->args->x + (slab->t0 + t) * slab->args->x_stride;
+}
+
+static void fill_columns(const struct slab *slab, struct column *columns)
+{
+    size_t k = slab->args->k;
+    for (size_t at = 0; at < slab->n_groups; at += TILE_GROUPS)
+        for (size_t t = 0; t < slab->n_t; t++, columns++) {
+            const float *scales = (const float *)(slab_row(slab, t) + q8_scale_offset(k));
+            const int16_t *sums = (const int16_t *)(scales + k / 32);
+            size_t group = slab->group0 + at;
+            fill_column(slab->format->form, scales + group, sums + 2 * group,
+                        (unsigned)min_size(slab->n_groups - at, TILE_GROUPS), columns);
+        }
+}
+
+/* Sums of the columns with groups first .. of a tile: n_groups of them at w. */
+static void columns_step(const struct slab *slab, tile_fn *fn, const uint8_t *w, size_t at, unsigned first,
+                         unsigned n_groups, const struct column *columns, float (*acc)[PANEL_ROWS])
+{
+    size_t n_steps = (slab->n_t + slab->format->columns - 1) / slab->format->columns;
+    for (size_t step = 0, t = 0; step < n_steps; step++) {
+        unsigned n_columns = (unsigned)((slab->n_t - t + n_steps - step - 1) / (n_steps - step));
+        const int8_t *q[WALK_COLUMNS];
+        for (unsigned c = 0; c < n_columns; c++)
+            q[c] = (const int8_t *)slab_row(slab, t + c) + (slab->group0 + at + first) * 32;
+        fn(n_columns, w, first, n_groups, q, columns + t, acc[t]);
+        t += n_columns;
+    }
+}
+
+/* Sums of the columns with a tile of a panel, which starts at w and is group `at` of the span. */
+static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, const struct column *columns,
+                      struct q8_scratch *scratch)
+{
+    const struct q8_format *format = slab->format;
+    unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
+    if (!format->from_tile || slab->n_t < format->unpack_columns) {
+        columns_step(slab, format->from_panel, w, at, 0, n_groups, columns, scratch->acc);
+        return;
+    }
+    for (unsigned first = 0; first < n_groups; first += format->unpack_groups) {
+        unsigned n = (unsigned)min_size(n_groups - first, format->unpack_groups);
+        format->unpack(w + first * slab->group_bytes, n, scratch->tile);
+        columns_step(slab, format->from_tile, (const uint8_t *)scratch->tile, at, first, n, columns, scratch->acc);
+    }
+}
+
+/* The sums of a panel from memory, or zero when k starts here; and back. Outputs past N stay out. */
+static void sums_load(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
+{
+    const struct linear_args *args = slab->args;
+    size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
+    memset(acc, 0, slab->n_t * sizeof *acc);
+    if (slab->group0 > 0)
+        for (size_t t = 0; t < slab->n_t; t++)
+            memcpy(acc[t], args->y + (slab->t0 + t) * args->y_stride + first, n * sizeof(float));
+}
+
+static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
+{
+    const struct linear_args *args = slab->args;
+    size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
+    for (size_t t = 0; t < slab->n_t; t++)
+        memcpy(args->y + (slab->t0 + t) * args->y_stride + first, acc[t], n * sizeof(float));
+}
+
+static void slab_panels(const struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
+{
+    fill_columns(slab, scratch->columns);
+    for (size_t panel = panel0; panel < panel1; panel++) {
+        const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
+        const struct column *columns = scratch->columns;
+        sums_load(slab, panel, scratch->acc);
+        for (size_t at = 0; at < slab->n_groups;
+             at += TILE_GROUPS, w += TILE_GROUPS * slab->group_bytes, columns += slab->n_t)
+            tile_step(slab, w, at, columns, scratch);
+        sums_store(slab, panel, scratch->acc);
+    }
+}
+
+void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch,
+                 const struct q8_format *format)
+{
+    size_t group_bytes = form_block_bytes(*format->form) / format->form->groups;
+    for (size_t k0 = 0; k0 < args->k; k0 += SPAN) {
+        size_t n_k = min_size(args->k - k0, SPAN), n_tiles = (n_k + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
+        size_t most = min_size(min_size(COLUMN_ENTRIES / n_tiles, SLAB), SLAB_BYTES / n_k);
+        for (size_t t0 = 0; t0 < args->t; t0 += most) {
+            struct slab slab = {.args = args,
+                                .format = format,
+                                .t0 = t0,
+                                .n_t = min_size(args->t - t0, most),
+                                .group0 = k0 / 32,
+                                .n_groups = n_k / 32,
+                                .group_bytes = group_bytes,
+                                .panel_bytes = args->k / 32 * group_bytes};
+            slab_panels(&slab, panel0, panel1, scratch);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The walk of x86 linear kernels over columns (rows of x), panels and k, with q8 activations. A panel is walked in
+ * tiles of TILE_GROUPS groups of 32 elements along k; the sums of 16 outputs and some columns are kept in memory
+ * from tile to tile. What happens in a tile is in the kernels of an instruction set.
+ */
+#ifndef HOB_KERNELS_X86_LINEAR_WALK_H
+#define HOB_KERNELS_X86_LINEAR_WALK_H
+
+#include "kernels/kernels.h"
+#include "kernels/panel.h"
+#include "kernels/x86/avx2_form.h"
+
+#define TILE_GROUPS 32
+
+/* What a tile needs of one column beside its integers, group by group. */
+struct column {
+    float a[TILE_GROUPS]; /* the scale */
+    union {
+        int32_t offset[TILE_GROUPS]; /* form.offset * the sum of the integers */
+        float sum[TILE_GROUPS];      /* a * the sum, for forms with a minimum */
+        int32_t halves[TILE_GROUPS]; /* the int16 sums of both 16, for 6 bits */
+    };
+};
+
+/* acc[n_columns, 16] += columns . weights over n_groups groups, which are groups first .. of the columns. q[c] points
+ * to the integers of column c, `w` to the first panel block or to an unpacked tile. */
+typedef void tile_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                     const struct column *columns, float *acc);
+
+#define WALK_COLUMNS 8 /* of one call of a tile_fn, at most */
+
+/* How a format meets q8 activations: up to `columns` at a time, either from the panel, or from a part of a tile that
+ * is unpacked once for `unpack_columns` or more. */
+struct q8_format {
+    const struct form *form;
+    unsigned columns;
+    tile_fn *from_panel;
+    tile_fn *from_tile; /* NULL: unpacking is not worth it */
+    void (*unpack)(const uint8_t *w, unsigned n_groups, void *tile);
+    unsigned unpack_groups; /* how many at a time */
+    unsigned unpack_columns;
+};
+
+/* A linear_fn with q8 activations. */
+void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch,
+                 const struct q8_format *format);
+
+#endif
