@@ -200,7 +200,7 @@ static json_t *receipt_json(struct reply *reply, struct hob_error *err)
         error_memory(err, 256);
         return NULL;
     }
-    if (!digest_model(files, n_files, model, err)) {
+    if (!digest_model(reply->chat->model->path, files, n_files, model, err)) {
         sha256_free(sha);
         return NULL;
     }

@@ -80,6 +80,30 @@ static bool read_template(struct hf *hf, struct hob_error *err)
     return good;
 }
 
+/* Lists the files that results depend on. */
+static bool list_sources(struct hf *hf, struct hob_error *err)
+{
+    static const char *const names[] = {"config.json", "tokenizer.json"};
+    enum { N_NAMES = sizeof names / sizeof *names };
+    hf->sources = arena_array(&hf->arena, hf->n_files + N_NAMES, sizeof(struct file *));
+    if (!hf->sources)
+        return error_memory(err, hf->n_files * sizeof(struct file *));
+    for (size_t i = 0; i < hf->n_files; i++)
+        hf->sources[hf->n_sources++] = hf->files[i];
+    for (size_t i = 0; i < N_NAMES; i++) {
+        const char *path = hf_path(hf, names[i], err);
+        struct file *file = path ? arena_alloc(&hf->arena, sizeof *file) : NULL;
+        if (!file)
+            return path ? error_memory(err, sizeof *file) : false;
+        if (!file_exists(path))
+            continue;
+        if (!file_open(file, path, err))
+            return false;
+        hf->sources[hf->n_sources++] = file;
+    }
+    return true;
+}
+
 /* A folder is one of a model when it holds any of the files that are read. */
 static bool check_any(struct hf *hf, struct hob_error *err)
 {
@@ -105,7 +129,7 @@ struct hf *hf_open(const char *path, struct hob_error *err)
     else if (read_object(hf, "config.json", MAX_JSON_BYTES, &hf->config, err) &&
              read_object(hf, "generation_config.json", MAX_JSON_BYTES, &hf->generation_config, err) &&
              read_object(hf, "tokenizer_config.json", MAX_JSON_BYTES, &hf->tokenizer_config, err) &&
-             read_template(hf, err) && hf_open_weights(hf, err) && check_any(hf, err))
+             read_template(hf, err) && hf_open_weights(hf, err) && check_any(hf, err) && list_sources(hf, err))
         return hf;
     hf_close(hf);
     return NULL;
@@ -127,6 +151,8 @@ void hf_close(struct hf *hf)
     buf_clear(&hf->template_text);
     for (size_t i = 0; i < hf->n_files; i++)
         file_close(hf->files[i]);
+    for (size_t i = hf->n_files; i < hf->n_sources; i++) /* the first are the same files */
+        file_close(hf->sources[i]);
     map_clear(&hf->by_name);
     arena_clear(&hf->arena);
     free(hf->path);

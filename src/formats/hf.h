@@ -24,6 +24,8 @@ struct hf {
     struct tensor_info *tensors;
     size_t n_files;
     struct file **files; /* the safetensors files */
+    size_t n_sources;
+    struct file **sources; /* all files that results depend on: those, then config.json and tokenizer.json */
     struct arena arena;
     struct map by_name; /* tensor name: index into tensors */
 };

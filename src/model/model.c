@@ -117,8 +117,8 @@ const struct file *const *model_files(const struct model *model, size_t *n)
 {
     if (model->gguf)
         return gguf_files(model->gguf, n);
-    *n = model->hf->n_files;
-    return (const struct file *const *)model->hf->files;
+    *n = model->hf->n_sources;
+    return (const struct file *const *)model->hf->sources;
 }
 
 void model_drop_vocabulary(struct model *model)

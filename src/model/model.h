@@ -83,7 +83,7 @@ struct str model_title(const struct model *model);
 struct str model_license(const struct model *model);
 struct str model_architecture(const struct model *model);
 
-/* The files the model is made of, for digests. Borrowed. */
+/* The files that results depend on, weights first. Borrowed. */
 const struct file *const *model_files(const struct model *model, size_t *n);
 
 /* What the file says of itself, as families and text read it. */

@@ -32,6 +32,17 @@ static void stamp(const struct file *file, struct buf *out)
     free(absolute);
 }
 
+/* Adds a line to the memory, which holds `text`. */
+static void memory_add(struct buf *path, struct buf *text, const char *digest, struct str rest)
+{
+    struct buf folder = {0};
+    buf_add(text, digest, HEX);
+    buf_str(text, rest);
+    if (!text->failed && home_data(&folder, NULL) && file_make_folder(buf_text(&folder), NULL))
+        file_save(buf_text(path), buf_view(text), NULL);
+    buf_clear(&folder);
+}
+
 /* The digest of one file, remembered or computed. */
 static bool digest_file(const struct file *file, char out[65], struct hob_error *err)
 {
@@ -44,12 +55,7 @@ static bool digest_file(const struct file *file, char out[65], struct hob_error 
         memcpy(out, text.ptr + at - HEX, HEX);
         out[HEX] = 0;
     } else if (good && (good = sha256_file(file, out, NULL, err)) && remembered) {
-        buf_add(&text, out, HEX);
-        buf_str(&text, buf_view(&line));
-        struct buf folder = {0};
-        if (home_data(&folder, NULL) && file_make_folder(buf_text(&folder), NULL))
-            file_save(buf_text(&path), buf_view(&text), NULL);
-        buf_clear(&folder);
+        memory_add(&path, &text, out, buf_view(&line));
     }
     buf_clear(&path);
     buf_clear(&text);
@@ -57,7 +63,25 @@ static bool digest_file(const struct file *file, char out[65], struct hob_error 
     return good;
 }
 
-bool digest_model(const struct file *const *files, size_t n, char out[65], struct hob_error *err)
+/* Remembers where a model of several files lies. */
+static void remember_model(const char *path, const char *digest)
+{
+    struct buf memory = {0}, text = {0}, line = {0}, whole = {0};
+    char *absolute = realpath(path, NULL);
+    buf_format(&line, " model %s\n", absolute ? absolute : path);
+    buf_add(&whole, digest, HEX);
+    buf_str(&whole, buf_view(&line));
+    if (!line.failed && !whole.failed && memory_load(&memory, &text) &&
+        str_find(buf_view(&text), buf_view(&whole), 0) == SIZE_MAX)
+        memory_add(&memory, &text, digest, buf_view(&line));
+    free(absolute);
+    buf_clear(&memory);
+    buf_clear(&text);
+    buf_clear(&line);
+    buf_clear(&whole);
+}
+
+bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65], struct hob_error *err)
 {
     if (n == 1)
         return digest_file(files[0], out, err);
@@ -70,8 +94,10 @@ bool digest_model(const struct file *const *files, size_t n, char out[65], struc
             sha256_add(sha, "\n", 1);
         }
     }
-    if (good)
+    if (good) {
         sha256_hex(sha, out);
+        remember_model(path, out);
+    }
     sha256_free(sha);
     return good;
 }
@@ -86,7 +112,9 @@ bool digest_find(const char *sha256, struct buf *found, struct hob_error *err)
             int start = 0;
             if (end)
                 *end = 0;
-            if (strncmp(line, sha256, HEX) == 0)
+            if (strncmp(line, sha256, HEX) == 0 && strncmp(line + HEX, " model ", 7) == 0)
+                start = HEX + 7;
+            else if (strncmp(line, sha256, HEX) == 0)
                 sscanf(line, "%*s %*s %*s %*s %*s %*s %n", &start);
             if (start > 0 && file_exists(line + start))
                 there = buf_format(found, "%s", line + start);
