@@ -442,9 +442,9 @@ struct list *value_list(struct jinja *j, struct value v)
     if (v.kind == VALUE_ITERATOR) { /* what is left of it */
         struct iterator *iterator = v.as.iterator;
         struct list *rest = list_new(j, 0);
-        if (rest) {
+        if (rest && iterator->at < iterator->list->n) {
             rest->items = iterator->list->items + iterator->at;
-            rest->n = iterator->list->n - iterator->at;
+            rest->n = rest->cap = iterator->list->n - iterator->at;
             iterator->at = iterator->list->n;
         }
         return rest;

@@ -9,12 +9,11 @@
 #define LOWER_CONTRACTIONS "'s|'t|'re|'ve|'m|'ll|'d"
 #define CONTRACTIONS       "(?i:" LOWER_CONTRACTIONS ")"
 #define LINES_AND_SPACES   "\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"
-#define SYMBOLS            " ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*"
+#define SYMBOLS            " ?[^\\s\\p{L}\\p{N}]+"
 #define UPPER              "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define LOWER              "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
 #define BEFORE_WORD        "[^\\r\\n\\p{L}\\p{N}]?"
 #define CJK                "[\\x{4E00}-\\x{9FA5}\\x{0800}-\\x{4E00}\\x{AC00}-\\x{D7FF}]+"
-#define GPT2               LOWER_CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
 
 /* The letters of deepseek-llm: Latin, Greek, Cyrillic, Armenian, Georgian, Cherokee and their like. */
 #define LATIN                                                                                                          \
@@ -34,40 +33,48 @@
     "\\x{104B0}-\\x{104D3}\\x{104D8}-\\x{104FB}\\x{10C80}-\\x{10CB2}\\x{10CC0}-\\x{10CF2}"                             \
     "\\x{118A0}-\\x{118DF}\\x{1E900}-\\x{1E943}"
 
-const char pretokenizer_gpt2[] = GPT2;
+/* clang-format off */
+const char pretokenizer_gpt2[] =
+    LOWER_CONTRACTIONS "| ?\\p{L}+| ?\\p{N}+|" SYMBOLS "|\\s+(?!\\S)|\\s+";
 
-static const char *const gpt2[] = {GPT2, NULL};
-static const char *const llama3[] = {CONTRACTIONS "|" BEFORE_WORD "\\p{L}+|\\p{N}{1,3}|" SYMBOLS "|" LINES_AND_SPACES,
-                                     NULL};
-static const char *const qwen2[] = {CONTRACTIONS "|" BEFORE_WORD "\\p{L}+|\\p{N}|" SYMBOLS "|" LINES_AND_SPACES, NULL};
-static const char *const qwen35[] = {
-    CONTRACTIONS "|" BEFORE_WORD "[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" LINES_AND_SPACES, NULL};
-static const char *const smollm[] = {"\\p{N}", GPT2, NULL};
-static const char *const tekken[] = {BEFORE_WORD UPPER "*" LOWER "+|" BEFORE_WORD UPPER "+" LOWER "*|\\p{N}|"
-                                                       " ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" LINES_AND_SPACES,
-                                     NULL};
-static const char *const gpt4o[] = {BEFORE_WORD UPPER "*" LOWER "+" CONTRACTIONS "?|" BEFORE_WORD UPPER "+" LOWER
-                                                      "*" CONTRACTIONS
-                                                      "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|" LINES_AND_SPACES,
-                                    NULL};
-static const char *const deepseek_v3[] = {
-    "\\p{N}{1,3}", "[\\x{4E00}-\\x{9FA5}\\x{3040}-\\x{309F}\\x{30A0}-\\x{30FF}]+",
-    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| "
-    "?[\\p{P}\\p{S}]+[\\r\\n]*|" LINES_AND_SPACES,
-    NULL};
+static const char llama3_words[] =
+    CONTRACTIONS "|" BEFORE_WORD "\\p{L}+|\\p{N}{1,3}|" SYMBOLS "[\\r\\n]*|" LINES_AND_SPACES;
+static const char qwen2_words[] =
+    CONTRACTIONS "|" BEFORE_WORD "\\p{L}+|\\p{N}|" SYMBOLS "[\\r\\n]*|" LINES_AND_SPACES;
+static const char qwen35_words[] =
+    CONTRACTIONS "|" BEFORE_WORD "[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|" LINES_AND_SPACES;
+static const char tekken_words[] =
+    BEFORE_WORD UPPER "*" LOWER "+|"
+    BEFORE_WORD UPPER "+" LOWER "*|\\p{N}|" SYMBOLS "[\\r\\n/]*|" LINES_AND_SPACES;
+static const char gpt4o_words[] =
+    BEFORE_WORD UPPER "*" LOWER "+" CONTRACTIONS "?|"
+    BEFORE_WORD UPPER "+" LOWER "*" CONTRACTIONS "?|\\p{N}{1,3}|" SYMBOLS "[\\r\\n/]*|" LINES_AND_SPACES;
+static const char deepseek_v3_words[] =
+    "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+|"
+    " ?[\\p{P}\\p{S}]+[\\r\\n]*|" LINES_AND_SPACES;
+static const char kana[] = "[\\x{4E00}-\\x{9FA5}\\x{3040}-\\x{309F}\\x{30A0}-\\x{30FF}]+";
+static const char wide_punctuation[] =
+    "\\s?[!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3000}-\\x{3002}]+";
+static const char trailing_spaces[] = "(?<!\\s)\\s++$"; /* as \s+$, but linear on a long run of spaces */
+static const char bloom_words[] =
+    " ?[^(\\s|.,!?\\x{2026}\\x{3002}\\x{FF0C}\\x{3001}\\x{0964}\\x{06D4}\\x{060C})]+";
+
+static const char *const gpt2[] = {pretokenizer_gpt2, NULL};
+static const char *const llama3[] = {llama3_words, NULL};
+static const char *const qwen2[] = {qwen2_words, NULL};
+static const char *const qwen35[] = {qwen35_words, NULL};
+static const char *const smollm[] = {"\\p{N}", pretokenizer_gpt2, NULL};
+static const char *const tekken[] = {tekken_words, NULL};
+static const char *const gpt4o[] = {gpt4o_words, NULL};
+static const char *const deepseek_v3[] = {"\\p{N}{1,3}", kana, deepseek_v3_words, NULL};
 static const char *const deepseek_llm[] = {
-    "[\\r\\n]",
-    "\\s?[" LATIN "]+",
-    "\\s?[!-/:-~\\x{FF01}-\\x{FF0F}\\x{FF1A}-\\x{FF5E}\\x{2018}-\\x{201F}\\x{3000}-\\x{3002}]+",
-    "(?<!\\s)\\s++$", /* as \s+$, but linear on a long run of spaces */
-    CJK,
-    "\\p{N}+",
-    NULL};
+    "[\\r\\n]", "\\s?[" LATIN "]+", wide_punctuation, trailing_spaces, CJK, "\\p{N}+", NULL};
 static const char *const deepseek_coder[] = {"[\\r\\n]", "\\s?\\p{L}+", "\\s?\\p{P}+", CJK, "\\p{N}", NULL};
-static const char *const falcon[] = {"[\\p{P}\\$\\+<=>\\^~\\|`]+", GPT2, "[0-9][0-9][0-9]", NULL};
-static const char *const unnamed[] = {"[\\p{P}\\$\\+<=>\\^~\\|]+", GPT2, "\\p{N}+", "[0-9][0-9][0-9]", NULL};
-static const char *const bloom[] = {" ?[^(\\s|.,!?\\x{2026}\\x{3002}\\x{FF0C}\\x{3001}\\x{0964}\\x{06D4}\\x{060C})]+",
-                                    NULL};
+static const char *const falcon[] = {"[\\p{P}\\$\\+<=>\\^~\\|`]+", pretokenizer_gpt2, "[0-9][0-9][0-9]", NULL};
+static const char *const unnamed[] = {
+    "[\\p{P}\\$\\+<=>\\^~\\|]+", pretokenizer_gpt2, "\\p{N}+", "[0-9][0-9][0-9]", NULL};
+static const char *const bloom[] = {bloom_words, NULL};
+/* clang-format on */
 
 static const struct pretokenizer_name rows[] = {
     {"llama-bpe llama3 llama-v3 falcon3 pixtral lfm2", llama3, .ignore_merges = true, .add_bos = true},

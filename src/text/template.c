@@ -83,8 +83,8 @@ static bool fill_root(struct jinja *j)
     if (!j->root || !j->stack)
         return false;
     size_t n_messages = json_array_size(json_object_get(j->input->variables, "messages"));
-    j->work_limit = template_limits[BOUND_STEPS].value + n_messages * template_limits[BOUND_STEPS_A_MESSAGE].value;
-    j->work_limit *= BYTES_A_STEP;
+    uint64_t steps = template_limits[BOUND_STEPS].value + n_messages * template_limits[BOUND_STEPS_A_MESSAGE].value;
+    j->work_limit = (j->input->max_steps ? j->input->max_steps : steps) * BYTES_A_STEP;
     for (size_t i = 0; i < t->n_names; i++) {
         struct str name = text_str(t->names[i]);
         const json_t *json = json_object_getn(j->input->variables, name.ptr, name.len);

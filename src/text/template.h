@@ -28,6 +28,7 @@ struct render_input {
                                 well-known names of roles ("user", "assistant", ...) as the `role` of a message:
                                 some templates put control tokens together with them: '<|' + message.role + '|>' */
     time_t now;              /* what strftime_now() tells, in local time */
+    uint64_t max_steps;      /* 0: the limits of the table */
 };
 
 /* A rendered prompt: the text and which spans of it came from untrusted strings, ascending and disjoint. */

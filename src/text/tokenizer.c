@@ -81,18 +81,6 @@ static bool take_bytes(struct encoding *e, struct str bytes, struct hob_error *e
     return take_piece(e, bytes, err);
 }
 
-/* The end of the bytes from `at` on that are all UTF-8, or all not. */
-static size_t stretch_end(struct str text, size_t at, bool valid)
-{
-    while (at < text.len) {
-        unsigned size;
-        if ((utf8_decode(text, at, &size) >= 0) != valid)
-            break;
-        at += size;
-    }
-    return at;
-}
-
 /* Normalized text without added tokens. */
 static bool encode_plain(struct encoding *e, struct str text, bool first, struct hob_error *err)
 {
@@ -106,11 +94,11 @@ static bool encode_plain(struct encoding *e, struct str text, bool first, struct
     if (e->valid)
         return pretokenizer_cut(&run, text, err);
     for (size_t at = 0; at < text.len;) {
-        size_t end = stretch_end(text, at, true);
+        size_t end = utf8_stretch_end(text, at, true);
         if (!pretokenizer_cut(&run, (struct str){text.ptr + at, end - at}, err))
             return false;
         run.first = false;
-        at = stretch_end(text, end, false);
+        at = utf8_stretch_end(text, end, false);
         if (at > end && !take_bytes(e, (struct str){text.ptr + end, at - end}, err))
             return false;
     }

@@ -4,45 +4,14 @@
  */
 #include "text/tokenizer_added.h"
 
-#include <stdlib.h>
-
 #include "base/error.h"
 #include "text/tokenizer_unicode.h"
 
-struct added_node {
-    uint32_t child, sibling; /* 0: none; node 0 is not used */
-    int32_t id;              /* of the token that ends here, or TOKEN_NONE */
-    uint8_t byte;
-};
-
 void added_clear(struct added_tokens *added)
 {
-    free(added->nodes);
+    trie_clear(&added->trie);
     regex_free(added->word);
     *added = (struct added_tokens){0};
-}
-
-static uint32_t new_node(struct added_tokens *added, uint8_t byte, uint32_t sibling)
-{
-    if (added->n_nodes + 2 > added->cap_nodes) {
-        size_t cap = added->cap_nodes ? added->cap_nodes * 2 : 1024;
-        struct added_node *nodes = cap <= UINT32_MAX ? reallocarray(added->nodes, cap, sizeof(*nodes)) : NULL;
-        if (!nodes)
-            return 0;
-        added->nodes = nodes;
-        added->cap_nodes = cap;
-    }
-    uint32_t at = (uint32_t)++added->n_nodes;
-    added->nodes[at] = (struct added_node){.byte = byte, .sibling = sibling, .id = TOKEN_NONE};
-    return at;
-}
-
-static uint32_t find_child(const struct added_tokens *added, uint32_t node, uint8_t byte)
-{
-    uint32_t at = added->nodes[node].child;
-    while (at && added->nodes[at].byte != byte)
-        at = added->nodes[at].sibling;
-    return at;
 }
 
 bool added_add(struct added_tokens *added, struct str text, int32_t id, struct hob_error *err)
@@ -57,25 +26,11 @@ bool added_add(struct added_tokens *added, struct str text, int32_t id, struct h
         if (!added->word)
             return false;
     }
-    uint32_t node = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        uint8_t byte = (uint8_t)text.ptr[i];
-        uint32_t next = i ? find_child(added, node, byte) : added->roots[byte];
-        if (!next) {
-            next = new_node(added, byte, i ? added->nodes[node].child : 0);
-            if (!next)
-                return error_memory(err, added->cap_nodes * 2 * sizeof(*added->nodes));
-            if (i)
-                added->nodes[node].child = next;
-            else
-                added->roots[byte] = next;
-        }
-        node = next;
-    }
-    if (added->nodes[node].id == TOKEN_NONE) {
-        added->nodes[node].id = id;
-        added->n_tokens++;
-    }
+    bool is_new;
+    if (!trie_add(&added->trie, text, id, &is_new, err))
+        return false;
+    added->starts[(uint8_t)text.ptr[0]] = true;
+    added->n_tokens += is_new;
     return true;
 }
 
@@ -84,13 +39,17 @@ static int32_t find_token_at(const struct added_tokens *added, struct str text, 
                              struct text_span *found)
 {
     int32_t id = TOKEN_NONE;
-    uint32_t node = added->roots[(uint8_t)text.ptr[start]];
-    for (size_t at = start + 1; node && at <= limit; at++) {
-        if (added->nodes[node].id != TOKEN_NONE) {
-            id = added->nodes[node].id;
-            *found = (struct text_span){start, at};
+    if (!added->starts[(uint8_t)text.ptr[start]])
+        return id;
+    uint32_t node = TRIE_ROOT;
+    for (size_t at = start; at < limit; at++) {
+        node = trie_step(&added->trie, node, (uint8_t)text.ptr[at]);
+        if (node == TRIE_NOWHERE)
+            break;
+        if (added->trie.ids[node] != TOKEN_NONE) {
+            id = added->trie.ids[node];
+            *found = (struct text_span){start, at + 1};
         }
-        node = at < limit ? find_child(added, node, (uint8_t)text.ptr[at]) : 0;
     }
     return id;
 }

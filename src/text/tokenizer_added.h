@@ -6,18 +6,17 @@
 #ifndef HOB_TEXT_TOKENIZER_ADDED_H
 #define HOB_TEXT_TOKENIZER_ADDED_H
 
-#include "base/arena.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_regex.h"
+#include "text/tokenizer_trie.h"
 
 enum { ADDED_MAX_BYTES = 1024 };
 
-/* A trie over the bytes of the added tokens' texts. */
+/* Zero-initialised but for the borrowed arrays is empty. */
 struct added_tokens {
-    struct added_node *nodes;
-    size_t n_nodes, cap_nodes;
+    struct trie trie;
     size_t n_tokens;
-    uint32_t roots[256];       /* the node of each first byte, 0: none */
+    bool starts[256];          /* by byte: a token starts with it */
     const uint8_t *types;      /* by id, borrowed */
     const uint8_t *attributes; /* by id, borrowed, or NULL */
     struct regex *word;        /* one character of a word, anchored; NULL unless a token has TOKEN_SINGLE_WORD */

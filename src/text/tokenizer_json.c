@@ -136,10 +136,13 @@ static bool read_lexicon(struct tokenizer *t, const json_t *root, struct hob_err
               lexicon_init(&t->lexicon, &t->arena, draft.n, draft.texts, draft.types, err);
     if (ok) {
         t->attributes = arena_array(&t->arena, draft.n, 1);
-        ok = t->attributes || error_memory(err, draft.n);
+        if (t->attributes && draft.attributes) {
+            memcpy(t->attributes, draft.attributes, draft.n);
+        } else {
+            error_memory(err, draft.n);
+            ok = false;
+        }
     }
-    if (ok)
-        memcpy(t->attributes, draft.attributes, draft.n);
     draft_clear(&draft);
     return ok;
 }

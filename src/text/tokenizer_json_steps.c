@@ -390,7 +390,7 @@ static bool read_strip(struct tokenizer *t, const json_t *node, struct hob_error
 
 static bool read_metaspace_decoder(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
-    enum metaspace_prepend prepend;
+    enum metaspace_prepend prepend = PREPEND_NEVER;
     struct str mark;
     if (!get_character(node, "replacement", &mark, err) || !get_prepend(node, &prepend, err))
         return false;

@@ -40,8 +40,8 @@ static void replace(const struct normalizer_step *step, struct str text, struct 
     }
 }
 
-static bool replace_regex(const struct normalizer_step *step, struct regex_scratch *scratch, struct str text,
-                          struct buf *out, struct hob_error *err)
+static bool replace_in_valid(const struct normalizer_step *step, struct regex_scratch *scratch, struct str text,
+                             struct buf *out, struct hob_error *err)
 {
     struct regex_walk walk = regex_walk_over(step->regex, text);
     size_t done = 0;
@@ -56,6 +56,20 @@ static bool replace_regex(const struct normalizer_step *step, struct regex_scrat
         buf_str(out, step->content);
         done = match.end;
     }
+}
+
+/* A regex is only for text that is UTF-8. */
+static bool replace_regex(const struct normalizer_step *step, struct regex_scratch *scratch, struct str text,
+                          struct buf *out, struct hob_error *err)
+{
+    for (size_t at = 0; at < text.len;) {
+        size_t end = utf8_stretch_end(text, at, true);
+        if (!replace_in_valid(step, scratch, (struct str){text.ptr + at, end - at}, out, err))
+            return false;
+        at = utf8_stretch_end(text, end, false);
+        buf_add(out, text.ptr + end, at - end);
+    }
+    return true;
 }
 
 /* Whether the step surely leaves the text as it is. */

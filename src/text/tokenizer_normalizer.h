@@ -46,7 +46,7 @@ struct normalizer_scratch {
 void normalizer_scratch_clear(struct normalizer_scratch *scratch);
 
 /* Rewrites `text`. `*out` is `text` itself or lies in the scratch until its next run. Bytes that are not UTF-8 stay
- * as they are; with a regex among the steps `text` must be UTF-8. */
+ * as they are. */
 bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scratch *scratch,
                     struct regex_scratch *regex, struct str text, struct str *out, struct hob_error *err);
 

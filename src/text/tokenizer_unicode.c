@@ -17,6 +17,17 @@ bool unicode_is_space(int32_t code)
            code == 0x2029 || code == 0x202f || code == 0x205f || code == 0x3000;
 }
 
+size_t utf8_stretch_end(struct str text, size_t at, bool valid)
+{
+    while (at < text.len) {
+        unsigned size;
+        if ((utf8_decode(text, at, &size) >= 0) != valid)
+            break;
+        at += size;
+    }
+    return at;
+}
+
 /* The first byte of the first code point that a form can change: U+0300 for NFC, U+00A0 for the others. */
 static uint8_t first_changed(enum unicode_form form)
 {

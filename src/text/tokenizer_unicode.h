@@ -10,6 +10,9 @@
 /* Whether `code` (-1 is none) has the property White_Space. */
 bool unicode_is_space(int32_t code);
 
+/* The end of the bytes from `at` on that are all UTF-8 (`valid`), or all not. */
+size_t utf8_stretch_end(struct str text, size_t at, bool valid);
+
 enum unicode_form { UNICODE_NFC, UNICODE_NFD, UNICODE_NFKC, UNICODE_NFKD };
 
 /* Whether `text` surely is in `form` already, seen from its bytes alone. */

@@ -334,7 +334,8 @@ static void test_regex_limit(void **state)
     assert_non_null(regex);
     char text[4000];
     memset(text, 'a', sizeof(text));
-    memcpy(text + sizeof(text) - 2, "bc", 2);
+    text[sizeof(text) - 2] = 'b';
+    text[sizeof(text) - 1] = 'c';
     struct regex_scratch scratch;
     bool matched;
     struct text_span span;
