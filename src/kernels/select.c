@@ -44,6 +44,11 @@ static void build(void)
         avx2_init(avx2);
         by_isa[ISA_AVX2] = avx2;
     }
+    if (cpu_features()->avx512_vnni) {
+        struct kernels *avx512 = append("avx512");
+        avx512_linear_init(avx512);
+        by_isa[ISA_AVX512] = avx512;
+    }
 #endif
 }
 
@@ -90,7 +95,7 @@ const struct kernels *kernels_select(enum isa isa, struct hob_error *err)
     if (by_isa[isa])
         return by_isa[isa];
     const struct cpu *cpu = cpu_features();
-    bool has[ISA_COUNT] = {true, cpu->avx2, cpu->avx512, cpu->neon};
+    bool has[ISA_COUNT] = {true, cpu->avx2, cpu->avx512_vnni, cpu->neon};
     if (has[isa])
         error_set(err, HOB_USAGE, "instruction set %s: hob was built without it", isa_names[isa]);
     else

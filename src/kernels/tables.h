@@ -18,5 +18,6 @@ void avx2_init(struct kernels *table);
 void avx2_rows_init(struct kernels *table);
 void avx2_attend_init(struct kernels *table);
 void avx2_linear_init(struct kernels *table);
+void avx512_linear_init(struct kernels *table); /* over a table of AVX2; wants VNNI too */
 
 #endif
