@@ -69,10 +69,11 @@ unsigned gguf_type_bytes(uint32_t type);
 /* "u32", ..., or NULL for an unknown type. */
 const char *gguf_type_name(uint32_t type);
 
-/* A value in a few words for a message: `u32 3`, `string "abc"`, `array of 5 f32`. */
 struct gguf_words {
     char text[96];
 };
+
+/* A value in a few words for a message: `u32 3`, `string "abc"`, `array of 5 f32`. */
 struct gguf_words gguf_value_words(const struct gguf_value *value);
 
 /* How many bytes of a name a message shows. */

@@ -20,11 +20,13 @@ static inline float elementary_power(uint32_t k)
     return float_of_bits((k + 127) << 23);
 }
 
-/* |x|, and |x| with the sign of y. */
+/* |x|. */
 static inline float elementary_abs(float x)
 {
     return float_of_bits(bits_of_float(x) & 0x7fffffff);
 }
+
+/* |x| with the sign of y. */
 static inline float elementary_sign(float x, float y)
 {
     return float_of_bits((bits_of_float(x) & 0x7fffffff) | (bits_of_float(y) & 0x80000000));

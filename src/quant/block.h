@@ -10,6 +10,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "fields are loaded as they are");
 
+/* A field of 16 bits. */
 static inline uint16_t block_u16(const uint8_t *p)
 {
     uint16_t value;
@@ -17,6 +18,7 @@ static inline uint16_t block_u16(const uint8_t *p)
     return value;
 }
 
+/* A field of 32 bits. */
 static inline uint32_t block_u32(const uint8_t *p)
 {
     uint32_t value;
@@ -24,6 +26,7 @@ static inline uint32_t block_u32(const uint8_t *p)
     return value;
 }
 
+/* A float16 field as float32. */
 static inline float block_half(const uint8_t *p)
 {
     return half_to_float(block_u16(p));
