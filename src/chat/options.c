@@ -111,6 +111,9 @@ bool option_set(const struct option *option, struct option_value *value, struct 
                 struct hob_error *err)
 {
     char *end = NULL;
+    int64_t i;
+    double f;
+    uint64_t seed;
     if (option->kind == OPTION_FLAG && !text) {
         value->given = value->flag = true;
         return true;
@@ -122,19 +125,22 @@ bool option_set(const struct option *option, struct option_value *value, struct 
     case OPTION_FLAG:
         return error_set(err, HOB_USAGE, "--%s: takes no value, found \"%.40s\"", option->name, text);
     case OPTION_INT:
-        value->i = strtoll(text, &end, 10);
-        if (end == text || *end || errno || !((double)value->i >= option->min && (double)value->i <= option->max))
+        i = strtoll(text, &end, 10);
+        if (end == text || *end || errno || !((double)i >= option->min && (double)i <= option->max))
             return misfit(option, text, err);
+        value->i = i;
         break;
     case OPTION_FLOAT:
-        value->f = strtod(text, &end);
-        if (end == text || *end || !(value->f >= option->min && value->f <= option->max))
+        f = strtod(text, &end);
+        if (end == text || *end || !(f >= option->min && f <= option->max))
             return misfit(option, text, err);
+        value->f = f;
         break;
     case OPTION_SEED:
-        value->seed = strtoull(text, &end, 10);
+        seed = strtoull(text, &end, 10);
         if (end == text || *end || errno || strchr(text, '-'))
             return misfit(option, text, err);
+        value->seed = seed;
         break;
     case OPTION_TEXT:
         value->text = arena_copy(arena, text, strlen(text));

@@ -75,7 +75,8 @@ bool options_copy(struct options *to, const struct options *from, struct hob_err
 /* Frees. */
 void options_clear(struct options *options);
 
-/* Sets one value from text; what it needs to keep lies in `arena`. As options_set(), for any option. */
+/* Sets one value from text, or leaves it as it is after an error; what it needs to keep lies in `arena`. As
+ * options_set(), for any option. */
 bool option_set(const struct option *option, struct option_value *value, struct arena *arena, const char *text,
                 struct hob_error *err);
 

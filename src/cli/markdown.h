@@ -12,7 +12,8 @@
 /* Zero-initialised is the start of a text. */
 struct markdown {
     struct buf open;  /* text that may still change its looks */
-    struct buf lines; /* its rendering, as it stands on the screen */
+    size_t n_shown;   /* bytes of it that are on the screen */
+    struct buf lines; /* their rendering, as it stands there */
     bool failed;      /* memory ran out: text goes out as it is */
 };
 
@@ -27,7 +28,7 @@ void markdown_clear(struct markdown *markdown);
 
 /* Renders a whole text as lines of at most `columns` (at least 10) columns, with escape sequences for styles, which end
  * with their line; "\n" between lines, none at the end. Control characters in `text` become visible. False without
- * memory, or for a text nested too deep (markdown_render.c). */
+ * memory (markdown_render.c). */
 bool markdown_render(struct str text, unsigned columns, struct buf *out);
 
 /* The length of the fence ("```" or "~~~") that the line starts with, or 0. */

@@ -48,6 +48,7 @@ struct renderer {
     size_t n_cells, max_cells;
     unsigned n_columns;
     MD_ALIGN aligns[MAX_COLUMNS];
+    size_t n_letters; /* of the text that were shown or are shown in another way */
     bool failed;
 };
 
@@ -64,6 +65,17 @@ unsigned text_columns(struct str text)
 
 /* ---- ink ---------------------------------------------------------------------------------------- */
 
+/* Letters of `text`, in bytes: what must not be lost. */
+static size_t count_letters(struct str text)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        n += (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+    }
+    return n;
+}
+
 static void ink_add(struct renderer *r, struct ink *ink, struct str text, unsigned looks)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -73,6 +85,7 @@ static void ink_add(struct renderer *r, struct ink *ink, struct str text, unsign
             buf_byte(&ink->looks, (char)looks);
         }
     }
+    r->n_letters += count_letters(text);
     r->failed = r->failed || ink->bytes.failed || ink->looks.failed;
 }
 
@@ -82,8 +95,16 @@ static void ink_clear(struct ink *ink)
     buf_clear(&ink->looks);
 }
 
+/* The end of a line without the spaces before it. */
+static size_t trim_end(struct str text, size_t from, size_t end)
+{
+    while (end > from && text.ptr[end - 1] == ' ')
+        end--;
+    return end;
+}
+
 /* The line of `ink` that starts at `from`: sets *end, returns where the next starts. `words`: not broken within one
- * where that can be helped. */
+ * where that can be helped, and without spaces at its end. */
 static size_t ink_line(const struct ink *ink, size_t from, unsigned width, bool words, size_t *end)
 {
     struct str text = buf_view(&ink->bytes);
@@ -92,9 +113,10 @@ static size_t ink_line(const struct ink *ink, size_t from, unsigned width, bool 
     for (; at < text.len && text.ptr[at] != '\n'; at += size) {
         int32_t code = utf8_decode(text, at, &size);
         int columns = code < 0 ? 1 : utf8proc_charwidth(code);
-        if (columns > 0 && column + (unsigned)columns > width && text.ptr[at] != ' ') {
+        bool hangs = words && text.ptr[at] == ' ';
+        if (columns > 0 && column + (unsigned)columns > width && !hangs) {
             if (words && space != SIZE_MAX && space > from) {
-                *end = space;
+                *end = trim_end(text, from, space);
                 return space + 1;
             }
             *end = at > from ? at : at + size;
@@ -104,9 +126,7 @@ static size_t ink_line(const struct ink *ink, size_t from, unsigned width, bool 
         if (text.ptr[at] == ' ')
             space = at;
     }
-    *end = at;
-    while (words && *end > from && text.ptr[*end - 1] == ' ')
-        (*end)--;
+    *end = words ? trim_end(text, from, at) : at;
     return at + 1;
 }
 
@@ -139,9 +159,12 @@ static unsigned begin_line(struct renderer *r)
     if (r->out->len)
         buf_byte(r->out, '\n');
     if (r->gap && r->out->len) {
+        size_t from = r->out->len;
         for (unsigned i = 0; i < r->n_margins; i++)
             if (r->margins[i].used)
                 buf_str(r->out, str_of(r->margins[i].rest));
+        if (!r->out->failed)
+            r->out->len = trim_end(buf_view(r->out), from, r->out->len);
         buf_byte(r->out, '\n');
     }
     r->gap = false;
@@ -318,6 +341,7 @@ static void enter_item(struct renderer *r, const MD_BLOCK_LI_DETAIL *detail)
     static const char *const bullets[] = {"\u2022 ", "\u25e6 ", "\u25aa "};
     struct margin margin = {{0}, {0}, false};
     struct list none = {0}, *list = r->n_lists && r->n_lists <= MAX_LISTS ? &r->lists[r->n_lists - 1] : &none;
+    r->n_letters += detail->is_task && detail->task_mark != ' ';
     if (detail->is_task)
         snprintf(margin.first, sizeof margin.first, "[%c] ", detail->task_mark);
     else if (list->ordered)
@@ -351,8 +375,7 @@ static int enter_block(MD_BLOCKTYPE type, void *detail, void *user)
         enter_item(r, detail);
         break;
     case MD_BLOCK_HR:
-        begin_line(r);
-        for (unsigned i = 0; i < RULE_COLUMNS && i < r->width; i++)
+        for (unsigned i = 0, room = begin_line(r); i < RULE_COLUMNS && i < room; i++)
             buf_str(r->out, STR("\u2500"));
         break;
     case MD_BLOCK_H:
@@ -460,15 +483,23 @@ static int leave_span(MD_SPANTYPE type, void *detail, void *user)
     count_looks(r, span_looks(type), false);
     if (type != MD_SPAN_A && type != MD_SPAN_IMG)
         return 0;
-    const MD_ATTRIBUTE *to =
-        type == MD_SPAN_A ? &((MD_SPAN_A_DETAIL *)detail)->href : &((MD_SPAN_IMG_DETAIL *)detail)->src;
+    bool is_link = type == MD_SPAN_A;
+    const MD_ATTRIBUTE *to = is_link ? &((MD_SPAN_A_DETAIL *)detail)->href : &((MD_SPAN_IMG_DETAIL *)detail)->src;
+    const MD_ATTRIBUTE *title = is_link ? &((MD_SPAN_A_DETAIL *)detail)->title : &((MD_SPAN_IMG_DETAIL *)detail)->title;
     struct str target = {to->text, to->size};
     struct str text = {ink->bytes.ptr + r->link_start, ink->bytes.len - r->link_start};
-    if (target.len && !str_eq(text, target)) { /* a terminal cannot be clicked everywhere */
-        ink_add(r, ink, STR(" ("), LOOK_DIM);
-        ink_add(r, ink, target, LOOK_DIM);
-        ink_add(r, ink, STR(")"), LOOK_DIM);
+    if (str_eq(text, target) && !title->size) {
+        r->n_letters += count_letters(target);
+        return 0;
     }
+    /* a terminal cannot be clicked everywhere */
+    ink_add(r, ink, STR(" ("), LOOK_DIM);
+    ink_add(r, ink, target, LOOK_DIM);
+    if (title->size) {
+        ink_add(r, ink, STR(" "), LOOK_DIM);
+        ink_add(r, ink, (struct str){title->text, title->size}, LOOK_DIM);
+    }
+    ink_add(r, ink, STR(")"), LOOK_DIM);
     return 0;
 }
 
@@ -491,8 +522,10 @@ static int on_text(MD_TEXTTYPE type, const MD_CHAR *text, MD_SIZE size, void *us
     struct str bytes = {text, size};
     if (type == MD_TEXT_BR || type == MD_TEXT_SOFTBR)
         bytes = r->n_cells ? STR(" ") : STR("\n");
-    else if (type == MD_TEXT_ENTITY)
+    if (type == MD_TEXT_ENTITY) {
+        r->n_letters += count_letters(bytes) - count_letters(entity(bytes));
         bytes = entity(bytes);
+    }
     ink_add(r, current_ink(r), bytes, current_looks(r));
     return r->failed ? -1 : 0;
 }
@@ -503,7 +536,7 @@ static int on_text(MD_TEXTTYPE type, const MD_CHAR *text, MD_SIZE size, void *us
 static bool defines_link(struct str line)
 {
     size_t at = 0;
-    while (at < line.len && at < 3 && line.ptr[at] == ' ')
+    while (at < line.len && strchr(" \t>-+*.)0123456789", line.ptr[at])) /* within quotes and lists too */
         at++;
     return at < line.len && line.ptr[at] == '[' && str_find(line, STR("]:"), at) != SIZE_MAX;
 }
@@ -533,6 +566,18 @@ static bool prepare(struct str text, struct buf *out)
     return !out->failed;
 }
 
+/* Lays out the text itself. */
+static bool put_raw(struct renderer *r, struct str text)
+{
+    r->out->len = r->ink.bytes.len = r->ink.looks.len = 0;
+    r->n_margins = 0;
+    while (str_starts(text, STR("\n")))
+        text = (struct str){text.ptr + 1, text.len - 1};
+    ink_add(r, &r->ink, text, 0);
+    put_block(r, true);
+    return !r->failed;
+}
+
 bool markdown_render(struct str text, unsigned columns, struct buf *out)
 {
     static const MD_PARSER parser = {
@@ -546,6 +591,10 @@ bool markdown_render(struct str text, unsigned columns, struct buf *out)
     struct renderer r = {.out = out, .width = columns};
     struct buf clean = {0};
     bool good = prepare(text, &clean) && md_parse(clean.ptr ? clean.ptr : "", (MD_SIZE)clean.len, &parser, &r) == 0;
+    /* What Markdown would leave out, such as cells that a table has no column for, is shown as it was written; so is
+     * what is nested too deep. */
+    if (!clean.failed && (!good || r.n_letters < count_letters(buf_view(&clean))))
+        good = put_raw(&r, buf_view(&clean));
     clear_table(&r);
     ink_clear(&r.ink);
     buf_clear(&clean);

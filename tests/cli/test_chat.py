@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""hob run: one reply from words and pipes, and the chat on a terminal."""
+import json
+import os
+import signal
+import subprocess
+import time
+
+import hob
+from terminal import Terminal, plain
+
+TINY = os.path.join(hob.MODELS, "tiny-llama-rope3")
+PLAIN = os.path.join(hob.TEMP, "plain.jinja")  # shows what the model is told
+with open(PLAIN, "w", encoding="utf-8") as file:
+    file.write("{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>")
+SHORT = ["--template", PLAIN, "--temp", "0", "-n", "8"]
+
+
+def prompt_of(*words, **more):
+    """The prompt as the model read it, from the receipt's ids."""
+    reply = hob.run_json("run", TINY, "--template", PLAIN, "-n", "1", *words, **more)
+    ids = hob.ids_text(reply["receipt"]["prompt_tokens"])
+    return hob.run("tokenize", TINY, "--decode", ids)[1].decode().rstrip("\n")
+
+
+def saved(chat, name):
+    """The messages of a chat, by /save."""
+    path = os.path.join(hob.TEMP, name)
+    assert "saved in" in chat.say("/save " + path)
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def test_one_reply():
+    base = hob.run("run", TINY, *SHORT, "two", "words")[1]
+    assert base.endswith(b"\n") and len(base) > 1
+    assert hob.run("run", TINY, *SHORT, "two words")[1] == base
+    assert hob.run("run", TINY, *SHORT, stdin=b"two words\n")[1] == base
+    assert hob.run("run", TINY, "two", *SHORT, "--", "words")[1] == base
+    reply = hob.run_json("run", TINY, *SHORT, "two words")
+    assert len(reply["tokens"]) <= 8 and reply["prompt_tokens"] == len(reply["receipt"]["prompt_tokens"])
+    assert {"text", "tokens", "finish_reason", "stop", "timings", "receipt"} <= set(reply)
+    piped = hob.run_json("run", TINY, *SHORT, "two", stdin=b"words\n")
+    said = hob.run_json("run", TINY, *SHORT, "two\n\nwords")
+    assert piped["receipt"]["prompt_tokens"] == said["receipt"]["prompt_tokens"]
+
+
+def test_messages():
+    path = os.path.join(hob.TEMP, "messages.json")
+    messages = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(messages, out)
+    ids = hob.run_json("run", TINY, *SHORT, "--messages", path, "c")["receipt"]["prompt_tokens"]
+    messages.append({"role": "user", "content": "c"})
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(messages, out)
+    assert hob.run_json("run", TINY, *SHORT, "--messages", path)["receipt"]["prompt_tokens"] == ids
+    assert hob.run_json("run", TINY, *SHORT, "--messages", "-",
+                        stdin=json.dumps(messages).encode())["receipt"]["prompt_tokens"] == ids
+    system = hob.run_json("run", TINY, *SHORT, "--messages", path, "--system", "s")["receipt"]["prompt_tokens"]
+    assert len(system) > len(ids)
+    for bad, says in ((b"{}", "want a JSON array"), (b"[1]", "want an object with a role"), (b"[", "")):
+        with open(path, "wb") as out:
+            out.write(bad)
+        code, _, err = hob.run("run", TINY, "--messages", path, ok=None)
+        assert code == 3 and says in err, (code, err)
+
+
+def test_options():
+    assert hob.run("run", TINY, *SHORT, "--now", "2024-02-30x", "a", ok=None)[0] == 2
+    for now in ("0", "2024-02-29", "2024-02-29 12:30", "2024-02-29T12:30:01"):
+        hob.run("run", TINY, *SHORT, "--now", now, "a")
+    assert hob.run("run", TINY, *SHORT, "--keepalive", "5m", "a")[0] == 0
+    code, _, err = hob.run("run", TINY, *SHORT, "--verbose", "a")
+    assert "tokens at" in err and "from the cache" in err, err
+    assert hob.run("run", TINY, *SHORT, "--template", "/nonexistent", "a", ok=None)[0] == 4
+
+
+def test_context():
+    long = "word " * 3000
+    code, _, err = hob.run("run", TINY, "--template", PLAIN, long, ok=None)
+    assert code == 5 and "512" in err, (code, err)
+    code, out, err = hob.run("run", TINY, "--template", PLAIN, "--ctx", "64", "--ignore-eos", "hello")
+    assert code == 0 and "context of 64 tokens is full" in err, err
+
+
+def test_chat():
+    chat = Terminal("run", TINY, *SHORT)
+    assert "/help" in chat.prompt()
+    assert chat.say("hello").strip()
+    first = saved(chat, "first.json")
+    assert [m["role"] for m in first] == ["user", "assistant"] and first[0]["content"] == "hello"
+    chat.say("and more")
+    assert len(saved(chat, "second.json")) == 4
+    chat.say("/retry")
+    assert saved(chat, "again.json") == saved(chat, "second.json")
+    assert "empty" in chat.say("/clear")
+    assert saved(chat, "none.json") == []
+    assert "2 messages loaded" in chat.say("/load " + os.path.join(hob.TEMP, "first.json"))
+    assert saved(chat, "first2.json") == first
+    chat.say("/system Be kind.")
+    assert "Be kind." in chat.say("/system")
+    assert saved(chat, "system.json")[0] == {"role": "system", "content": "Be kind."}
+    chat.say("/clear")
+    assert saved(chat, "kept.json") == [{"role": "system", "content": "Be kind."}]
+    chat.send("/quit\r")
+    assert chat.close() == 0
+
+
+def test_set_and_show():
+    chat = Terminal("run", TINY, *SHORT)
+    chat.prompt()
+    for line in ("/set temp 0.25", "/set parameter temperature 0.25", "/set parameter repeat_penalty 1.5"):
+        assert "hob:" not in chat.say(line)
+    text = chat.say("/show parameters")
+    assert "0.25" in text and "1.5" in text, text
+    assert "did you mean" in chat.say("/set tempp 1")
+    assert "in [0, 100]" in chat.say("/set temp 1000")
+    assert "cannot be changed" in chat.say("/set parameter num_ctx 100")
+    assert "want a value" in chat.say("/set temp")
+    assert "tokens at" not in chat.say("a")
+    chat.say("/set verbose")
+    text = chat.say("b")
+    assert "tokens at" in text, (text, chat.seen[-500:])
+    assert "512 tokens" in chat.say("/show")
+    assert "/retry" in chat.say("/?") and "/retry" in chat.say("/help")
+    assert "did you mean /clear" in chat.say("/claer")
+    assert "no such command" in chat.say("/etc/hosts")
+    chat.say(" /etc/hosts")
+    assert saved(chat, "space.json")[-2]["content"] == " /etc/hosts"
+    assert "want a file name" in chat.say("/save")
+    assert "cannot" in chat.say("/load /nonexistent/file")
+    chat.send("/bye\r")
+    assert chat.close() == 0
+
+
+def test_several_lines():
+    chat = Terminal("run", TINY, *SHORT)
+    chat.prompt()
+    chat.send('"""first\r')
+    chat.wait(rb"\.\.\. ")
+    chat.send("  second\r")
+    chat.wait(rb"\.\.\. ")
+    chat.send('"""\r')
+    chat.prompt()
+    assert saved(chat, "lines.json")[0]["content"] == "first\n  second\n"
+    chat.say('"""one line"""')
+    assert saved(chat, "lines.json")[2]["content"] == "one line"
+    chat.say("gr\u00fc\u00df \u4f60\u597d \U0001f600")
+    assert saved(chat, "lines.json")[4]["content"] == "gr\u00fc\u00df \u4f60\u597d \U0001f600"
+    chat.send("\x04")
+    assert chat.close() == 0
+
+
+def test_history():
+    chat = Terminal("run", TINY, *SHORT)
+    chat.prompt()
+    chat.say("remember this line")
+    chat.send("/quit\r")
+    chat.close()
+    path = os.path.join(hob.ENV["HOB_HOME"], "history")
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    with open(path, encoding="utf-8") as history:
+        assert "remember this line" in history.read().splitlines()
+    chat = Terminal("run", TINY, *SHORT)
+    chat.prompt()
+    chat.send("\x1b[A\x1b[A\r")  # /quit, then the line before
+    chat.wait(rb"remember this line")
+    chat.prompt()
+    assert saved(chat, "history.json")[0]["content"] == "remember this line"
+    chat.send("\x04")
+    assert chat.close() == 0
+
+
+def test_interrupts():
+    chat = Terminal("run", TINY, "--template", PLAIN, "--ctx", "200000", "--ignore-eos", "--no-markdown", "--seed", "1")
+    chat.prompt()
+    chat.send("go\r")
+    chat.wait(rb"\n")
+    time.sleep(1)
+    chat.send("\x03")
+    chat.prompt(10)
+    messages = saved(chat, "stopped.json")
+    assert messages[1]["role"] == "assistant" and messages[1]["content"], messages
+    chat.send("half a line")
+    chat.wait(rb"half a line")  # a terminal forgets on Ctrl-C what was not read
+    chat.send("\x03")
+    chat.prompt(10)
+    chat.send("\x03")
+    assert "again" in chat.prompt(10)
+    chat.say("/set max-tokens 2")
+    chat.send("\x03")
+    chat.prompt(10)
+    chat.send("\x03")
+    assert chat.close() == 130
+
+
+def test_interrupted_reply():
+    process = subprocess.Popen([hob.HOB, "run", TINY, "--template", PLAIN, "--ctx", "200000", "--ignore-eos", "go"],
+                               env=hob.ENV, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.read(10)
+    process.send_signal(signal.SIGINT)
+    rest, err = process.communicate(timeout=20)
+    assert process.returncode == 130 and err == b"hob: interrupted\n", (process.returncode, err)
+    assert rest.endswith(b"\n")
+
+
+def test_full_context():
+    chat = Terminal("run", TINY, "--template", PLAIN, "--ctx", "64", "--ignore-eos", "--temp", "0")
+    chat.prompt()
+    text = chat.say("hello")
+    assert "context of 64 tokens is full" in text and "/clear" in text and "--ctx" in text, text
+    text = chat.say("more")
+    assert "is full" in text and "/clear" in text, text
+    chat.say("/clear")
+    chat.say("/set max-tokens 4")
+    assert "full" not in chat.say("hello")
+    chat.send("\x04")
+    assert chat.close() == 0
+
+
+def test_terminal_is_safe():
+    """What the model writes cannot act on the terminal: random bytes of a random model."""
+    chat = Terminal("run", TINY, "--template", PLAIN, "--ignore-eos", "-n", "300", "--temp", "3", "--top-k", "0",
+                    "--top-p", "1", "--seed", "5", "go")
+    assert chat.close(60) == 0
+    text = plain(chat.seen)
+    assert all(c == "\n" or c == "\t" or ord(c) >= 32 and not 0x7f <= ord(c) < 0xa0 for c in text), repr(text)
+
+
+def test_no_template():
+    model = os.path.join(hob.TEMP, "bare")
+    os.makedirs(model, exist_ok=True)
+    for name in os.listdir(TINY):
+        if name == "tokenizer_config.json":
+            with open(os.path.join(TINY, name), encoding="utf-8") as source:
+                config = json.load(source)
+            config.pop("chat_template", None)
+            with open(os.path.join(model, name), "w", encoding="utf-8") as out:
+                json.dump(config, out)
+        elif not os.path.exists(os.path.join(model, name)):
+            os.symlink(os.path.join(TINY, name), os.path.join(model, name))
+    code, _, err = hob.run("run", model, "hi", ok=None)
+    assert code != 0 and "hob generate" in err and "--template" in err, err
+    assert hob.run("run", model, *SHORT, "hi")[0] == 0
+
+
+def test_dumb_terminal():
+    chat = Terminal("run", TINY, *SHORT, "go", env={"TERM": "dumb"})
+    assert chat.close(60) == 0 and b"\x1b" not in chat.seen, chat.seen
+    chat = Terminal("run", TINY, *SHORT, "go", env={"NO_COLOR": "1"})
+    assert chat.close(60) == 0 and b"\x1b" not in chat.seen, chat.seen
+
+
+def test_real_model():
+    if not hob.real_model("smollm2"):
+        raise hob.Skip("smollm2 is not here")
+    chat = Terminal("run", "smollm2", "--temp", "0", "-n", "60")
+    chat.prompt()
+    assert "Paris" in chat.say("What is the capital of France? One word.")
+    start = time.monotonic()
+    chat.send("Count from 1 to 500 in words.\r")
+    chat.wait(rb"\n")
+    chat.prompt()
+    assert "Paris" in json.dumps(saved(chat, "real.json")), time.monotonic() - start
+    chat.send("\x04")
+    assert chat.close() == 0
+
+
+if __name__ == "__main__":
+    hob.main([(name[5:].replace("_", " "), function) for name, function in sorted(globals().items())
+              if name.startswith("test_")])
