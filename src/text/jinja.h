@@ -141,6 +141,7 @@ bool call_text(struct jinja *j, const struct call *call, size_t i, const struct 
 /* Renders the whole template into j->out. */
 bool jinja_run(struct jinja *j);
 
+/* The value of an expression; false after an error, which is set. */
 bool jinja_eval(struct jinja *j, const struct node *node, struct value *out);
 
 /* Calls anything callable. */

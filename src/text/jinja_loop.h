@@ -34,8 +34,13 @@ void loop_end(struct jinja *j, struct loop *loop);
 
 /* ---- Of jinja_run.c ---- */
 
+/* A new scope inside `parent`, which becomes the current one; NULL after an error. */
 struct scope *scope_enter(struct jinja *j, struct scope *parent);
+
+/* Ends a scope; `back` is the current one again. */
 void scope_leave(struct jinja *j, struct scope *scope, struct scope *back);
+
+/* Sets a name in a scope; false after an error. */
 bool scope_set(struct jinja *j, struct scope *scope, uint32_t name, struct value value);
 
 /* Assigns to a name, a namespace's attribute or a tuple of them. */

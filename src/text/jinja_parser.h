@@ -77,7 +77,10 @@ struct tuple_rule {
     bool parentheses;  /* an empty tuple is fine */
 };
 
+/* An expression; without `condition` no inline if is read. NULL after an error. */
 struct node *parse_expression(struct parser *p, bool condition);
+
+/* Expressions with commas between them, by `rule`; one alone stands for itself. NULL after an error. */
 struct node *parse_tuple(struct parser *p, const struct tuple_rule *rule);
 
 /* `|name(arguments)|...` on `input`; with `inline_start` the first bar is missing. NULL after an error only: where no

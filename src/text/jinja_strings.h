@@ -52,6 +52,8 @@ struct byte_range {
     size_t from, to;
     bool exists;
 };
+
+/* The bytes of text[start:end] as Python has it; false after an error. */
 bool string_range(struct jinja *j, const struct text *text, struct value start, struct value end,
                   struct byte_range *range);
 

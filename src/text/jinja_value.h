@@ -149,31 +149,37 @@ static inline struct value value_none(void)
     return (struct value){.kind = VALUE_NONE};
 }
 
+/* A bool. */
 static inline struct value value_bool(bool b)
 {
     return (struct value){.kind = VALUE_BOOL, .as.boolean = b};
 }
 
+/* An integer. */
 static inline struct value value_int(int64_t i)
 {
     return (struct value){.kind = VALUE_INT, .as.integer = i};
 }
 
+/* A float. */
 static inline struct value value_float(double f)
 {
     return (struct value){.kind = VALUE_FLOAT, .as.real = f};
 }
 
+/* A string. */
 static inline struct value value_text(const struct text *text)
 {
     return (struct value){.kind = VALUE_STRING, .as.text = text};
 }
 
+/* The bytes of a text. */
 static inline struct str text_str(const struct text *text)
 {
     return (struct str){text->ptr, text->len};
 }
 
+/* Whether it counts as a number: bools do, as in Python. */
 static inline bool value_is_number(struct value v)
 {
     return v.kind == VALUE_BOOL || v.kind == VALUE_INT || v.kind == VALUE_FLOAT;
@@ -272,8 +278,13 @@ bool value_item(struct jinja *j, struct value v, size_t i, struct value *out);
 /* Whether walking it is possible. */
 bool value_iterable(struct value v);
 
+/* An empty list with room for `cap`; NULL after an error. */
 struct list *list_new(struct jinja *j, size_t cap);
+
+/* Appends; false after an error. */
 bool list_add(struct jinja *j, struct list *list, struct value v);
+
+/* An empty dict with room for `cap`; NULL after an error. */
 struct dict *dict_new(struct jinja *j, size_t cap);
 
 /* Sets or replaces a key; false after "unhashable". */
