@@ -1,25 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * AVX2 linear kernels with float32 activations. One chain of fma for each output, k ascending, so speed comes from
- * many outputs at a time: 16 rows by 6 columns, or some panels by 1 or 2 columns. Float weights are widened as they
- * are loaded when the columns are few. Otherwise, and for quantized weights, a tile of the panel is decoded to float32
- * once for many columns.
+ * AVX2 linear kernels with float32 activations. There is one chain of fma for each output, so speed comes from many
+ * outputs at a time: 16 rows by 6 columns, or two panels by 1 or 2 columns.
  */
-#include "kernels/x86/avx2_decode.h"
+#include "kernels/x86/avx2_form.h"
 #include "kernels/x86/avx2_linear.h"
+#include "kernels/x86/linear_walk_float.h"
 
-#define COLUMNS    6   /* of one step: 12 sums, 2 weights and an activation are 15 of 16 registers */
-#define MAX_PANELS 2   /* more streams of memory at once are slower */
-#define SLAB       128 /* columns walked together */
-#define AHEAD      2048
-
-struct f32_scratch {
-    float acc[SLAB][PANEL_ROWS];
-    float w[DECODE_TILE][PANEL_ROWS];
-    struct decode_scratch decode;
-};
-
-_Static_assert(sizeof(struct f32_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds sums and a tile");
+#define COLUMNS 6 /* 12 sums, 2 weights and an activation are 15 of 16 registers */
+#define AHEAD   2048
 
 /* Weights of element k of rows 8h .. 8h + 7. */
 static ALWAYS_INLINE __m256 weights(enum quant_id id, const uint8_t *panel, size_t k, unsigned h)
@@ -40,7 +29,7 @@ static ALWAYS_INLINE void step(enum quant_id id, unsigned n_panels, unsigned n_c
                                size_t n_k, const float *const *x, float *acc, size_t acc_stride)
 {
     const unsigned element_bytes = id == QUANT_F32 ? 4 : 2;
-    __m256 sum[MAX_PANELS][COLUMNS][2];
+    __m256 sum[WALK_PANELS][COLUMNS][2];
 #pragma GCC unroll 8
     for (unsigned p = 0; p < n_panels; p++)
 #pragma GCC unroll 8
@@ -94,9 +83,6 @@ static ALWAYS_INLINE void any_step(enum quant_id id, unsigned n_panels, unsigned
         step(id, 1, 6, w, stride, n_k, x, acc, acc_stride);
 }
 
-typedef void step_fn(unsigned n_panels, unsigned n_columns, const uint8_t *w, size_t stride, size_t n_k,
-                     const float *const *x, float *acc, size_t acc_stride);
-
 static void step_f32(unsigned n_panels, unsigned n_columns, const uint8_t *w, size_t stride, size_t n_k,
                      const float *const *x, float *acc, size_t acc_stride)
 {
@@ -115,88 +101,10 @@ static void step_bf16(unsigned n_panels, unsigned n_columns, const uint8_t *w, s
     any_step(QUANT_BF16, n_panels, n_columns, w, stride, n_k, x, acc, acc_stride);
 }
 
-static const float *row_of_x(const struct linear_args *args, size_t t)
-{
-    return (const float *)((const char *)args->x + t * args->x_stride);
-}
-
-/* Rows [t0, t0 + n_t) of y for one panel, from their sums. */
-static void store(const struct linear_args *args, size_t panel, size_t t0, size_t n_t, const float *acc)
-{
-    size_t first = panel * PANEL_ROWS, n = args->n - first < PANEL_ROWS ? args->n - first : PANEL_ROWS;
-    for (size_t t = 0; t < n_t; t++)
-        memcpy(args->y + (t0 + t) * args->y_stride + first, acc + t * PANEL_ROWS, n * sizeof(float));
-}
-
-static size_t panel_size(const struct linear_args *args)
-{
-    return args->k / args->type->block_elements * panel_block_bytes(args->type);
-}
-
-/* Few columns, float weights: straight from the panels, two at a time where there would be less than 6 chains. */
-static void linear_few(const struct linear_args *args, size_t panel0, size_t panel1, step_fn *fn)
-{
-    size_t bytes = panel_size(args), together = args->t <= 2 ? MAX_PANELS : 1;
-    const float *x[COLUMNS];
-    for (size_t t = 0; t < args->t; t++)
-        x[t] = row_of_x(args, t);
-    for (size_t panel = panel0; panel < panel1;) {
-        size_t n = panel1 - panel < together ? 1 : together;
-        float acc[MAX_PANELS * COLUMNS * PANEL_ROWS] = {0};
-        size_t acc_stride = args->t * PANEL_ROWS;
-        fn((unsigned)n, (unsigned)args->t, args->w + panel * bytes, bytes, args->k, x, acc, acc_stride);
-        for (size_t i = 0; i < n; i++, panel++)
-            store(args, panel, 0, args->t, acc + i * acc_stride);
-    }
-}
-
-/* Sums of columns [t0, t0 + n_t) with elements [k0, k0 + n_k) of one panel, decoded to w[n_k, 16]. */
-static void tile_columns(const struct linear_args *args, size_t t0, size_t n_t, const uint8_t *w, size_t k0, size_t n_k,
-                         float (*acc)[PANEL_ROWS])
-{
-    size_t n_steps = (n_t + COLUMNS - 1) / COLUMNS;
-    for (size_t i = 0, t = 0; i < n_steps; i++) {
-        size_t n_columns = (n_t - t + n_steps - i - 1) / (n_steps - i);
-        const float *x[COLUMNS];
-        for (size_t c = 0; c < n_columns; c++)
-            x[c] = row_of_x(args, t0 + t + c) + k0;
-        step_f32(1, (unsigned)n_columns, w, 0, n_k, x, acc[t], 0);
-        t += n_columns;
-    }
-}
-
-static void linear_tiled(const struct linear_args *args, size_t panel0, size_t panel1, struct f32_scratch *scratch)
-{
-    size_t tile_bytes = DECODE_TILE / args->type->block_elements * panel_block_bytes(args->type);
-    for (size_t t0 = 0; t0 < args->t; t0 += SLAB) {
-        size_t n_t = args->t - t0 < SLAB ? args->t - t0 : SLAB;
-        for (size_t panel = panel0; panel < panel1; panel++) {
-            const uint8_t *w = args->w + panel * panel_size(args);
-            memset(scratch->acc, 0, n_t * sizeof *scratch->acc);
-            for (size_t k0 = 0; k0 < args->k; k0 += DECODE_TILE, w += tile_bytes) {
-                size_t n_k = args->k - k0 < DECODE_TILE ? args->k - k0 : DECODE_TILE;
-                const uint8_t *tile = w;
-                if (args->type->id != QUANT_F32) {
-                    decode_tile(args->type, w, n_k, scratch->w, &scratch->decode);
-                    tile = (const uint8_t *)scratch->w;
-                }
-                tile_columns(args, t0, n_t, tile, k0, n_k, scratch->acc);
-            }
-            store(args, panel, t0, n_t, *scratch->acc);
-        }
-    }
-}
-
 static void linear_f32(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch)
 {
-    step_fn *fn = args->type->id == QUANT_F32    ? step_f32
-                  : args->type->id == QUANT_F16  ? step_f16
-                  : args->type->id == QUANT_BF16 ? step_bf16
-                                                 : NULL;
-    if (fn && args->t <= COLUMNS)
-        linear_few(args, panel0, panel1, fn);
-    else
-        linear_tiled(args, panel0, panel1, scratch);
+    static const struct float_steps steps = {COLUMNS, step_f32, step_f16, step_bf16};
+    linear_walk_float(args, panel0, panel1, scratch, &steps);
 }
 
 void avx2_float_init(struct kernels *table)

@@ -7,6 +7,7 @@
 #include <immintrin.h>
 
 #include "kernels/tables.h"
+#include "kernels/x86/avx512_linear.h"
 #include "kernels/x86/linear_walk.h"
 
 #define COLUMNS        8
@@ -267,4 +268,5 @@ void avx512_linear_init(struct kernels *table)
     for (unsigned id = 0; id < QUANT_IDS; id++)
         if (formats[id].form)
             table->linear_q8[id] = linear_q8;
+    avx512_float_init(table);
 }
