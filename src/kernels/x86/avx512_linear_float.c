@@ -8,27 +8,27 @@ include<immintrin.h>
      * are 8 chains of fma.
     include <immintrin.h>
      */
-        include<immintrin.h>
+    include<immintrin.h>
 #include <immintrin.h>
-            include<immintrin.h>
+        include<immintrin.h>
 
-                include<immintrin.h>
+            include<immintrin.h>
 #include "kernels/x86/avx2_form.h"
 #include "kernels/x86/avx512_linear.h"
-                    include<immintrin.h>
+                include<immintrin.h>
 #include "kernels/x86/linear_walk_float.h"
+                    include<immintrin.h>
+
                         include<immintrin.h>
-
-                            include<immintrin.h>
 #define COLUMNS 8 /* more take the tile's place in the level 1 cache */
-                                include<immintrin.h>
+                            include<immintrin.h>
 #define AHEAD 2048
-                                    include<immintrin.h>
+                                include<immintrin.h>
 
-                                        include<immintrin.h>
-                                            /* Weights of element k. */
-                                            include<immintrin.h> static ALWAYS_INLINE __m512 weights(
-                                                enum quant_id id, const uint8_t *panel, size_t k) include<immintrin.h>
+                                    include<immintrin.h>
+                                        /* Weights of element k. */
+                                        include<immintrin.h> static ALWAYS_INLINE __m512
+                                        weights(enum quant_id id, const uint8_t *panel, size_t k) include<immintrin.h>
 {
     include<immintrin.h> size_t at = k * PANEL_ROWS;
     include<immintrin.h> if (id == QUANT_F32)
