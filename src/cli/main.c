@@ -9,8 +9,8 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 
-/* In the order of help. */
-/* clang-format off: a row each */
+/* In the order of help, a row each. */
+/* clang-format off */
 static const struct command *const commands[] = {
     &run_command,
     &generate_command,

@@ -34,7 +34,4 @@ bool markdown_render(struct str text, unsigned columns, struct buf *out);
 /* The length of the fence ("```" or "~~~") that the line starts with, or 0. */
 size_t markdown_fence(struct str line);
 
-/* The columns that a text without control characters takes on a terminal. */
-unsigned text_columns(struct str text);
-
 #endif

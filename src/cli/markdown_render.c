@@ -1,27 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A Markdown text as lines for a terminal. md4c reads it; the words of a block are gathered as ink, bytes and how each
- * looks, and laid out when the block ends.
+ * A Markdown text as lines for a terminal. md4c reads it; the words of a block are gathered as ink and laid out when
+ * the block ends.
  */
 #include <md4c.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <utf8proc.h>
 
+#include "cli/ink.h"
 #include "cli/markdown.h"
 #include "cli/output.h"
 
 enum { MAX_MARGINS = 16, MAX_LISTS = 64, MIN_CELL = 4, MAX_COLUMNS = 128, RULE_COLUMNS = 40 };
-
-/* How a byte looks, as bits; the order is that of `codes`. */
-enum look { LOOK_BOLD = 1, LOOK_DIM = 2, LOOK_ITALIC = 4, LOOK_LINE = 8, LOOK_STRUCK = 16, LOOK_CODE = 32 };
-enum { N_LOOKS = 6 };
-static const char *const codes[N_LOOKS] = {"1", "2", "3", "4", "9", "36"};
-
-/* Text and how it looks: one byte of `looks` for each of `bytes`. */
-struct ink {
-    struct buf bytes, looks;
-};
 
 /* What a block puts before its lines. */
 struct margin {
@@ -52,19 +42,6 @@ struct renderer {
     bool failed;
 };
 
-unsigned text_columns(struct str text)
-{
-    unsigned columns = 0, size;
-    for (size_t at = 0; at < text.len; at += size) {
-        int32_t code = utf8_decode(text, at, &size);
-        int width = code < 0 ? 1 : utf8proc_charwidth(code);
-        columns += width > 0 ? (unsigned)width : 0;
-    }
-    return columns;
-}
-
-/* ---- ink ---------------------------------------------------------------------------------------- */
-
 /* Letters of `text`, in bytes: what must not be lost. */
 static size_t count_letters(struct str text)
 {
@@ -76,78 +53,11 @@ static size_t count_letters(struct str text)
     return n;
 }
 
-static void ink_add(struct renderer *r, struct ink *ink, struct str text, unsigned looks)
+/* Adds text to `ink`. */
+static void add_text(struct renderer *r, struct ink *ink, struct str text, unsigned looks)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        bool tab = text.ptr[i] == '\t';
-        for (int k = 0; k < (tab ? 4 : 1); k++) {
-            buf_byte(&ink->bytes, tab ? ' ' : text.ptr[i]);
-            buf_byte(&ink->looks, (char)looks);
-        }
-    }
     r->n_letters += count_letters(text);
-    r->failed = r->failed || ink->bytes.failed || ink->looks.failed;
-}
-
-static void ink_clear(struct ink *ink)
-{
-    buf_clear(&ink->bytes);
-    buf_clear(&ink->looks);
-}
-
-/* The end of a line without the spaces before it. */
-static size_t trim_end(struct str text, size_t from, size_t end)
-{
-    while (end > from && text.ptr[end - 1] == ' ')
-        end--;
-    return end;
-}
-
-/* The line of `ink` that starts at `from`: sets *end, returns where the next starts. `words`: not broken within one
- * where that can be helped, and without spaces at its end. */
-static size_t ink_line(const struct ink *ink, size_t from, unsigned width, bool words, size_t *end)
-{
-    struct str text = buf_view(&ink->bytes);
-    size_t at = from, space = SIZE_MAX;
-    unsigned column = 0, size;
-    for (; at < text.len && text.ptr[at] != '\n'; at += size) {
-        int32_t code = utf8_decode(text, at, &size);
-        int columns = code < 0 ? 1 : utf8proc_charwidth(code);
-        bool hangs = words && text.ptr[at] == ' ';
-        if (columns > 0 && column + (unsigned)columns > width && !hangs) {
-            if (words && space != SIZE_MAX && space > from) {
-                *end = trim_end(text, from, space);
-                return space + 1;
-            }
-            *end = at > from ? at : at + size;
-            return *end;
-        }
-        column += columns > 0 ? (unsigned)columns : 0;
-        if (text.ptr[at] == ' ')
-            space = at;
-    }
-    *end = words ? trim_end(text, from, at) : at;
-    return at + 1;
-}
-
-/* Appends a part of `ink` to the output, with the sequences of its looks. */
-static void put_ink(struct renderer *r, const struct ink *ink, size_t from, size_t end)
-{
-    unsigned shown = 0;
-    for (size_t at = from; at < end; at++) {
-        unsigned looks = (unsigned char)ink->looks.ptr[at];
-        if (looks != shown) {
-            buf_str(r->out, STR("\033[0"));
-            for (unsigned i = 0; i < N_LOOKS; i++)
-                if (looks & 1u << i)
-                    buf_format(r->out, ";%s", codes[i]);
-            buf_byte(r->out, 'm');
-            shown = looks;
-        }
-        buf_byte(r->out, ink->bytes.ptr[at]);
-    }
-    if (shown)
-        buf_str(r->out, STR("\033[0m"));
+    r->failed = !ink_add(ink, text, looks) || r->failed;
 }
 
 /* ---- lines -------------------------------------------------------------------------------------- */
@@ -163,8 +73,8 @@ static unsigned begin_line(struct renderer *r)
         for (unsigned i = 0; i < r->n_margins; i++)
             if (r->margins[i].used)
                 buf_str(r->out, str_of(r->margins[i].rest));
-        if (!r->out->failed)
-            r->out->len = trim_end(buf_view(r->out), from, r->out->len);
+        while (r->out->len > from && r->out->ptr[r->out->len - 1] == ' ')
+            r->out->len--;
         buf_byte(r->out, '\n');
     }
     r->gap = false;
@@ -197,10 +107,10 @@ static void put_block(struct renderer *r, bool words)
     for (size_t from = 0, end; from < ink->bytes.len;) {
         unsigned room = begin_line(r);
         size_t next = ink_line(ink, from, room, words, &end);
-        put_ink(r, ink, from, end);
+        ink_put(ink, from, end, r->out);
         from = next;
     }
-    ink->bytes.len = ink->looks.len = 0;
+    ink_empty(ink);
 }
 
 /* An empty line comes next, unless items stand close together. */
@@ -263,7 +173,7 @@ static void put_row(struct renderer *r, const struct ink *cells, const unsigned 
             unsigned before = r->aligns[c] == MD_ALIGN_RIGHT ? left : r->aligns[c] == MD_ALIGN_CENTER ? left / 2 : 0;
             bool is_last = c + 1 == r->n_columns;
             put_spaces(r, before);
-            put_ink(r, &cells[c], start, end);
+            ink_put(&cells[c], start, end, r->out);
             put_spaces(r, is_last ? 0 : left - before);
             buf_str(r->out, is_last ? STR("") : STR(" \u2502 "));
             more = more || from[c] < cells[c].bytes.len;
@@ -284,7 +194,7 @@ static void put_table_rule(struct renderer *r, const unsigned *widths)
 
 static void put_table(struct renderer *r)
 {
-    unsigned widths[MAX_COLUMNS], room = r->width;
+    unsigned widths[MAX_COLUMNS] = {0}, room = r->width;
     for (unsigned i = 0; i < r->n_margins; i++)
         room -= text_columns(str_of(r->margins[i].rest));
     if (fit_columns(r, room, widths)) {
@@ -384,8 +294,8 @@ static int enter_block(MD_BLOCKTYPE type, void *detail, void *user)
     case MD_BLOCK_CODE:
         if (((MD_BLOCK_CODE_DETAIL *)detail)->info.size) {
             const MD_ATTRIBUTE *info = &((MD_BLOCK_CODE_DETAIL *)detail)->info;
-            ink_add(r, &r->ink, (struct str){info->text, info->size}, LOOK_DIM);
-            ink_add(r, &r->ink, STR("\n"), LOOK_DIM);
+            add_text(r, &r->ink, (struct str){info->text, info->size}, LOOK_DIM);
+            add_text(r, &r->ink, STR("\n"), LOOK_DIM);
         }
         count_looks(r, LOOK_CODE, true);
         break;
@@ -493,13 +403,13 @@ static int leave_span(MD_SPANTYPE type, void *detail, void *user)
         return 0;
     }
     /* a terminal cannot be clicked everywhere */
-    ink_add(r, ink, STR(" ("), LOOK_DIM);
-    ink_add(r, ink, target, LOOK_DIM);
+    add_text(r, ink, STR(" ("), LOOK_DIM);
+    add_text(r, ink, target, LOOK_DIM);
     if (title->size) {
-        ink_add(r, ink, STR(" "), LOOK_DIM);
-        ink_add(r, ink, (struct str){title->text, title->size}, LOOK_DIM);
+        add_text(r, ink, STR(" "), LOOK_DIM);
+        add_text(r, ink, (struct str){title->text, title->size}, LOOK_DIM);
     }
-    ink_add(r, ink, STR(")"), LOOK_DIM);
+    add_text(r, ink, STR(")"), LOOK_DIM);
     return 0;
 }
 
@@ -526,7 +436,7 @@ static int on_text(MD_TEXTTYPE type, const MD_CHAR *text, MD_SIZE size, void *us
         r->n_letters += count_letters(bytes) - count_letters(entity(bytes));
         bytes = entity(bytes);
     }
-    ink_add(r, current_ink(r), bytes, current_looks(r));
+    add_text(r, current_ink(r), bytes, current_looks(r));
     return r->failed ? -1 : 0;
 }
 
@@ -569,11 +479,12 @@ static bool prepare(struct str text, struct buf *out)
 /* Lays out the text itself. */
 static bool put_raw(struct renderer *r, struct str text)
 {
-    r->out->len = r->ink.bytes.len = r->ink.looks.len = 0;
+    r->out->len = 0;
+    ink_empty(&r->ink);
     r->n_margins = 0;
     while (str_starts(text, STR("\n")))
         text = (struct str){text.ptr + 1, text.len - 1};
-    ink_add(r, &r->ink, text, 0);
+    add_text(r, &r->ink, text, 0);
     put_block(r, true);
     return !r->failed;
 }
@@ -590,10 +501,12 @@ bool markdown_render(struct str text, unsigned columns, struct buf *out)
     };
     struct renderer r = {.out = out, .width = columns};
     struct buf clean = {0};
-    bool good = prepare(text, &clean) && md_parse(clean.ptr ? clean.ptr : "", (MD_SIZE)clean.len, &parser, &r) == 0;
+    if (!prepare(text, &clean) || !buf_text(&clean))
+        return false;
+    bool good = md_parse(clean.ptr, (MD_SIZE)clean.len, &parser, &r) == 0;
     /* What Markdown would leave out, such as cells that a table has no column for, is shown as it was written; so is
      * what is nested too deep. */
-    if (!clean.failed && (!good || r.n_letters < count_letters(buf_view(&clean))))
+    if (!good || r.n_letters < count_letters(buf_view(&clean)))
         good = put_raw(&r, buf_view(&clean));
     clear_table(&r);
     ink_clear(&r.ink);

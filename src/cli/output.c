@@ -132,11 +132,8 @@ const char *style_on(enum style style)
 static void put_message(const char *text)
 {
     char line[MAX_MESSAGE];
-    size_t len = strlen("hob: ") + strlen(text);
-    if (len > sizeof line - 1)
-        len = sizeof line - 1;
-    memcpy(line, "hob: ", 5);
-    memcpy(line + 5, text, len - 5);
+    int full = snprintf(line, sizeof line, "hob: %s", text);
+    size_t len = full < MAX_MESSAGE ? (size_t)full : MAX_MESSAGE - 1;
     len -= utf8_incomplete_tail((struct str){line, len});
     line[len++] = '\n';
     for (size_t at = 0; at < len;) {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "cli/ink.h"
 #include "cli/markdown.h"
 #include "cli/output.h"
 
