@@ -116,6 +116,5 @@ void avx512_float_init(struct kernels *table)
 {
     for (unsigned id = 0; id < QUANT_IDS; id++)
         if (table->linear_f32[id])
-
             table->linear_f32[id] = linear_f32;
 }
