@@ -211,7 +211,9 @@ static bool set_json(struct options *options, size_t at, const json_t *json, str
     return true;
 }
 
-bool options_set_json(struct options *options, const json_t *object, const char *const *others, struct hob_error *err)
+/* Sets the object's members but `others`; those of the machine only with `machine`. */
+static bool set_members(struct options *options, const json_t *object, const char *const *others, bool machine,
+                        struct hob_error *err)
 {
     size_t n;
     const struct option *table = options_table(&n);
@@ -227,12 +229,22 @@ bool options_set_json(struct options *options, const json_t *object, const char 
         size_t at = options_find(str_of(key));
         if (at == SIZE_MAX)
             return error_set(err, HOB_USAGE, "%.60s: no such option", key);
-        if (table[at].group == OPTION_MACHINE)
+        if (!machine && table[at].group == OPTION_MACHINE)
             return error_set(err, HOB_USAGE, "%s: belongs to the session, not to a request", key);
         if (!set_json(options, at, value, err))
             return false;
     }
     return true;
+}
+
+bool options_set_json(struct options *options, const json_t *object, const char *const *others, struct hob_error *err)
+{
+    return set_members(options, object, others, false, err);
+}
+
+bool options_set_session(struct options *options, const json_t *object, struct hob_error *err)
+{
+    return set_members(options, object, NULL, true, err);
 }
 
 const struct option_value *options_get(const struct options *options, const char *name)

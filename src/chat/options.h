@@ -88,6 +88,9 @@ bool options_set(struct options *options, size_t option, const char *value, stru
  * with NULL) are left to the caller; an unknown member is HOB_USAGE, as is one of group OPTION_MACHINE. */
 bool options_set_json(struct options *options, const json_t *object, const char *const *others, struct hob_error *err);
 
+/* The same for the options of a session: those of group OPTION_MACHINE too. */
+bool options_set_session(struct options *options, const json_t *object, struct hob_error *err);
+
 /* The value of an option by name; the name is in the table. */
 const struct option_value *options_get(const struct options *options, const char *name);
 

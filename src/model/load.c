@@ -164,6 +164,8 @@ bool model_load(struct model *model, struct pool *pool, bool (*progress)(void *c
         loaded = !atomic_load(&loading.failed);
     }
     arena_clear(&arena);
+    if (loaded && progress)
+        progress(ctx, model->weight_bytes, model->weight_bytes);
     if (loaded)
         return true;
     munmap(model->memory, model->memory_bytes);
