@@ -28,7 +28,15 @@ struct line_reader {
     const char *prompt;
     char *path; /* of the history's file; NULL: none */
     bool writes, interrupted, had_text;
+    bool pastes;    /* the terminal marks what is pasted */
+    bool pasting;   /* between its marks */
+    wchar_t quoted; /* comes next, after the key that quotes it; 0: none */
+    char held[8];   /* bytes that were read ahead */
+    size_t n_held;
 };
+
+static const char paste_start[] = "[200~", paste_end[] = "[201~"; /* after ESC */
+enum { KEY_ESCAPE = 033, KEY_QUOTE = 'V' - '@' };
 
 static char *get_prompt(EditLine *edit)
 {
@@ -40,6 +48,11 @@ static char *get_prompt(EditLine *edit)
 /* Reads one byte, unless Ctrl-C comes first. As read(). */
 static ssize_t read_byte(struct line_reader *reader, char *byte)
 {
+    if (reader->n_held) {
+        *byte = reader->held[0];
+        memmove(reader->held, reader->held + 1, --reader->n_held);
+        return 1;
+    }
     for (;;) {
         struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = interrupt_fd(), .events = POLLIN}};
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
@@ -56,26 +69,84 @@ static ssize_t read_byte(struct line_reader *reader, char *byte)
     }
 }
 
-/* Gives libedit the next character; bytes that are not UTF-8 become U+FFFD. */
-static int get_character(EditLine *edit, wchar_t *out)
+/* Reads one character; bytes that are not UTF-8 become U+FFFD. As read(). */
+static ssize_t read_character(struct line_reader *reader, wchar_t *out)
 {
-    struct line_reader *reader;
     char bytes[4];
     size_t n = 0;
-    el_get(edit, EL_CLIENTDATA, &reader);
     do {
         ssize_t got = read_byte(reader, &bytes[n]);
-        if (got <= 0) {
-            const LineInfo *line = el_line(edit);
-            reader->had_text = line->lastchar > line->buffer;
-            return (int)got;
-        }
+        if (got <= 0)
+            return got;
         n++;
     } while (n < sizeof bytes && utf8_incomplete_tail((struct str){bytes, n}) == n);
     unsigned size;
     int32_t code = utf8_decode((struct str){bytes, n}, 0, &size);
     *out = code < 0 ? 0xfffd : (wchar_t)code;
     return 1;
+}
+
+/* After ESC: whether the mark of a paste follows. What was read and is no mark is held for later. As read(). */
+static ssize_t read_mark(struct line_reader *reader, bool *found)
+{
+    const char *mark = reader->pasting ? paste_end : paste_start;
+    char seen[sizeof paste_start];
+    size_t n = 0;
+    *found = false;
+    do {
+        ssize_t got = read_byte(reader, &seen[n]);
+        if (got <= 0)
+            return got;
+        n++;
+    } while (seen[n - 1] == mark[n - 1] && mark[n]);
+    *found = seen[n - 1] == mark[n - 1];
+    if (!*found && reader->n_held + n <= sizeof reader->held) {
+        memmove(reader->held + n, reader->held, reader->n_held);
+        memcpy(reader->held, seen, n);
+        reader->n_held += n;
+    }
+    return 1;
+}
+
+/* Reads the next key. Line ends and tabs that are pasted are quoted, so that they are text; other control characters
+ * that are pasted are left out. As read(). */
+static ssize_t read_key(struct line_reader *reader, wchar_t *out)
+{
+    if (reader->quoted) {
+        *out = reader->quoted;
+        reader->quoted = 0;
+        return 1;
+    }
+    for (;;) {
+        bool is_mark = false;
+        ssize_t got = read_character(reader, out);
+        if (got > 0 && *out == KEY_ESCAPE)
+            got = read_mark(reader, &is_mark);
+        if (got <= 0)
+            return got;
+        if (is_mark) {
+            reader->pasting = !reader->pasting;
+        } else if (!reader->pasting || (*out >= 0x20 && *out != 0x7f)) {
+            return 1;
+        } else if (*out == '\r' || *out == '\n' || *out == '\t') {
+            reader->quoted = *out == '\t' ? '\t' : '\n';
+            *out = KEY_QUOTE;
+            return 1;
+        }
+    }
+}
+
+/* Gives libedit the next character. */
+static int get_character(EditLine *edit, wchar_t *out)
+{
+    struct line_reader *reader;
+    el_get(edit, EL_CLIENTDATA, &reader);
+    ssize_t got = read_key(reader, out);
+    if (got <= 0) {
+        const LineInfo *line = el_line(edit);
+        reader->had_text = line->lastchar > line->buffer;
+    }
+    return (int)got;
 }
 
 static void remember(struct line_reader *reader, const char *line)
@@ -122,7 +193,9 @@ struct line_reader *line_open(struct hob_error *err)
     struct line_reader *reader = calloc(1, sizeof *reader);
     set_locale();
     if (reader) {
+        const char *term = getenv("TERM");
         reader->writes = true;
+        reader->pastes = output_is_terminal() && term && strcmp(term, "dumb") != 0;
         reader->edit = el_init("hob", stdin, output_is_terminal() ? stdout : stderr, stderr);
         reader->history = history_init();
     }
@@ -156,13 +229,23 @@ void line_close(struct line_reader *reader)
     free(reader);
 }
 
+/* Tells the terminal whether to mark what is pasted. */
+static void mark_pastes(const struct line_reader *reader, const char *sequence)
+{
+    if (reader->pastes && write(STDOUT_FILENO, sequence, strlen(sequence)) < 0)
+        return; /* then nothing is marked */
+}
+
 enum line_result line_read(struct line_reader *reader, const char *prompt, struct buf *out)
 {
     int n = 0;
     reader->prompt = prompt;
-    reader->interrupted = reader->had_text = false;
+    reader->interrupted = reader->had_text = reader->pasting = false;
+    reader->quoted = 0;
     out->len = 0;
+    mark_pastes(reader, "\033[?2004h");
     const char *line = el_gets(reader->edit, &n);
+    mark_pastes(reader, "\033[?2004l");
     if (reader->interrupted) {
         fputs("^C\n", stderr);
         interrupt_take();
@@ -184,6 +267,8 @@ void line_remember(struct line_reader *reader, struct str line)
     struct buf copy = {0};
     if (line.len && buf_str(&copy, line) && buf_text(&copy)) {
         remember(reader, copy.ptr);
+        for (size_t i = 0; i < copy.len; i++)
+            copy.ptr[i] = copy.ptr[i] == '\n' ? ' ' : copy.ptr[i];
         int fd = reader->path && reader->writes
                      ? open(reader->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
                      : -1;

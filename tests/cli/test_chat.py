@@ -149,6 +149,11 @@ def test_several_lines():
     assert saved(chat, "lines.json")[2]["content"] == "one line"
     chat.say("gr\u00fc\u00df \u4f60\u597d \U0001f600")
     assert saved(chat, "lines.json")[4]["content"] == "gr\u00fc\u00df \u4f60\u597d \U0001f600"
+    chat.send("\x1b[200~pasted\r\tlines\x01\x1b[31m\n\x1b[201~")  # none of it is a key
+    chat.say("!")
+    assert saved(chat, "lines.json")[6]["content"] == "pasted\n\tlines[31m\n!"
+    chat.say("xac\x1b[D\x1b[Db\x01\x04\x1b[C\x1b[C\x1b[Cd")  # arrows, Ctrl-A, Ctrl-D
+    assert saved(chat, "lines.json")[8]["content"] == "bacd", saved(chat, "lines.json")[8]
     chat.send("\x04")
     assert chat.close() == 0
 
