@@ -85,6 +85,8 @@ int main(int argc, char **argv)
         output_format("hob %s\n", HOB_VERSION);
     else
         good = run_words(argc - 1, argv + 1, &err);
+    if (!good && err.status == HOB_OK)
+        error_set(&err, HOB_FORMAT, "%s failed and did not say why; please report this", argv[1]);
     if (!good)
         message_error(&err);
     if (!output_end(&lost) && err.status == HOB_OK) {

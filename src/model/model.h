@@ -96,7 +96,7 @@ const struct tensor_info *model_tensors(const struct model *model, size_t *n);
 bool model_graph(const struct model *model, const struct compile_options *options, struct graph *graph,
                  struct hob_error *err);
 
-/* The layout of a KV page (kv.c): fills layers [n_layers] and returns the bytes of a page, or 0 with an error. */
+/* The layout of a KV page: fills layers [n_layers] and returns the bytes of a page, or 0 with an error. */
 size_t model_cache_layout(const struct model *model, enum cache_type type, struct cache_layer *layers,
                           struct hob_error *err);
 
