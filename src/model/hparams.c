@@ -99,10 +99,15 @@ static bool read_rope(const struct config *config, struct hparams *hp, struct ho
     struct rope_hparams *rope = &hp->rope[0];
     *rope = (struct rope_hparams){.base = 10000, .factor = 1, .low = 1, .high = 4, .original = 8192};
     int64_t n_rot = hp->d;
+    double partial = 1;
     if (!config_float(config, "rope.freq_base",
                       "rope_parameters.full_attention.rope_theta|rope_parameters.rope_theta|rope_theta", 1e-3, 1e15,
                       &rope->base, err) ||
-        !config_int(config, "rope.dimension_count", NULL, 2, hp->d, &n_rot, err) ||
+        !config_float(config, NULL, "rope_parameters.partial_rotary_factor|partial_rotary_factor", 1e-3, 1, &partial,
+                      err))
+        return false;
+    n_rot = (int64_t)(hp->d * partial);
+    if (!config_int(config, "rope.dimension_count", NULL, 2, hp->d, &n_rot, err) ||
         !read_scaling(config, &scaling_keys, rope, err))
         return false;
     if (n_rot % 2)
