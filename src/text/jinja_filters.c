@@ -56,12 +56,14 @@ static bool key_of(struct jinja *j, const struct key_rule *rule, struct value it
     return key->as.text != NULL;
 }
 
-/* Several attributes, set apart by commas: a list of keys. */
+/* Several attributes, set apart by commas: a list of keys, one: its key. */
 static bool keys_of(struct jinja *j, const struct key_rule *rule, struct value item, struct value *key)
 {
     if (rule->attribute.kind != VALUE_STRING)
         return key_of(j, rule, item, key);
     struct list *names = string_split(j, rule->attribute.as.text, text_borrow(j, STR(","), false), -1, false);
+    if (names && names->n == 1)
+        return key_of(j, rule, item, key);
     struct list *keys = names ? list_new(j, names->n) : NULL;
     for (size_t i = 0; keys && i < names->n; i++) {
         struct key_rule part = {names->items[i], rule->fallback, rule->case_sensitive};
@@ -79,18 +81,33 @@ struct sort_item {
     struct value key, value;
 };
 
+/* How a list is sorted. */
+struct order {
+    bool reverse;
+    bool lists; /* keys compare as Python's lists of one do: what is equal needs no order */
+};
+
+/* Whether item `b`, which stands behind `a`, belongs before it. */
+static bool goes_before(struct jinja *j, const struct order *order, struct value a, struct value b, bool *result)
+{
+    bool equal = false;
+    *result = false;
+    if (order->lists && (!value_equal(j, a, b, &equal) || equal))
+        return equal;
+    return order->reverse ? value_less(j, a, b, result) : value_less(j, b, a, result);
+}
+
 /* Merges the sorted halves [0, middle) and [middle, n) by way of `spare`; stable, also backwards. */
-static bool merge(struct jinja *j, struct sort_item *items, size_t middle, size_t n, bool reverse,
+static bool merge(struct jinja *j, struct sort_item *items, size_t middle, size_t n, const struct order *order,
                   struct sort_item *spare)
 {
     size_t a = 0, b = middle, out = 0;
     memcpy(spare, items, n * sizeof *items);
     while (a < middle && b < n) {
-        bool later;
-        if (!(reverse ? value_less(j, spare[a].key, spare[b].key, &later)
-                      : value_less(j, spare[b].key, spare[a].key, &later)))
+        bool swap;
+        if (!goes_before(j, order, spare[a].key, spare[b].key, &swap))
             return false;
-        items[out++] = later ? spare[b++] : spare[a++];
+        items[out++] = swap ? spare[b++] : spare[a++];
     }
     while (a < middle)
         items[out++] = spare[a++];
@@ -99,13 +116,13 @@ static bool merge(struct jinja *j, struct sort_item *items, size_t middle, size_
     return jinja_work(j, n, 0);
 }
 
-static bool sort(struct jinja *j, struct sort_item *items, size_t n, bool reverse, struct sort_item *spare)
+static bool sort(struct jinja *j, struct sort_item *items, size_t n, const struct order *order, struct sort_item *spare)
 {
     if (n < 2)
         return true;
     size_t middle = n / 2;
-    return sort(j, items, middle, reverse, spare) && sort(j, items + middle, n - middle, reverse, spare) &&
-           merge(j, items, middle, n, reverse, spare);
+    return sort(j, items, middle, order, spare) && sort(j, items + middle, n - middle, order, spare) &&
+           merge(j, items, middle, n, order, spare);
 }
 
 /* Sorts a list by key; a fresh list. `multiple`: the attribute may name several. */
@@ -121,7 +138,8 @@ static struct list *sorted(struct jinja *j, const struct list *list, const struc
         if (!(multiple ? keys_of : key_of)(j, rule, list->items[i], &items[i].key))
             return NULL;
     }
-    if (!sort(j, items, list->n, reverse, items + list->n))
+    struct order order = {.reverse = reverse, .lists = multiple};
+    if (!sort(j, items, list->n, &order, items + list->n))
         return NULL;
     for (size_t i = 0; i < list->n; i++)
         if (!list_add(j, result, items[i].value))
@@ -146,11 +164,22 @@ static bool give_iterator(struct jinja *j, struct list *list, struct value *out)
     return true;
 }
 
+/* The argument `reverse`, which sorted() takes only as a bool or integer. */
+static bool call_reverse(struct jinja *j, const struct call *call, size_t i, bool *reverse)
+{
+    int64_t number;
+    bool ok = call_int(j, call, i, 0, &number);
+    *reverse = ok && number != 0;
+    return ok;
+}
+
 static bool filter_sort(struct jinja *j, const struct call *call, struct value *out)
 {
     struct key_rule rule = {call->args[2], {.kind = VALUE_ABSENT}, call_bool(call, 1, false)};
     struct list *items = value_list(j, call->self);
-    return items && give_list(sorted(j, items, &rule, true, call_bool(call, 0, false)), VALUE_LIST, out);
+    bool reverse;
+    return items && call_reverse(j, call, 0, &reverse) &&
+           give_list(sorted(j, items, &rule, true, reverse), VALUE_LIST, out);
 }
 
 static bool filter_dictsort(struct jinja *j, const struct call *call, struct value *out)
@@ -167,7 +196,9 @@ static bool filter_dictsort(struct jinja *j, const struct call *call, struct val
     dict.flavor = VIEW_ITEMS;
     struct key_rule rule = {value_int(value), {.kind = VALUE_ABSENT}, call_bool(call, 0, false)};
     struct list *items = value_list(j, dict);
-    return items && give_list(sorted(j, items, &rule, false, call_bool(call, 2, false)), VALUE_LIST, out);
+    bool reverse;
+    return items && call_reverse(j, call, 2, &reverse) &&
+           give_list(sorted(j, items, &rule, false, reverse), VALUE_LIST, out);
 }
 
 static bool filter_unique(struct jinja *j, const struct call *call, struct value *out)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_PRECISION = 400, MAX_NUMBER = 1200 };
+enum { MAX_PRECISION = 1000, MAX_NUMBER = 1400 };
 
 /* How one value is written. */
 struct spec {
@@ -20,6 +20,7 @@ struct spec {
     bool alternate, zero;
     char grouping;            /* ',', '_' or 0 */
     int64_t width, precision; /* precision -1: not said */
+    size_t min_digits;        /* of integers */
     char type;                /* 0: not said */
 };
 
@@ -136,6 +137,8 @@ static bool write_digits(struct jinja *j, struct text_builder *out, const struct
     size_t width = spec->width < 0 ? 0 : (size_t)spec->width;
     if (width > template_limits[BOUND_MEMORY].value)
         return jinja_exceeded(j, BOUND_MEMORY);
+    if (n < spec->min_digits)
+        zeros = spec->min_digits - n;
     if (align == '=' && fill == '0')
         while (grouped_length(n + zeros, spec->grouping, group) + around < width)
             zeros++;
@@ -299,23 +302,10 @@ static bool percent_number(struct jinja *j, struct percent *p, struct value v, s
             return jinja_fail(j, "number too large: integers have 64 bits");
         v = value_int((int64_t)v.as.real);
     }
-    if (whole && spec->precision > 0) { /* a precision of integers is a width of zeros */
-        struct spec inner = {.width = spec->precision,
-                             .zero = true,
-                             .precision = -1,
-                             .type = spec->type,
-                             .sign = spec->sign,
-                             .alternate = spec->alternate};
-        inner.width += value_integer(v) < 0 || spec->sign;
-        inner.width += spec->alternate && spec->type != 'd' ? 2 : 0;
-        struct text_builder builder = {0};
-        const struct text *text = write_number(j, &builder, v, &inner) ? builder_take(j, &builder) : NULL;
-        return text && percent_text(j, p, value_text(text),
-                                    &(struct spec){.width = spec->width,
-                                                   .align = spec->align ? spec->align : '>',
-                                                   .precision = -1,
-                                                   .type = 's'});
-    }
+    if (whole && spec->precision > MAX_PRECISION)
+        return jinja_fail(j, "a precision above %d is not supported", MAX_PRECISION);
+    if (whole && spec->precision > 0)
+        spec->min_digits = (size_t)spec->precision;
     return write_number(j, &p->out, v, spec);
 }
 
@@ -325,6 +315,10 @@ static bool convert(struct jinja *j, struct percent *p)
     struct spec spec = {.precision = -1, .align = '>'};
     struct value v = {.kind = VALUE_ABSENT};
     bool left = false;
+    if (peek(p) == '%') {
+        p->at++;
+        return builder_code(j, &p->out, '%', false);
+    }
     if (peek(p) == '(' && !take_key(j, p, &v))
         return false;
     for (char c; (c = peek(p)) && strchr("-+ #0", c); p->at++) {
@@ -351,8 +345,6 @@ static bool convert(struct jinja *j, struct percent *p)
     if (!spec.type)
         return jinja_fail(j, "incomplete format");
     p->at++;
-    if (spec.type == '%')
-        return builder_code(j, &p->out, '%', false);
     if (!strchr("diouxXeEfFgGcrsa", spec.type))
         return jinja_fail(j, "unsupported format character '%c'", spec.type);
     if (v.kind == VALUE_ABSENT && !next_value(j, p, &v))
@@ -379,7 +371,7 @@ bool jinja_format_percent(struct jinja *j, const struct text *format, struct val
             return false;
     }
     bool container = values.kind == VALUE_DICT || values.kind == VALUE_LIST || values.kind == VALUE_RANGE ||
-                     values.kind == VALUE_NAMESPACE || values.kind == VALUE_UNDEFINED;
+                     values.kind == VALUE_UNDEFINED;
     size_t n = values.kind == VALUE_TUPLE ? values.as.list->n : 1;
     if (!container && p.next < n)
         return jinja_fail(j, "not all arguments converted during string formatting");
@@ -399,13 +391,14 @@ struct braces {
 static bool format_fields(struct jinja *j, struct braces *b, const struct text *format, unsigned depth,
                           struct text_builder *out);
 
-static bool argument(struct jinja *j, struct braces *b, const struct text *name, struct value *out)
+/* The argument that a field names; `automatic`: it names none. */
+static bool argument(struct jinja *j, struct braces *b, const struct text *name, bool automatic, struct value *out)
 {
     int64_t index = 0;
     bool number = name->len > 0;
     for (size_t i = 0; i < name->len; i++)
         number = number && name->ptr[i] >= '0' && name->ptr[i] <= '9';
-    if (!name->len || number) {
+    if (automatic || number) {
         if (number ? b->automatic > 0 : b->automatic < 0)
             return jinja_fail(j, "format(): cannot mix automatic and numbered fields");
         if (number && !number_parse_int(text_str(name), 10, &index, NULL))
@@ -434,7 +427,7 @@ static bool field_value(struct jinja *j, struct braces *b, const struct text *fi
     while (at < field->len && field->ptr[at] != '.' && field->ptr[at] != '[')
         at++;
     const struct text *name = text_slice(j, field, 0, at);
-    if (!name || !argument(j, b, name, out))
+    if (!name || !argument(j, b, name, !field->len, out))
         return false;
     while (at < field->len) {
         bool item = field->ptr[at] == '[';

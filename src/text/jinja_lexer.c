@@ -113,6 +113,8 @@ static size_t word_tag(const struct lexer *lexer, size_t at, const char *word, b
 static bool lex_raw(struct lexer *lexer, struct token *token)
 {
     unsigned line = lexer->line;
+    if (lexer->at == lexer->source.len)
+        return true;
     for (size_t at = lexer->at; at < lexer->source.len; at++) {
         char sign;
         size_t end = lexer->source.ptr[at] == '{' ? word_tag(lexer, at, "endraw", true, &sign) : SIZE_MAX;
@@ -130,6 +132,10 @@ static bool lex_raw(struct lexer *lexer, struct token *token)
 /* Skips a comment whose text starts at `at`. */
 static bool skip_comment(struct lexer *lexer, size_t at)
 {
+    if (at == lexer->source.len) { /* as Jinja: a comment of nothing at the very end is one */
+        advance(lexer, at);
+        return true;
+    }
     for (; at < lexer->source.len; at++) {
         size_t end = closing(lexer, at, "#}", true, true);
         if (end != SIZE_MAX) {

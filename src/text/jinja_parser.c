@@ -479,6 +479,15 @@ static struct node *parse_named_block(struct parser *p)
     if (!parser_take_name(p, &node->name) || !parser_skip_name(p, "scoped", &scoped) ||
         !parser_skip_name(p, "required", &required))
         return NULL;
+    bool existed;
+    if (!map_add(&p->blocks, text_str(p->template->names[node->name]), node->name, &existed)) {
+        out_of_memory(p);
+        return NULL;
+    }
+    if (existed) {
+        parser_fail(p, node->line, "block '%s' defined twice", p->template->names[node->name]->ptr);
+        return NULL;
+    }
     node->flags = scoped ? FLAG_SCOPED : 0;
     struct inner saved = enter_scope(p, false);
     node->c = parse_block_to(p, "endblock");
@@ -645,6 +654,27 @@ static char *normalise(struct arena *arena, struct str source, size_t *len)
     return out;
 }
 
+/* The whole template. */
+static bool parse_template(struct parser *p)
+{
+    static const char *const special[] = {
+        [NAME_LOOP] = "loop", [NAME_CALLER] = "caller", [NAME_VARARGS] = "varargs", [NAME_KWARGS] = "kwargs"};
+    for (uint32_t i = 0, name; i < N_SPECIAL_NAMES; i++)
+        if (!parser_intern(p, str_of(special[i]), &name))
+            return false;
+    if (!parser_advance(p) || !parser_advance(p))
+        return false;
+    p->template->body = parse_body(p, 1, NULL);
+    if (!p->template->body)
+        return false;
+    if (p->unknown) {
+        char text[160];
+        builtin_unknown(p->unknown->kind == NODE_TEST, text_str(p->template->names[p->unknown->name]), text);
+        return parser_fail(p, p->unknown->line, "%s", text);
+    }
+    return true;
+}
+
 bool jinja_parse(struct template *template, struct str source, struct hob_error *err)
 {
     template->arena.limit_bytes = template_limits[BOUND_MEMORY].value;
@@ -655,22 +685,7 @@ bool jinja_parse(struct template *template, struct str source, struct hob_error 
     struct parser p = {.template = template, .err = err};
     p.lexer = (struct lexer){.arena = &template->arena, .line = 1, .line_starting = true, .err = err};
     p.lexer.source.ptr = normalise(&template->arena, source, &p.lexer.source.len);
-    if (!p.lexer.source.ptr)
-        return error_memory(err, source.len);
-    static const char *const special[] = {
-        [NAME_LOOP] = "loop", [NAME_CALLER] = "caller", [NAME_VARARGS] = "varargs", [NAME_KWARGS] = "kwargs"};
-    for (uint32_t i = 0, name; i < N_SPECIAL_NAMES; i++)
-        if (!parser_intern(&p, str_of(special[i]), &name))
-            return false;
-    if (!parser_advance(&p) || !parser_advance(&p))
-        return false;
-    template->body = parse_body(&p, 1, NULL);
-    if (!template->body)
-        return false;
-    if (p.unknown) {
-        char text[160];
-        builtin_unknown(p.unknown->kind == NODE_TEST, text_str(template->names[p.unknown->name]), text);
-        return parser_fail(&p, p.unknown->line, "%s", text);
-    }
-    return true;
+    bool ok = p.lexer.source.ptr ? parse_template(&p) : error_memory(err, source.len);
+    map_clear(&p.blocks);
+    return ok;
 }

@@ -17,6 +17,7 @@ struct parser {
     bool soft;                  /* inside an `if`: an unknown filter is an error only when it runs */
     const struct node *unknown; /* the first unknown filter or test where it is an error at once, or NULL */
     bool in_loop;
+    struct map blocks; /* names of the blocks so far */
     struct hob_error *err;
 };
 

@@ -386,21 +386,28 @@ struct list *string_lines(struct jinja *j, const struct text *text, bool keep_en
 
 /* ---- Putting together ---- */
 
+/* An item of a join as a text. Markup joins everything, and escapes what is not markup. */
+static const struct text *join_item(struct jinja *j, const struct text *separator, struct value item, bool convert)
+{
+    bool escape = separator->markup && !convert;
+    if (item.kind != VALUE_STRING && !convert && !escape) {
+        jinja_fail(j, "join() needs strings, found %s", kind_name(item.kind));
+        return NULL;
+    }
+    const struct text *text = value_str(j, item);
+    return text && escape && !text->markup ? jinja_escape(j, text) : text;
+}
+
 const struct text *string_join(struct jinja *j, const struct text *separator, const struct list *items, bool convert)
 {
+    static const struct text plain = {.ptr = ""};
     struct text_builder out = {0};
     for (size_t i = 0; i < items->n; i++) {
-        struct value item = items->items[i];
-        if (!jinja_work(j, 1, 0) || (i && !builder_text(j, &out, separator)))
-            return NULL;
-        if (item.kind != VALUE_STRING && !convert) {
-            jinja_fail(j, "join() needs strings, item %zu is %s", i, kind_name(item.kind));
-            return NULL;
-        }
-        if (!value_write(j, &out, item, false))
+        const struct text *text = jinja_work(j, 1, 0) ? join_item(j, separator, items->items[i], convert) : NULL;
+        if (!text || (i && !builder_text(j, &out, separator)) || !builder_text(j, &out, text))
             return NULL;
     }
-    return builder_take(j, &out);
+    return take(j, &out, convert ? &plain : separator);
 }
 
 const struct text *string_pad(struct jinja *j, const struct text *text, int64_t width, uint32_t fill, char align)

@@ -399,7 +399,7 @@ static bool list_characters(struct jinja *j, struct list *list, const struct tex
     for (size_t start = 0, end; start < text->len; start = end) {
         for (end = start + 1; end < text->len && ((unsigned char)text->ptr[end] & 0xc0) == 0x80;)
             end++;
-        const struct text *slice = text_slice(j, text, start, end);
+        struct text *slice = text_borrow(j, (struct str){text->ptr + start, end - start}, text_mark(text, start));
         if (!slice || !list_add(j, list, value_text(slice)))
             return false;
     }

@@ -49,7 +49,7 @@ static bool is_dash(const struct paragraph *p, size_t at, size_t *end)
     if (*end - at < 2 || at == 0 || *end >= p->n || !is_word(p->codes[*end]))
         return false;
     uint32_t before = p->codes[at - 1];
-    return is_word(before) || (before < 0x80 && strchr("!\"'&.,?", (int)before));
+    return is_word(before) || (before && before < 0x80 && strchr("!\"'&.,?", (int)before));
 }
 
 /* Whether a word may be cut behind the hyphen at `at`: ab-cd, a-b-c. */
@@ -131,11 +131,9 @@ static bool wrap(struct jinja *j, struct text_builder *out, const struct paragra
         }
         if (at < p->n && end - at > rule->width && (rule->break_long || at == start)) {
             size_t cut = rule->break_long ? cut_long(p, rule, at, end, rule->width - (at - start)) : end;
-            if (cut > at) {
-                last = at;
-                at = cut;
-                pending = cut < end ? end : 0;
-            }
+            last = at; /* also when nothing fits: then textwrap leaves the whitespace before it */
+            at = cut;
+            pending = cut < end ? end : 0;
         }
         size_t line_end = is_space(p, last, at) ? last : at;
         if (!jinja_work(j, 1, (at - start) * 16))
