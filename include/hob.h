@@ -130,10 +130,13 @@ struct hob_session;
 struct hob_request;
 
 enum hob_event_kind {
-    HOB_EVENT_PREFILL,  /* done of total tokens of the prompt were read */
-    HOB_EVENT_THINKING, /* more text of the thinking part */
-    HOB_EVENT_TEXT,     /* more text of the answer */
-    HOB_EVENT_END       /* the reply is whole: hob_reply() */
+    HOB_EVENT_PREFILL,        /* done of total tokens of the prompt were read */
+    HOB_EVENT_THINKING,       /* more text of the thinking part */
+    HOB_EVENT_TEXT,           /* more text of the answer */
+    HOB_EVENT_CALL_BEGIN,     /* the model calls the tool whose name is text */
+    HOB_EVENT_CALL_ARGUMENTS, /* more of the arguments' JSON */
+    HOB_EVENT_CALL_END,       /* done is 1: the call is whole; 0: it was cut, or was none and comes as text again */
+    HOB_EVENT_END             /* the reply is whole: hob_reply() */
 };
 
 /* What happened in a step. */
@@ -143,7 +146,7 @@ struct hob_event {
     void *user;       /* what hob_submit() was given */
     const char *text; /* size bytes and a NUL: whole characters */
     size_t size;
-    size_t done, total; /* of HOB_EVENT_PREFILL */
+    size_t done, total; /* of HOB_EVENT_PREFILL; done of HOB_EVENT_CALL_END */
 };
 
 /* Told the bytes done while weights are read, from any thread of the library; false ends it with HOB_INTERRUPTED. */

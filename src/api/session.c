@@ -106,6 +106,9 @@ static void on_event(void *user, const struct chat_event *event)
         [CHAT_PREFILL] = HOB_EVENT_PREFILL,
         [CHAT_THINKING] = HOB_EVENT_THINKING,
         [CHAT_TEXT] = HOB_EVENT_TEXT,
+        [CHAT_CALL_BEGIN] = HOB_EVENT_CALL_BEGIN,
+        [CHAT_CALL_ARGUMENTS] = HOB_EVENT_CALL_ARGUMENTS,
+        [CHAT_CALL_END] = HOB_EVENT_CALL_END,
         [CHAT_END] = HOB_EVENT_END,
     };
     struct hob_session *session = user;
@@ -127,7 +130,7 @@ static void on_event(void *user, const struct chat_event *event)
         .request = request,
         .user = request->user,
         .size = event->text.len,
-        .done = event->n_done,
+        .done = event->kind == CHAT_CALL_END ? !event->cut && !event->broken : event->n_done,
         .total = event->n_prompt,
     };
     buf_str(&session->text, event->text);

@@ -16,16 +16,21 @@ struct chat;  /* an engine and the requests in flight on it */
 struct reply; /* one request's progress */
 
 enum chat_event_kind {
-    CHAT_PREFILL,  /* n_done of n_prompt tokens of the prompt were read */
-    CHAT_THINKING, /* more text of the thinking part */
-    CHAT_TEXT,     /* more text of the answer */
-    CHAT_END       /* the reply is whole */
+    CHAT_PREFILL,        /* n_done of n_prompt tokens of the prompt were read */
+    CHAT_THINKING,       /* more text of the thinking part */
+    CHAT_TEXT,           /* more text of the answer */
+    CHAT_CALL_BEGIN,     /* the model calls a tool: `text` is its name, `id` the model's id for the call or empty */
+    CHAT_CALL_ARGUMENTS, /* more of the arguments' JSON */
+    CHAT_CALL_END,       /* the call is whole; or `cut`: the reply ended within it; or `broken`: it was no call after
+                            all, and what was told of it comes as text once more */
+    CHAT_END             /* the reply is whole */
 };
 
 struct chat_event {
     enum chat_event_kind kind;
     struct reply *reply;
-    struct str text; /* whole characters; borrowed during the call */
+    struct str text, id; /* whole characters; borrowed during the call */
+    bool cut, broken;
     size_t n_done, n_prompt;
 };
 
@@ -62,10 +67,12 @@ json_t *reply_json(struct reply *reply, struct hob_error *err);
 /* After CHAT_END: the failure that ended the reply, or HOB_OK. Borrowed. */
 const struct hob_error *reply_error(const struct reply *reply);
 
-/* After CHAT_END: "stop", "length", "tool_calls", "cancelled" or "error"; the texts; times. Borrowed. */
+/* After CHAT_END: "stop", "length", "tool_calls", "cancelled" or "error"; the texts; an array of {"name", "arguments"}
+ * or NULL (text/reply_parser.h); times. Borrowed. */
 const char *reply_finish_reason(const struct reply *reply);
 struct str reply_text(const struct reply *reply);
 struct str reply_thinking(const struct reply *reply);
+const json_t *reply_calls(const struct reply *reply);
 struct sequence_timings reply_timings(const struct reply *reply);
 
 /* Frees a reply; one in flight is ended (NULL is fine). */

@@ -14,15 +14,24 @@ struct listener {
     void *user;
 };
 
-static void on_part(void *user, enum reply_part part, struct str text)
+/* Keeps and tells what the parser found. */
+static void on_part(void *user, const struct reply_event *part)
 {
+    static const enum chat_event_kind kinds[] = {
+        [REPLY_THINKING] = CHAT_THINKING,     [REPLY_TEXT] = CHAT_TEXT,
+        [REPLY_CALL_BEGIN] = CHAT_CALL_BEGIN, [REPLY_CALL_ARGUMENTS] = CHAT_CALL_ARGUMENTS,
+        [REPLY_CALL_END] = CHAT_CALL_END,
+    };
     const struct listener *listener = user;
     struct reply *reply = listener->reply;
-    buf_str(part == REPLY_THINKING ? &reply->thinking : &reply->text, text);
+    reply_parts_add(&reply->parts, part);
     struct chat_event event = {
-        .kind = part == REPLY_THINKING ? CHAT_THINKING : CHAT_TEXT,
+        .kind = kinds[part->kind],
         .reply = reply,
-        .text = text,
+        .text = part->text,
+        .id = part->id,
+        .cut = part->state == REPLY_CALL_CUT,
+        .broken = part->state == REPLY_CALL_BROKEN,
     };
     listener->on_event(listener->user, &event);
 }
@@ -61,10 +70,18 @@ static size_t possible_stop(const struct reply *reply)
 /* Hands bytes up to `end` to the parser. */
 static void make_sure(struct reply *reply, size_t end, struct listener *listener)
 {
+    if (end == reply->n_sure) /* the buffer may be nowhere yet */
+        return;
     struct str sure = {reply->raw.ptr + reply->n_sure, end - reply->n_sure};
     reply->n_sure = end;
-    if (sure.len)
-        reply_parser_add(&reply->request.parser, sure, on_part, listener);
+    reply_parser_add(reply->request.parser, sure, on_part, listener);
+}
+
+/* Whether the token's text is shown though it is a control token: markup that the parser must see. */
+static bool is_markup(const struct reply *reply, const struct tokenizer *tokenizer, int32_t id)
+{
+    return reply->request.format && tokenizer_type(tokenizer, id) == TOKEN_CONTROL &&
+           reply_format_wants(reply->request.format, tokenizer_text(tokenizer, id));
 }
 
 /* Adds the last token's log probabilities. */
@@ -100,7 +117,7 @@ bool reply_token(struct reply *reply, int32_t id, bool is_eog, chat_event_fn *on
     if (is_eog || !tokenizer)
         return false;
     size_t at;
-    detokenizer_add(&reply->detokenizer, tokenizer, id, false, &reply->raw);
+    detokenizer_add(&reply->detokenizer, tokenizer, id, is_markup(reply, tokenizer, id), &reply->raw);
     reply->stop = find_stop(reply, reply->n_sure, &at);
     if (reply->stop) {
         make_sure(reply, at, &listener);
@@ -126,10 +143,10 @@ void reply_end(struct reply *reply, enum end_reason reason, chat_event_fn *on_ev
         }
         make_sure(reply, reply->raw.len, &listener);
     }
-    reply_parser_end(&reply->request.parser, on_part, &listener);
+    reply_parser_end(reply->request.parser, on_part, &listener);
     if (reason == END_ERROR)
         reply->error = *sequence_error(reply->sequence);
-    else if (reply->raw.failed || reply->text.failed || reply->thinking.failed)
+    else if (reply->raw.failed || reply->parts.failed || reply_parser_failed(reply->request.parser))
         error_memory(&reply->error, reply->raw.len);
     on_event(user, &(struct chat_event){.kind = CHAT_END, .reply = reply});
 }
@@ -153,17 +170,22 @@ const char *reply_finish_reason(const struct reply *reply)
 {
     static const char *const names[] = {
         [END_STOP] = "stop", [END_LENGTH] = "length", [END_CANCELLED] = "cancelled", [END_ERROR] = "error"};
-    return names[reply->reason];
+    return reply->reason == END_STOP && reply_parts_calls(&reply->parts) ? "tool_calls" : names[reply->reason];
 }
 
 struct str reply_text(const struct reply *reply)
 {
-    return buf_view(&reply->text);
+    return buf_view(&reply->parts.text);
 }
 
 struct str reply_thinking(const struct reply *reply)
 {
-    return buf_view(&reply->thinking);
+    return buf_view(&reply->parts.thinking);
+}
+
+const json_t *reply_calls(const struct reply *reply)
+{
+    return reply->parts.calls;
 }
 
 struct sequence_timings reply_timings(const struct reply *reply)
@@ -243,10 +265,12 @@ json_t *reply_json(struct reply *reply, struct hob_error *err)
     size_t n_prompt, n_generated;
     const int32_t *tokens = sequence_tokens(reply->sequence, &n_prompt, &n_generated);
     if (reply->chat->model->tokenizer) {
-        json_object_set_new(json, "text", json_bytes(buf_view(&reply->text)));
-        if (reply->thinking.len)
-            json_object_set_new(json, "thinking", json_bytes(buf_view(&reply->thinking)));
+        json_object_set_new(json, "text", json_bytes(buf_view(&reply->parts.text)));
+        if (reply->parts.thinking.len)
+            json_object_set_new(json, "thinking", json_bytes(buf_view(&reply->parts.thinking)));
     }
+    if (reply->parts.calls)
+        json_object_set(json, "tool_calls", reply->parts.calls);
     json_object_set_new(json, "tokens", ids_json(tokens + n_prompt, n_generated));
     json_object_set_new(json, "prompt_tokens", json_integer((json_int_t)n_prompt));
     json_object_set_new(json, "finish_reason", json_string(reply_finish_reason(reply)));
@@ -277,8 +301,7 @@ void reply_free(struct reply *reply)
     sequence_free(reply->sequence);
     request_clear(&reply->request);
     buf_clear(&reply->raw);
-    buf_clear(&reply->text);
-    buf_clear(&reply->thinking);
+    reply_parts_clear(&reply->parts);
     json_decref(reply->logprobs);
     free(reply);
 }

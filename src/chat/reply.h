@@ -20,7 +20,7 @@ struct reply {
     struct buf raw; /* all decoded bytes; what is beyond `n_sure` may still be part of a stop text */
     size_t n_sure;
     const char *stop; /* the stop text that was found, or NULL */
-    struct buf text, thinking;
+    struct reply_parts parts;
     json_t *logprobs; /* an array, or NULL */
 };
 

@@ -117,6 +117,21 @@ bool chat_render(struct model *model, const struct chat_template *replacement, c
     return good;
 }
 
+/* The parser for replies to `prompt`. */
+static bool set_parser(struct request *request, struct str template_text, struct str prompt, const json_t *tools,
+                       struct hob_error *err)
+{
+    struct reply_setting setting = {
+        .template_text = template_text,
+        .prompt = prompt,
+        .tools = json_is_array(tools) ? tools : NULL,
+        .no_calls = json_array_size(tools) == 0,
+    };
+    request->format = template_text.len ? reply_format_find(template_text) : NULL;
+    request->parser = reply_parser_new(&setting);
+    return request->parser || error_memory(err, prompt.len);
+}
+
 /* The prompt of messages: rendered, then tokenized; nothing that came from a message becomes a control token. */
 static bool read_messages(struct model *model, const struct chat_template *replacement, const json_t *json,
                           struct request *request, struct hob_error *err)
@@ -132,8 +147,8 @@ static bool read_messages(struct model *model, const struct chat_template *repla
         };
         struct str text = replacement ? replacement->text : model_template_text(model);
         request->is_chat = true;
-        request->parser = reply_parser_for(text, buf_view(&rendered.text));
-        good = tokenizer_encode(tokenizer, buf_view(&rendered.text), &encode, &request->prompt, err);
+        good = set_parser(request, text, buf_view(&rendered.text), json_object_get(json, "tools"), err) &&
+               tokenizer_encode(tokenizer, buf_view(&rendered.text), &encode, &request->prompt, err);
     }
     rendered_clear(&rendered);
     return good;
@@ -293,6 +308,8 @@ bool request_read(struct model *model, const struct chat_template *replacement, 
     bool read = messages ? read_messages(model, replacement, json, request, err)
                 : prompt ? read_prompt(model, prompt, request, err)
                          : read_tokens(tokens, request, err);
+    if (read && !request->parser)
+        read = set_parser(request, STR(""), STR(""), NULL, err);
     return read && read_sampling(model, request, err);
 }
 
@@ -300,6 +317,8 @@ void request_clear(struct request *request)
 {
     options_clear(&request->options);
     ids_clear(&request->prompt);
+    reply_parser_free(request->parser);
+    request->parser = NULL;
     json_decref(request->id);
     request->id = NULL;
 }

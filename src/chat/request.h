@@ -15,10 +15,11 @@ struct request {
     int32_t **breakers;
     size_t n_breakers;
     struct ids prompt;
-    struct reply_parser parser; /* for the reply */
-    json_t *id;                 /* "id", or NULL */
-    int64_t now;                /* what the template was told */
-    bool is_chat;               /* made from messages */
+    struct reply_parser *parser;       /* for the reply */
+    const struct reply_format *format; /* of the reply; NULL: raw text */
+    json_t *id;                        /* "id", or NULL */
+    int64_t now;                       /* what the template was told */
+    bool is_chat;                      /* made from messages */
 };
 
 /* Reads a request against a model and the session's options. `replacement` (may be NULL) is a template that stands for

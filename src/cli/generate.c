@@ -34,6 +34,10 @@ static void on_event(void *user, const struct chat_event *event)
             output_flush();
         }
         break;
+    case CHAT_CALL_BEGIN:
+    case CHAT_CALL_ARGUMENTS:
+    case CHAT_CALL_END:
+        break;
     case CHAT_END:
         progress_end(&shown->progress);
         shown->ended = true;

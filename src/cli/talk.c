@@ -94,6 +94,38 @@ static void on_event(void *user, const struct chat_event *event)
         view_thinking(&show->talk->view, event->text);
     else if (event->kind == CHAT_TEXT)
         view_text(&show->talk->view, event->text);
+    else if (event->kind == CHAT_CALL_BEGIN)
+        view_call_begin(&show->talk->view, event->text);
+    else if (event->kind == CHAT_CALL_ARGUMENTS)
+        view_call_arguments(&show->talk->view, event->text);
+    else if (event->kind == CHAT_CALL_END)
+        view_call_end(&show->talk->view, event->cut ? "cut" : event->broken ? "no call" : NULL);
+}
+
+/* Appends the reply to the messages, with its whole calls as templates want them. */
+static bool add_reply(struct talk *talk, const struct reply *reply, struct hob_error *err)
+{
+    const json_t *calls = reply_calls(reply);
+    json_t *list = json_array();
+    for (size_t i = 0; i < json_array_size(calls); i++) {
+        const json_t *call = json_array_get(calls, i);
+        json_t *entry = json_object(), *function = json_object();
+        json_object_set(function, "name", json_object_get(call, "name"));
+        json_object_set(function, "arguments", json_object_get(call, "arguments"));
+        json_object_set_new(entry, "type", json_string("function"));
+        if (json_object_get(call, "id"))
+            json_object_set(entry, "id", json_object_get(call, "id"));
+        json_object_set_new(entry, "function", function);
+        if (json_object_get(call, "cut"))
+            json_decref(entry);
+        else
+            json_array_append_new(list, entry);
+    }
+    bool good = talk_add(talk, "assistant", reply_text(reply), err);
+    if (good && json_array_size(list))
+        json_object_set(json_array_get(talk->messages, json_array_size(talk->messages) - 1), "tool_calls", list);
+    json_decref(list);
+    return good;
 }
 
 /* Whether the reply ended because the context did. */
@@ -164,7 +196,7 @@ bool talk_reply(struct talk *talk, struct talk_outcome *outcome, struct hob_erro
         good = error_set(err, reply_error(reply)->status, "%s", reply_error(reply)->text);
     } else {
         outcome->full = is_full(talk, reply);
-        good = talk_add(talk, "assistant", reply_text(reply), err);
+        good = add_reply(talk, reply, err);
         if (good && outcome->wants_json)
             good = (outcome->json = reply_json(reply, err)) != NULL;
         if (good && talk->verbose)

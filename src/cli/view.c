@@ -70,6 +70,45 @@ void view_text(struct view *view, struct str text)
     output_flush();
 }
 
+/* Writes text to wherever it goes: a terminal cannot act on it. */
+static void write_plain(struct view *view, struct str text)
+{
+    if (output_is_terminal())
+        write_inert(view, text);
+    else
+        output_write(text);
+}
+
+void view_call_begin(struct view *view, struct str name)
+{
+    if (view->thinking)
+        end_thinking(view);
+    if (renders(view) && view->started)
+        markdown_end(&view->stream);
+    else if (view->started && view->last != '\n')
+        output_format("\n");
+    output_format("%s", style_on(STYLE_BOLD));
+    write_plain(view, name);
+    output_format("%s ", style_on(STYLE_PLAIN));
+    view->started = false;
+    output_flush();
+}
+
+void view_call_arguments(struct view *view, struct str json)
+{
+    write_plain(view, json);
+    output_flush();
+}
+
+void view_call_end(struct view *view, const char *note)
+{
+    (void)view;
+    if (note)
+        output_format(" (%s)", note);
+    output_write(STR("\n"));
+    output_flush();
+}
+
 void view_end(struct view *view)
 {
     if (view->thinking)

@@ -23,6 +23,11 @@ struct view {
 void view_thinking(struct view *view, struct str text);
 void view_text(struct view *view, struct str text);
 
+/* Shows a tool call, on a line of its own: its name, then its arguments as they come, then what became of it. */
+void view_call_begin(struct view *view, struct str name);
+void view_call_arguments(struct view *view, struct str json);
+void view_call_end(struct view *view, const char *note);
+
 /* Ends the reply with a newline; ready for the next. */
 void view_end(struct view *view);
 

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calls in tags, of Qwen3-Coder, Qwen3.5 and others; a value is plain text, with a newline before it and after it. The
+ * outer tags are often forgotten, and some of this line write Hermes' JSON between them.
+ *
+ *   <tool_call>
+ *   <function=NAME>
+ *   <parameter=KEY>
+ *   VALUE
+ *   </parameter>
+ *   </function>
+ *   </tool_call>
+ */
+#include "text/reply_format.h"
+
+enum stage { START, FUNCTION, NAME, TAG, KEY, VALUE_START, VALUE, CLOSE, JSON };
+
+enum { MAX_NAME_BYTES = 256 };
+
+/* The next tag: <parameter=, </function>, or </tool_call> where that is forgotten. */
+static enum reply_read read_tag(struct reply_parser *parser)
+{
+    static const char *const tags[] = {"<parameter=", "</function>", "</tool_call>"};
+    bool more = false;
+    if (reply_read_space(parser) == REPLY_MORE)
+        return REPLY_MORE;
+    for (unsigned i = 0; i < 3; i++) {
+        enum reply_read found = reply_read_text(parser, tags[i]);
+        more = more || found == REPLY_MORE;
+        if (found != REPLY_YES)
+            continue;
+        parser->stage = i == 0 ? KEY : CLOSE;
+        if (i > 0) {
+            reply_arguments_end(parser);
+            reply_call_end(parser);
+        }
+        return REPLY_YES;
+    }
+    return more ? REPLY_MORE : REPLY_NO;
+}
+
+/* The value, up to its closing tag. Where that is forgotten, the next tag ends it. */
+static enum reply_read read_value(struct reply_parser *parser)
+{
+    static const char *const ends[] = {"\n</parameter>", "</parameter>", "\n<parameter=", "\n</function>", NULL};
+    unsigned which = 0;
+    enum reply_read found = reply_read_stream(parser, ends, reply_argument_add, &which);
+    if (found != REPLY_YES)
+        return found;
+    reply_argument_end(parser);
+    if (which >= 2) /* it stays unread */
+        parser->at -= strlen(ends[which]);
+    parser->stage = TAG;
+    return REPLY_YES;
+}
+
+static enum reply_read step(struct reply_parser *parser)
+{
+    static const char *const name_end[] = {">", NULL}, *const close[] = {"</tool_call>", NULL};
+    enum reply_read found;
+    struct str text;
+    unsigned which;
+    switch ((enum stage)parser->stage) {
+    case START:
+        parser->stage = parser->trigger == 1 ? NAME : FUNCTION;
+        return REPLY_YES;
+    case FUNCTION:
+        found = reply_read_space(parser);
+        if (found == REPLY_YES && parser->raw.ptr[parser->at] == '{')
+            parser->stage = JSON;
+        else if (found == REPLY_YES && (found = reply_read_text(parser, "<function=")) == REPLY_YES)
+            parser->stage = NAME;
+        return found;
+    case NAME:
+    case KEY:
+        found = reply_read_until(parser, name_end, MAX_NAME_BYTES, &text, &which);
+        if (found != REPLY_YES)
+            return found;
+        if (parser->stage == KEY) {
+            parser->stage = VALUE_START;
+            reply_argument_begin(parser, text);
+            return REPLY_YES;
+        }
+        parser->stage = TAG;
+        buf_str(&parser->name, text);
+        return reply_call_begin(parser);
+    case TAG:
+        return read_tag(parser);
+    case VALUE_START:
+        if (reply_unread(parser).len == 0)
+            return REPLY_MORE;
+        parser->stage = VALUE;
+        parser->at += parser->raw.ptr[parser->at] == '\n';
+        return REPLY_YES;
+    case VALUE:
+        return read_value(parser);
+    case CLOSE:
+        return reply_read_close(parser, close);
+    case JSON:
+        found = reply_read_calls(parser);
+        parser->stage = found == REPLY_YES ? CLOSE : JSON;
+        return found;
+    }
+    return REPLY_NO;
+}
+
+const struct reply_format reply_qwen_coder = {
+    .name = "qwen-coder",
+    .signs = {"<function=", "<parameter="},
+    .think_open = "<think>",
+    .think_close = "</think>",
+    .triggers = {"<tool_call>", "<function="},
+    .tokens = {"</tool_call>"},
+    .step = step,
+};
