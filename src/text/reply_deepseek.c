@@ -55,8 +55,9 @@ static enum reply_read read_after_type(struct reply_parser *parser)
 {
     if (reply_read_space(parser) == REPLY_MORE)
         return REPLY_MORE;
-    bool fenced = parser->raw.ptr[parser->at] == '`';
-    if (parser->raw.ptr[parser->at] != '{' && !fenced) {
+    char c = parser->raw.ptr[parser->at];
+    bool fenced = c == '`';
+    if (c != '{' && c != '"' && !fenced) {
         parser->stage = NAME;
         return REPLY_YES;
     }

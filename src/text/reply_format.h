@@ -65,8 +65,10 @@ struct reply_parser {
     enum { REPLY_IN_TEXT, REPLY_IN_THINKING, REPLY_IN_CALL } mode;
     struct buf held;  /* the start of what may be a mark */
     struct buf todo;  /* bytes to be taken again, last first */
+    struct buf kept;  /* white space before the call at hand, for when it is none */
     struct buf space; /* white space that is text only if text follows */
     bool has_text;    /* text was told */
+    bool kept_mark;   /* after_mark as it was then */
     bool after_mark;  /* nothing but white space came since the last markup */
     bool has_thought; /* the thinking part has ended */
     bool has_calls;   /* there was a call */

@@ -29,7 +29,7 @@ static enum reply_read read_name(struct reply_parser *parser)
     parser->at -= strlen(ends[which]);
     parser->stage = TAG;
     buf_str(&parser->name, name);
-    return reply_call_begin(parser);
+    return REPLY_YES;
 }
 
 /* The next argument, or the end. */
@@ -37,14 +37,16 @@ static enum reply_read read_tag(struct reply_parser *parser)
 {
     if (reply_read_space(parser) == REPLY_MORE)
         return REPLY_MORE;
-    enum reply_read found = reply_read_text(parser, "<arg_key>");
-    if (found != REPLY_NO) {
-        parser->stage = found == REPLY_YES ? KEY : TAG;
-        return found;
+    enum reply_read key = reply_read_text(parser, "<arg_key>");
+    enum reply_read end = key == REPLY_YES ? REPLY_NO : reply_read_text(parser, "</tool_call>");
+    if (key != REPLY_YES && end != REPLY_YES)
+        return key == REPLY_MORE || end == REPLY_MORE ? REPLY_MORE : REPLY_NO;
+    if (!parser->began && reply_call_begin(parser) == REPLY_NO)
+        return REPLY_NO;
+    if (key == REPLY_YES) {
+        parser->stage = KEY;
+        return REPLY_YES;
     }
-    found = reply_read_text(parser, "</tool_call>");
-    if (found != REPLY_YES)
-        return found;
     reply_arguments_end(parser);
     reply_call_end(parser);
     return REPLY_LEAVE;

@@ -152,6 +152,9 @@ enum reply_read reply_call_begin(struct reply_parser *parser)
     struct str name = buf_view(&parser->name);
     if (name.len == 0 || (parser->only_tools && !reply_tool_known(parser->tools, name)))
         return REPLY_NO;
+    parser->kept.len = 0;
+    buf_str(&parser->kept, buf_view(&parser->space));
+    parser->kept_mark = parser->after_mark;
     reply_tell_mark(parser);
     parser->has_calls = true;
     tell_event(parser, &(struct reply_event){.kind = REPLY_CALL_BEGIN, .text = name, .id = buf_view(&parser->id)});
@@ -201,8 +204,11 @@ void reply_call_end(struct reply_parser *parser)
 
 void reply_call_broken(struct reply_parser *parser)
 {
-    if (parser->began)
+    if (parser->began) {
         end_call(parser, REPLY_CALL_BROKEN);
+        buf_str(&parser->space, buf_view(&parser->kept));
+        parser->after_mark = parser->kept_mark;
+    }
     reply_tell(parser, REPLY_TEXT, buf_view(&parser->raw));
     parser->raw.len = parser->at = parser->seen = 0;
     reset_call(parser);
@@ -384,6 +390,17 @@ static void take(struct reply_parser *parser, char c)
     read_calls(parser);
 }
 
+enum { N_BUFS = 11 };
+
+/* The parser's buffers, one by one. */
+static struct buf *buf_at(struct reply_parser *parser, size_t i)
+{
+    struct buf *const bufs[N_BUFS] = {&parser->held,  &parser->todo,    &parser->kept, &parser->space,
+                                      &parser->raw,   &parser->name,    &parser->id,   &parser->key,
+                                      &parser->value, &parser->pending, &parser->out};
+    return bufs[i];
+}
+
 struct reply_parser *reply_parser_new(const struct reply_setting *setting)
 {
     struct reply_parser *parser = calloc(1, sizeof *parser);
@@ -422,10 +439,8 @@ void reply_parser_free(struct reply_parser *parser)
 {
     if (!parser)
         return;
-    struct buf *const bufs[] = {&parser->held, &parser->todo, &parser->space, &parser->raw,     &parser->name,
-                                &parser->id,   &parser->key,  &parser->value, &parser->pending, &parser->out};
-    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
-        buf_clear(bufs[i]);
+    for (size_t i = 0; i < N_BUFS; i++)
+        buf_clear(buf_at(parser, i));
     json_decref(parser->tools);
     free(parser);
 }
@@ -433,10 +448,8 @@ void reply_parser_free(struct reply_parser *parser)
 /* Notes what failed; bytes that wait are not kept then. */
 static void check_memory(struct reply_parser *parser)
 {
-    struct buf *const bufs[] = {&parser->held, &parser->todo, &parser->space, &parser->raw,     &parser->name,
-                                &parser->id,   &parser->key,  &parser->value, &parser->pending, &parser->out};
-    for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++)
-        parser->failed = parser->failed || bufs[i]->failed;
+    for (size_t i = 0; i < N_BUFS; i++)
+        parser->failed = parser->failed || buf_at(parser, i)->failed;
 }
 
 void reply_parser_add(struct reply_parser *parser, struct str bytes, reply_event_fn *on_event, void *user)

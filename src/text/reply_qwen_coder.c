@@ -30,6 +30,8 @@ static enum reply_read read_tag(struct reply_parser *parser)
         if (found != REPLY_YES)
             continue;
         parser->stage = i == 0 ? KEY : CLOSE;
+        if (!parser->began && reply_call_begin(parser) == REPLY_NO) /* a name alone may be talk of one */
+            return REPLY_NO;
         if (i > 0) {
             reply_arguments_end(parser);
             reply_call_end(parser);
@@ -83,7 +85,7 @@ static enum reply_read step(struct reply_parser *parser)
         }
         parser->stage = TAG;
         buf_str(&parser->name, text);
-        return reply_call_begin(parser);
+        return REPLY_YES;
     case TAG:
         return read_tag(parser);
     case VALUE_START:

@@ -145,7 +145,10 @@ static void check_format(void **state)
 
 int main(void)
 {
-    static const char *const formats[] = {"hermes", "llama3", "think"};
+    static const char *const formats[] = {"hermes",       "smollm3",   "qwen-coder",  "llama3",        "mistral",
+                                          "mistral-args", "magistral", "deepseek-v3", "deepseek-v3.1", "gemma4",
+                                          "gpt-oss",      "phi4-mini", "command-a",   "command-r",     "glm",
+                                          "think",        "plain"};
     enum { N = sizeof formats / sizeof *formats };
     struct CMUnitTest tests[N];
     for (size_t i = 0; i < N; i++)
