@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A matcher: the state of one reply, and masks that were computed.
+ */
+#ifndef HOB_TEXT_CONSTRAINT_MATCHER_H
+#define HOB_TEXT_CONSTRAINT_MATCHER_H
+
+#include "text/constraint_states.h"
+#include "text/vocabulary_trie.h"
+
+/* Children of a trie node that are still to be walked, from a state. */
+struct walk_place {
+    uint32_t at, end;
+    uint32_t state;
+};
+
+struct matcher {
+    const struct token_trie *trie; /* or NULL */
+    struct states states;
+    uint32_t state;
+    bool text_start; /* as matcher_new() was told */
+    bool started;    /* bytes were taken: a first space is no longer dropped */
+    bool ended;      /* a token ended the reply */
+    bool lost;       /* something did not fit */
+    struct buf bytes;
+    struct walk_place *places; /* [MAX_TOKEN_BYTES + 2] */
+    uint32_t *masks;           /* [n_slots + 1][n_words]; the last is for what is not kept */
+    uint32_t *slot_state;      /* [n_slots] whose mask it is, or STATE_NONE */
+    size_t n_slots, next_slot;
+};
+
+/* The mask of the matcher's state, computed or kept. */
+const uint32_t *matcher_compute(struct matcher *matcher);
+
+/* Forgets the masks that were kept. */
+void matcher_forget(struct matcher *matcher);
+
+/* Whether a set of tokens holds a token. */
+bool token_set_has(const struct grammar *grammar, const struct token_trie *trie, const struct token_set *set,
+                   int32_t id);
+
+#endif

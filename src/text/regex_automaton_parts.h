@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the files that make automata share.
+ */
+#ifndef HOB_TEXT_REGEX_AUTOMATON_PARTS_H
+#define HOB_TEXT_REGEX_AUTOMATON_PARTS_H
+
+#include "text/regex_automaton.h"
+#include "text/regex_parts.h"
+
+/* One with all steps to state 0, none accepting. NULL after the builder has failed. */
+struct automaton *automaton_new(struct grammar_builder *builder, size_t n_states, size_t n_classes);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Strings. One limit is a part of a grammar by itself, with its counts where they are; several are automata, and their
+ * product.
+ */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "text/regex_grammar.h"
+#include "text/schema.h"
+
+enum { MAX_MIN_LENGTH = 100000 };
+
+/* What the bases ask. */
+struct limits {
+    uint32_t min, max;
+    struct str *patterns; /* of pattern and format, distinct */
+    size_t n_patterns;
+};
+
+static void add_pattern(struct limits *limits, struct str pattern)
+{
+    for (size_t i = 0; i < limits->n_patterns; i++)
+        if (str_eq(limits->patterns[i], pattern))
+            return;
+    limits->patterns[limits->n_patterns++] = pattern;
+}
+
+/* `limits->patterns` has room for two a base. */
+static bool read_limits(struct schema_compiler *c, const struct conjunction *bases, struct limits *limits)
+{
+    limits->max = GRAMMAR_MANY;
+    for (size_t i = 0; i < bases->n; i++) {
+        const json_t *schema = bases->parts[i].schema;
+        const json_t *pattern = json_object_get(schema, "pattern"), *format = json_object_get(schema, "format");
+        uint32_t min = schema_count(json_object_get(schema, "minLength"), 0);
+        uint32_t max = schema_count(json_object_get(schema, "maxLength"), GRAMMAR_MANY);
+        if (min > MAX_MIN_LENGTH)
+            return schema_fail(c, schema, "minLength: %u, want at most %d", min, MAX_MIN_LENGTH);
+        limits->min = min > limits->min ? min : limits->min;
+        limits->max = max < limits->max ? max : limits->max;
+        if (pattern)
+            add_pattern(limits, json_span(pattern));
+        if (format && !schema_format(json_span(format)))
+            return schema_fail(c, schema, "format \"%.40s\" is not supported", json_string_value(format));
+        if (format)
+            add_pattern(limits, str_of(schema_format(json_span(format))));
+    }
+    return true;
+}
+
+/* The product of all limits. */
+static uint32_t combine(struct schema_compiler *c, const struct limits *limits)
+{
+    struct grammar_builder *b = c->builder;
+    struct automaton *all = automaton_search(b, limits->patterns[0]);
+    for (size_t i = 1; i < limits->n_patterns && all; i++)
+        all = automaton_both(b, all, automaton_search(b, limits->patterns[i]), false);
+    struct automaton *length = NULL;
+    bool bounded = limits->min > 0 || limits->max != GRAMMAR_MANY;
+    if (all && bounded) {
+        length = automaton_length(b, limits->min, limits->max);
+        /* Often the pattern says as much: then what is longer or shorter is nothing. */
+        struct automaton *outside =
+            length ? automaton_both(b, automaton_copy(b, all), automaton_copy(b, length), true) : NULL;
+        if (outside && automaton_empty(outside) && limits->n_patterns == 1) {
+            automaton_free(length);
+            automaton_free(outside);
+            automaton_free(all);
+            return regex_grammar(b, limits->patterns[0], REGEX_JSON_SEARCH);
+        }
+        automaton_free(outside);
+        all = automaton_both(b, all, length, false);
+    }
+    uint32_t node = all ? automaton_grammar(b, all) : GRAMMAR_NOTHING;
+    automaton_free(all);
+    return node;
+}
+
+static uint32_t contents(struct schema_compiler *c, const struct limits *limits)
+{
+    bool bounded = limits->min > 0 || limits->max != GRAMMAR_MANY;
+    if (limits->n_patterns == 0)
+        return grammar_repeat(c->builder, c->character, limits->min, limits->max);
+    if (limits->n_patterns == 1 && !bounded)
+        return regex_grammar(c->builder, limits->patterns[0], REGEX_JSON_SEARCH);
+    return combine(c, limits);
+}
+
+uint32_t schema_string(struct schema_compiler *c, const struct conjunction *bases)
+{
+    struct grammar_builder *b = c->builder;
+    struct limits limits = {.patterns = malloc((2 * bases->n + 1) * sizeof *limits.patterns)};
+    uint32_t node = GRAMMAR_NOTHING;
+    if (!limits.patterns)
+        return grammar_fail(b, HOB_LIMIT, "no memory for a schema");
+    if (read_limits(c, bases, &limits) && limits.min <= limits.max) {
+        uint32_t quote = grammar_literal(b, STR("\"")), inner = contents(c, &limits);
+        node = grammar_seq(b, (uint32_t[]){quote, inner, quote}, 3);
+        for (size_t i = 0; i < bases->n && grammar_failed(b); i++)
+            if (json_object_get(bases->parts[i].schema, "pattern"))
+                schema_fail(c, bases->parts[i].schema, "pattern");
+    }
+    free(limits.patterns);
+    return node;
+}
