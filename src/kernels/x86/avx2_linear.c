@@ -4,12 +4,15 @@
  * number of columns. Weights go from the panel to registers; where that takes long, a tile is first unpacked for many
  * columns.
  */
+#include "base/cpu.h"
 #include "kernels/tables.h"
 #include "kernels/x86/avx2_dot.h"
 #include "kernels/x86/avx2_linear.h"
 
 #define UNPACK_COLUMNS 12   /* from so many columns on unpacking pays */
 #define AHEAD          1536 /* bytes from a line to what is prefetched with it */
+
+bool avx2_prefetches;
 
 /* One group of 16 rows, group g of a block, with integers 32 * at .. of q and group column_at of the columns. */
 static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const uint8_t *block,
@@ -74,7 +77,7 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
         struct subscales sub;
         form_subscales(form, w, &sub);
         for (unsigned g = 0; g < form.groups; g++, at++) {
-            if (n_columns == 1)
+            if (n_columns == 1 && avx2_prefetches)
                 for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
                     _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);
             group_step(form, n_columns, w, &sub, g, q, at, columns, first + at, acc);
@@ -228,6 +231,7 @@ static void linear_q8(const struct linear_args *args, size_t panel0, size_t pane
 
 void avx2_linear_init(struct kernels *table)
 {
+    avx2_prefetches = !cpu_features()->avx512;
     for (unsigned id = 0; id < QUANT_IDS; id++)
         if (formats[id].form)
             table->linear_q8[id] = linear_q8;

@@ -29,6 +29,7 @@ static ALWAYS_INLINE void step(enum quant_id id, unsigned n_panels, unsigned n_c
                                size_t n_k, const float *const *x, float *acc, size_t acc_stride)
 {
     const unsigned element_bytes = id == QUANT_F32 ? 4 : 2;
+    const bool prefetches = avx2_prefetches;
     __m256 sum[WALK_PANELS][COLUMNS][2];
 #pragma GCC unroll 8
     for (unsigned p = 0; p < n_panels; p++)
@@ -42,7 +43,7 @@ static ALWAYS_INLINE void step(enum quant_id id, unsigned n_panels, unsigned n_c
         for (unsigned p = 0; p < n_panels; p++) {
             const uint8_t *panel = w + p * stride;
             __m256 first = weights(id, panel, k, 0), second = weights(id, panel, k, 1);
-            if (n_columns <= 2)
+            if (n_columns <= 2 && prefetches)
                 _mm_prefetch(panel + k * PANEL_ROWS * element_bytes + AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 8
             for (unsigned c = 0; c < n_columns; c++) {

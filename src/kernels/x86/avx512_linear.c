@@ -10,9 +10,7 @@
 #include "kernels/x86/avx512_linear.h"
 #include "kernels/x86/linear_walk.h"
 
-#define COLUMNS        8
-#define UNPACK_COLUMNS 32   /* from so many columns on unpacking pays */
-#define AHEAD          2048 /* bytes from a line to what is prefetched with it */
+#define COLUMNS 8
 
 /* As form_q8_0, with 128 added to the integers: the instruction wants unsigned weights. */
 static const struct form form_bytes = {8, -128, false, 1, 32, 512, false};
@@ -156,10 +154,6 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
         struct subscales sub;
         form_subscales(form, w, &sub);
         for (unsigned g = 0; g < form.groups; g++, at++) {
-            if (n_columns == 1)
-#pragma GCC unroll 16
-                for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
-                    _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);
             group_step(form, n_columns, w, &sub, g, q, at, columns, first + at, acc);
         }
     }

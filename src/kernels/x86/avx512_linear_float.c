@@ -8,7 +8,6 @@
 #include "kernels/x86/linear_walk_float.h"
 
 #define COLUMNS 8 /* more take the tile's place in the level 1 cache */
-#define AHEAD   2048
 
 /* Weights of element k. */
 static ALWAYS_INLINE __m512 weights(enum quant_id id, const uint8_t *panel, size_t k)
@@ -26,7 +25,6 @@ static ALWAYS_INLINE __m512 weights(enum quant_id id, const uint8_t *panel, size
 static ALWAYS_INLINE void step(enum quant_id id, unsigned n_panels, unsigned n_columns, const uint8_t *w, size_t stride,
                                size_t n_k, const float *const *x, float *acc, size_t acc_stride)
 {
-    const unsigned element_bytes = id == QUANT_F32 ? 4 : 2;
     __m512 sum[WALK_PANELS][COLUMNS];
 #pragma GCC unroll 8
     for (unsigned p = 0; p < n_panels; p++)
@@ -38,8 +36,6 @@ static ALWAYS_INLINE void step(enum quant_id id, unsigned n_panels, unsigned n_c
         for (unsigned p = 0; p < n_panels; p++) {
             const uint8_t *panel = w + p * stride;
             __m512 weight = weights(id, panel, k);
-            if (n_columns <= 2)
-                _mm_prefetch(panel + k * PANEL_ROWS * element_bytes + AHEAD, _MM_HINT_T0);
 #pragma GCC unroll 16
             for (unsigned c = 0; c < n_columns; c++)
                 sum[p][c] = _mm512_fmadd_ps(weight, _mm512_set1_ps(x[c][k]), sum[p][c]);
