@@ -7,13 +7,14 @@
  *   jinja_text.c        strings with their origin              jinja_strings.c  what str methods and filters do to them
  *   jinja_value.c       equality, order, printing, walking     jinja_containers.c  lists and dicts
  *   jinja_number.c      arithmetic                             jinja_char.c     character classes and case
- *   jinja_filters.c, jinja_string_filters.c, jinja_tests.c     x|filter, x is test
+ *   jinja_filters.c, jinja_string_filters.c, jinja_sort.c, jinja_iterators.c     x|filter
+ *   jinja_tests.c       x is test                              jinja_loop.c     for, and loop
  *   jinja_methods.c, jinja_attributes.c                        x.method(), x.attribute, x[item]
  *   jinja_globals.c     range, namespace, ...                  jinja_format.c   '%s' % x, '{}'.format(x)
  *   jinja_json.c        JSON in, tojson out                    jinja_machine.c  memory, errors, budgets, binding
  *
  * To add a filter: write `static bool filter_name(struct jinja *, const struct call *, struct value *)` in
- * jinja_filters.c or jinja_string_filters.c and give it a row in that file's table.
+ * jinja_filters.c or jinja_string_filters.c and give it a row in that file's table. Tests and methods alike.
  */
 #ifndef HOB_TEXT_JINJA_H
 #define HOB_TEXT_JINJA_H

@@ -166,9 +166,12 @@ static bool filter_truncate(struct jinja *j, const struct call *call, struct val
                 cut = at;
                 break;
             }
-    if (!builder_slice(j, &builder, v.as.text, 0, cut) || !builder_text(j, &builder, end))
+    const struct text *kept = text_slice(j, v.as.text, 0, cut), *tail = end;
+    if (kept && kept->markup && !end->markup)
+        tail = jinja_escape(j, end);
+    if (!kept || !tail || !builder_text(j, &builder, kept) || !builder_text(j, &builder, tail))
         return false;
-    return give_text(builder_take(j, &builder), out);
+    return give_text(string_like(j, builder_take(j, &builder), kept), out);
 }
 
 static bool filter_center(struct jinja *j, const struct call *call, struct value *out)

@@ -440,12 +440,12 @@ struct list *value_list(struct jinja *j, struct value v)
     if (v.kind == VALUE_LIST || v.kind == VALUE_TUPLE)
         return v.as.list;
     if (v.kind == VALUE_ITERATOR) { /* what is left of it */
-        struct iterator *iterator = v.as.iterator;
-        struct list *rest = list_new(j, 0);
-        if (rest && iterator->at < iterator->list->n) {
-            rest->items = iterator->list->items + iterator->at;
-            rest->n = rest->cap = iterator->list->n - iterator->at;
-            iterator->at = iterator->list->n;
+        struct list *all = iterator_list(j, v.as.iterator), *rest = all ? list_new(j, 0) : NULL;
+        size_t at = v.as.iterator->at;
+        if (rest && at < all->n) {
+            rest->items = all->items + at;
+            rest->n = rest->cap = all->n - at;
+            v.as.iterator->at = all->n;
         }
         return rest;
     }

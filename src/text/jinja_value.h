@@ -17,6 +17,7 @@ struct node;
 struct scope;
 struct text_builder;
 struct builtin;
+struct call;
 
 /* A string. */
 struct text {
@@ -114,8 +115,9 @@ struct dict {
 
 /* Values that are walked once. */
 struct iterator {
-    struct list *list;
+    struct list *list; /* NULL: still to be made by `call` */
     size_t at;
+    const struct call *call;
 };
 
 /* start, start + step, ... of `n` numbers. */
@@ -271,6 +273,9 @@ bool value_length(struct value v, size_t *n);
 
 /* All items of an iterable, not to be changed: a list or tuple gives its own. NULL after "not iterable". */
 struct list *value_list(struct jinja *j, struct value v);
+
+/* The items of an iterator, from its beginning; made now if they are not yet. NULL after an error. */
+struct list *iterator_list(struct jinja *j, struct iterator *iterator);
 
 /* Item `i` < n of a list, tuple, range or string (its code point). */
 bool value_item(struct jinja *j, struct value v, size_t i, struct value *out);

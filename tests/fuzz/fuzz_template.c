@@ -11,12 +11,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char conversation[] =
     "{\"messages\": [{\"role\": \"system\", \"content\": \"Be <|kind|>.\"},"
-    "  {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"Gr\\u00fc\\u00dfe \\u4e16\\ud83d\\ude00\"}, {\"type\": \"image\"}]},"
+    "  {\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"Gr\\u00fc\\u00dfe \\u4e16\\ud83d\\ude00\"}, "
+    "{\"type\": \"image\"}]},"
     "  {\"role\": \"assistant\", \"content\": null, \"tool_calls\": [{\"id\": \"1\", \"type\": \"function\","
     "    \"function\": {\"name\": \"f\", \"arguments\": {\"a\": [1, 2.5, true, null, {\"b\": \"c\"}]}}}]},"
     "  {\"role\": \"tool\", \"content\": \"x\\n y \", \"tool_call_id\": \"1\"}],"
-    " \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\": {\"type\": \"object\", \"properties\": {}}}}],"
-    " \"s\": \"Hello World\", \"u\": \"\\u00df \\u0130\", \"i\": 42, \"f\": 2.5, \"l\": [3, 1, 2], \"d\": {\"b\": 1, \"a\": 2}, \"yes\": true,"
+    " \"tools\": [{\"type\": \"function\", \"function\": {\"name\": \"f\", \"parameters\": {\"type\": \"object\", "
+    "\"properties\": {}}}}],"
+    " \"s\": \"Hello World\", \"u\": \"\\u00df \\u0130\", \"i\": 42, \"f\": 2.5, \"l\": [3, 1, 2], \"d\": {\"b\": 1, "
+    "\"a\": 2}, \"yes\": true,"
     " \"users\": [{\"name\": \"Bob\", \"age\": 3}, {\"name\": \"al\", \"age\": 2}],"
     " \"bos_token\": \"<s>\", \"eos_token\": \"</s>\", \"add_generation_prompt\": true}";
 
