@@ -13,6 +13,7 @@ extern const struct command generate_command;   /* generate.c */
 extern const struct command inspect_command;    /* inspect.c */
 extern const struct command list_command;       /* list.c */
 extern const struct command logits_command;     /* logits.c */
+extern const struct command parse_command;      /* parse.c */
 extern const struct command perplexity_command; /* perplexity.c */
 extern const struct command render_command;     /* render.c */
 extern const struct command replay_command;     /* replay.c */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "text/reply_parser.h"
 
 enum { SHORT_ARRAY = 16 }; /* elements that are shown one by one */
 
@@ -166,6 +167,8 @@ json_t *facts_chat(struct model *model, json_t *warnings)
     if (!model_template(model, &err))
         facts_warn(warnings, "no chat: %s", err.text);
     json_object_set_new(json, "usable", json_boolean(model->template != NULL));
+    const struct reply_format *format = reply_format_find(text);
+    json_object_set_new(json, "reply_format", json_string(reply_format_name(format)));
     json_object_set_new(json, "thinking", json_boolean(str_find(text, STR("think"), 0) != SIZE_MAX));
     json_object_set_new(json, "tools", json_boolean(str_find(text, STR("tools"), 0) != SIZE_MAX));
     set_text(json, "template", text);

@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
     &replay_command,
     &tokenize_command,
     &render_command,
+    &parse_command,
     &inspect_command,
     &list_command,
     &logits_command,

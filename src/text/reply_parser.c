@@ -48,7 +48,7 @@ const char *reply_format_name(const struct reply_format *format)
 /* Whether the template knows the format's thinking. */
 static bool thinks(const struct reply_format *format, struct str template_text)
 {
-    return format->whole ||
+    return format->whole || format->think_anywhere ||
            (format->think_open && (str_find(template_text, str_of(format->think_open), 0) != SIZE_MAX ||
                                    str_find(template_text, str_of(format->think_close), 0) != SIZE_MAX));
 }
@@ -56,6 +56,15 @@ static bool thinks(const struct reply_format *format, struct str template_text)
 const char *reply_format_thinking(const struct reply_format *format, struct str template_text)
 {
     return thinks(format, template_text) ? format->think_open : NULL;
+}
+
+struct str reply_format_missing(const struct reply_format *format, struct str template_text, struct str reply)
+{
+    if (!thinks(format, template_text) || format->whole)
+        return STR("");
+    struct str open = str_of(format->think_open);
+    size_t close = str_find(reply, str_of(format->think_close), 0), first = str_find(reply, open, 0);
+    return close != SIZE_MAX && first > close ? open : STR("");
 }
 
 bool reply_format_calls(const struct reply_format *format)

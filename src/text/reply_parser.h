@@ -44,8 +44,12 @@ const struct reply_format *reply_format_find(struct str template_text);
 /* Its name. */
 const char *reply_format_name(const struct reply_format *format);
 
-/* The tags around its thinking part, NULL without one. */
+/* What opens its thinking part, NULL without one. */
 const char *reply_format_thinking(const struct reply_format *format, struct str template_text);
+
+/* The opening tag of the thinking part that `reply` closes and did not open, so that its prompt must have ended with
+ * it; else an empty span. */
+struct str reply_format_missing(const struct reply_format *format, struct str template_text, struct str reply);
 
 /* Whether it has tool calls. */
 bool reply_format_calls(const struct reply_format *format);
