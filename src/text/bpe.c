@@ -21,8 +21,8 @@ static bool init_bytes(struct bpe *bpe, bool byte_fallback, bool bytes_by_name, 
     if (bpe->unit == BPE_CHARACTERS)
         return !byte_fallback || lexicon_byte_tokens(bpe->lexicon, bytes_by_name, bpe->bytes, err);
     for (int i = 0; i < 256; i++) {
-        char text[4];
-        unsigned len = utf8_encode(alphabet_of_byte((uint8_t)i), text);
+        char text[4] = {(char)i};
+        unsigned len = bpe->unit == BPE_BYTES ? utf8_encode(alphabet_of_byte((uint8_t)i), text) : 1;
         bpe->bytes[i] = lexicon_find_plain(bpe->lexicon, (struct str){text, len});
     }
     return true;
@@ -95,10 +95,13 @@ static void note_mark(struct bpe *bpe, struct str left, struct str right)
         bpe->before_mark[code / 64] |= (uint64_t)1 << code % 64;
 }
 
-/* The id of left + right. Most lists of merges make one token after the other, so that one is tried first. */
+/* The id of left + right, the prefix of the latter left out. Most lists of merges make one token after the other, so
+ * that one is tried first. */
 static int32_t find_joined(struct bpe *bpe, struct str left, struct str right)
 {
     const struct lexicon *lexicon = bpe->lexicon;
+    if (bpe->prefix.len && str_starts(right, bpe->prefix))
+        right = (struct str){right.ptr + bpe->prefix.len, right.len - bpe->prefix.len};
     size_t next = (size_t)(bpe->last_result + 1), len = left.len + right.len;
     if (next < lexicon->n && lexicon->texts[next].len == len && str_starts(lexicon->texts[next], left) &&
         str_ends(lexicon->texts[next], right))

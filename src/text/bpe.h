@@ -6,7 +6,7 @@
  *   byte-level (GPT-2)     symbols are bytes, a pair may be joined as the list of merges says, by rank
  *   by merges (Llama, HF)  symbols are characters, as above
  *   by scores (SentencePiece)  symbols are characters, a pair may be joined if that makes a vocabulary entry, the
- *                          one of the highest score first
+ *                          one of the highest score first; with tiktoken's files they are bytes and the score is -id
  *
  * Joining is O(n log n) in the bytes of the piece.
  */
@@ -19,6 +19,7 @@
 
 enum bpe_unit {
     BPE_BYTES,     /* pieces are raw bytes, the lexicon is in the byte alphabet */
+    BPE_RAW_BYTES, /* pieces and lexicon are raw bytes */
     BPE_CHARACTERS /* pieces are in the lexicon's own characters */
 };
 
@@ -28,6 +29,8 @@ struct bpe {
     bool ignore_merges; /* a piece that is an entry is one token, whatever the merges say */
     bool fuse_unknown;  /* neighbouring unknown characters are one token */
     int32_t unknown;    /* id, or TOKEN_NONE: unknown characters vanish */
+    struct str prefix;  /* of entries that do not start a piece, left out when they are joined */
+    struct str suffix;  /* of entries that end a piece */
     int32_t bytes[256]; /* by byte: its token in the alphabet (BPE_BYTES) or its `<0xHH>` token */
 
     struct bpe_pair *pairs; /* open addressing; NULL: by scores */
@@ -42,8 +45,8 @@ struct bpe {
     atomic_uchar *whole;   /* by id: whether a piece of this text becomes this one token; see bpe.c */
 };
 
-/* Prepares `bpe` over `lexicon`, which must outlive it. `unit`, `ignore_merges`, `fuse_unknown` and `unknown` are
- * set by the caller before; `byte_fallback`: characters that are no entries become `<0xHH>` tokens, where
+/* Prepares `bpe` over `lexicon`, which must outlive it. `unit`, the flags, `unknown`, `prefix` and `suffix` (borrowed)
+ * are set by the caller before; `byte_fallback`: characters that are no entries become `<0xHH>` tokens, where
  * `bytes_by_name` also such as are not of type byte. */
 bool bpe_init(struct bpe *bpe, const struct lexicon *lexicon, bool byte_fallback, bool bytes_by_name,
               struct hob_error *err);

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "text/bpe_alphabet.h"
 #include "text/bpe_pair.h"
+#include "text/tokenizer_unicode.h"
 
 enum { WHOLE_UNKNOWN, WHOLE_YES, WHOLE_NO };
 
@@ -169,8 +170,19 @@ static bool has_bytes(const struct bpe *bpe, struct str character)
     return true;
 }
 
-static int32_t find_character(const struct bpe *bpe, struct str character)
+/* The entry of the character at [at, at + size) of the piece. */
+static int32_t find_character(const struct bpe *bpe, struct bpe_scratch *scratch, struct str piece, size_t at,
+                              unsigned size)
 {
+    struct str character = {piece.ptr + at, size};
+    bool inner = at > 0 && bpe->prefix.len, last = at + size == piece.len && bpe->suffix.len;
+    if (inner || last) {
+        scratch->mapped.len = 0;
+        buf_str(&scratch->mapped, inner ? bpe->prefix : STR(""));
+        buf_str(&scratch->mapped, character);
+        buf_str(&scratch->mapped, last ? bpe->suffix : STR(""));
+        return lexicon_find_plain(bpe->lexicon, buf_view(&scratch->mapped));
+    }
     if (character.len == 1 && (uint8_t)character.ptr[0] < 0x80)
         return bpe->ascii[(uint8_t)character.ptr[0]];
     return lexicon_find_plain(bpe->lexicon, character);
@@ -188,12 +200,12 @@ static size_t make_symbols(const struct bpe *bpe, struct bpe_scratch *scratch, s
     unsigned size = 1;
     for (size_t at = 0; at < piece.len; at += size) {
         int32_t id;
-        if (bpe->unit == BPE_BYTES) {
+        if (bpe->unit != BPE_CHARACTERS) {
             id = bpe->bytes[(uint8_t)piece.ptr[at]];
         } else {
             bool valid = utf8_decode(piece, at, &size) >= 0;
             struct str character = {piece.ptr + at, size};
-            id = valid ? find_character(bpe, character) : TOKEN_NONE;
+            id = valid ? find_character(bpe, scratch, piece, at, size) : TOKEN_NONE;
             if (!valid && !has_bytes(bpe, character)) {
                 error_set(err, HOB_FORMAT, "tokenize: byte 0x%02X is not UTF-8 and the vocabulary has no token for it",
                           (uint8_t)piece.ptr[at]);
@@ -202,7 +214,7 @@ static size_t make_symbols(const struct bpe *bpe, struct bpe_scratch *scratch, s
             if (id == TOKEN_NONE && bpe->pairs && bpe->unknown == TOKEN_NONE && !has_bytes(bpe, character))
                 continue;
         }
-        if (id == TOKEN_NONE && bpe->unit == BPE_BYTES && bpe->unknown == TOKEN_NONE)
+        if (id == TOKEN_NONE && bpe->unit != BPE_CHARACTERS && bpe->unknown == TOKEN_NONE)
             continue;
         scratch->symbols[n] = (struct bpe_symbol){.start = (uint32_t)at,
                                                   .len = size,
@@ -254,7 +266,7 @@ static int32_t find_piece(const struct bpe *bpe, struct bpe_scratch *scratch, st
 {
     if (piece.len > bpe->lexicon->max_bytes)
         return TOKEN_NONE;
-    if (bpe->unit == BPE_CHARACTERS)
+    if (bpe->unit != BPE_BYTES)
         return lexicon_find_plain(bpe->lexicon, piece);
     scratch->mapped.len = 0;
     return alphabet_write(piece, &scratch->mapped) ? lexicon_find_plain(bpe->lexicon, buf_view(&scratch->mapped))
@@ -265,7 +277,7 @@ static bool encode_part(const struct bpe *bpe, struct bpe_scratch *scratch, stru
                         struct hob_error *err)
 {
     int32_t id = find_piece(bpe, scratch, piece);
-    bool whole = id != TOKEN_NONE && bpe->ignore_merges && bpe->unit == BPE_BYTES;
+    bool whole = id != TOKEN_NONE && bpe->ignore_merges && bpe->unit != BPE_CHARACTERS;
     if (whole || (id != TOKEN_NONE && atomic_load_explicit(&bpe->whole[id], memory_order_relaxed) == WHOLE_YES)) {
         scratch->after_unknown = false;
         return ids_add(out, id) || error_memory(err, out->cap);
@@ -296,11 +308,8 @@ static size_t next_part(const struct bpe *bpe, struct str piece, size_t at)
         at = str_find(piece, STR(BPE_MARK), at + 1);
         if (at == SIZE_MAX)
             return piece.len;
-        size_t before = at - 1;
-        while (before > 0 && at - before < 4 && ((uint8_t)piece.ptr[before] & 0xc0) == 0x80)
-            before--;
         unsigned size;
-        int32_t code = utf8_decode(piece, before, &size);
+        int32_t code = utf8_decode(piece, utf8_before(piece, at), &size);
         if (code >= 0 && !(bpe->before_mark[code / 64] >> code % 64 & 1))
             return at;
     }
@@ -310,15 +319,16 @@ bool bpe_encode(const struct bpe *bpe, struct bpe_scratch *scratch, struct str p
                 struct hob_error *err)
 {
     scratch->after_unknown = false;
-    if (bpe->unit == BPE_BYTES)
+    if (bpe->unit != BPE_CHARACTERS)
         return encode_part(bpe, scratch, piece, out, err);
     if (bpe->ignore_merges) {
         int32_t id = find_piece(bpe, scratch, piece);
         if (id != TOKEN_NONE)
             return ids_add(out, id) || error_memory(err, out->cap);
     }
+    bool whole = bpe->prefix.len || bpe->suffix.len;
     for (size_t at = 0; at < piece.len;) {
-        size_t end = next_part(bpe, piece, at);
+        size_t end = whole ? piece.len : next_part(bpe, piece, at);
         if (!encode_part(bpe, scratch, (struct str){piece.ptr + at, end - at}, out, err))
             return false;
         at = end;

@@ -5,16 +5,41 @@
 #include "text/bpe_alphabet.h"
 #include "text/tokenizer_parts.h"
 
-static bool write_plain(const struct decoder *decoder, struct str text, struct buf *out)
+/* Appends `text` with every `find` replaced. */
+static void write_replaced(const struct decoder *decoder, struct str text, struct buf *out)
 {
     for (size_t at = 0; at < text.len;) {
         size_t hit = decoder->find.len ? str_find(text, decoder->find, at) : SIZE_MAX;
         buf_add(out, text.ptr + at, (hit == SIZE_MAX ? text.len : hit) - at);
         if (hit == SIZE_MAX)
-            break;
+            return;
         buf_str(out, decoder->content);
         at = hit + decoder->find.len;
     }
+}
+
+/* A word with a space before it, or the rest of one. WordPiece's decoder takes the space back before some texts. */
+static void write_word(const struct decoder *decoder, struct str text, struct buf *out)
+{
+    static const char *const tight[] = {".", "?", "!", ",", "n't", "'m", "'s", "'ve", "'re"};
+    if (decoder->prefix.len && str_starts(text, decoder->prefix)) {
+        buf_add(out, text.ptr + decoder->prefix.len, text.len - decoder->prefix.len);
+        return;
+    }
+    bool space = true;
+    for (size_t i = 0; decoder->clean_up && i < sizeof(tight) / sizeof(*tight); i++)
+        space = space && !str_starts(text, str_of(tight[i]));
+    if (space)
+        buf_byte(out, ' ');
+    buf_str(out, text);
+}
+
+static bool write_plain(const struct decoder *decoder, struct str text, struct buf *out)
+{
+    if (decoder->words)
+        write_word(decoder, text, out);
+    else
+        write_replaced(decoder, text, out);
     return !out->failed;
 }
 

@@ -43,6 +43,17 @@ bool pretokenizer_add_named(struct pretokenizer *pre, const struct pretokenizer_
     return true;
 }
 
+bool pretokenizer_pop_alphabet(struct pretokenizer *pre)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pre->n_steps; i++)
+        n += pre->steps[i].kind == PRETOKENIZER_ALPHABET;
+    if (n != 1 || pre->steps[pre->n_steps - 1].kind != PRETOKENIZER_ALPHABET)
+        return false;
+    pre->n_steps--;
+    return true;
+}
+
 void pretokenizer_scratch_clear(struct pretokenizer_scratch *scratch)
 {
     for (size_t i = 0; i < PRETOKENIZER_MAX_STEPS; i++)

@@ -36,6 +36,8 @@ void tokenizer_free(struct tokenizer *tokenizer)
     if (!tokenizer)
         return;
     bpe_clear(&tokenizer->bpe);
+    unigram_clear(&tokenizer->unigram);
+    wordpiece_clear(&tokenizer->wordpiece);
     pretokenizer_clear(&tokenizer->pretokenizer);
     normalizer_clear(&tokenizer->normalizer);
     added_clear(&tokenizer->added);
@@ -56,13 +58,38 @@ struct encoding {
     struct normalizer_scratch normalizer;
     struct pretokenizer_scratch pretokenizer;
     struct bpe_scratch bpe;
+    struct unigram_scratch unigram;
     struct buf bytes; /* bytes that are not UTF-8, in the byte alphabet */
 };
+
+/* A piece is an entry or unknown. */
+static bool encode_word(const struct tokenizer *t, struct str word, struct ids *out, struct hob_error *err)
+{
+    int32_t id = lexicon_find_plain(&t->lexicon, word);
+    if (id == TOKEN_NONE)
+        id = t->unknown;
+    if (id == TOKEN_NONE)
+        return error_set(err, HOB_FORMAT,
+                         "tokenize: the word \"%.*s\" is unknown and the vocabulary has no token for it",
+                         (int)(word.len < 40 ? word.len : 40), word.ptr);
+    return ids_add(out, id) || error_memory(err, out->cap);
+}
 
 static bool take_piece(void *ctx, struct str piece, struct hob_error *err)
 {
     struct encoding *e = ctx;
-    return bpe_encode(&e->tokenizer->bpe, &e->bpe, piece, e->out, err);
+    const struct tokenizer *t = e->tokenizer;
+    switch (t->model) {
+    case MODEL_BPE:
+        return bpe_encode(&t->bpe, &e->bpe, piece, e->out, err);
+    case MODEL_UNIGRAM:
+        return unigram_encode(&t->unigram, &e->unigram, piece, e->out, err);
+    case MODEL_WORDPIECE:
+        return wordpiece_encode(&t->wordpiece, piece, e->out, err);
+    case MODEL_WORDS:
+        break;
+    }
+    return encode_word(t, piece, e->out, err);
 }
 
 /* Bytes that are not UTF-8 are a piece of their own. */
@@ -186,6 +213,7 @@ bool tokenizer_encode(const struct tokenizer *tokenizer, struct str text, const 
     normalizer_scratch_clear(&e.normalizer);
     pretokenizer_scratch_clear(&e.pretokenizer);
     bpe_scratch_clear(&e.bpe);
+    unigram_scratch_clear(&e.unigram);
     buf_clear(&e.bytes);
     return ok;
 }

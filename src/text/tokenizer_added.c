@@ -54,14 +54,6 @@ static int32_t find_token_at(const struct added_tokens *added, struct str text, 
     return id;
 }
 
-static size_t char_before(struct str text, size_t at)
-{
-    size_t start = at - 1;
-    while (start > 0 && at - start < 4 && ((uint8_t)text.ptr[start] & 0xc0) == 0x80)
-        start--;
-    return start;
-}
-
 static bool is_word_char(const struct added_walk *walk, size_t at, bool *is_word, struct hob_error *err)
 {
     unsigned size;
@@ -76,7 +68,7 @@ static bool is_word_char(const struct added_walk *walk, size_t at, bool *is_word
 static bool touches_word(const struct added_walk *walk, struct text_span found, bool *touches, struct hob_error *err)
 {
     bool before = false, after = false;
-    if (found.start > 0 && !is_word_char(walk, char_before(walk->text, found.start), &before, err))
+    if (found.start > 0 && !is_word_char(walk, utf8_before(walk->text, found.start), &before, err))
         return false;
     if (found.end < walk->text.len && !is_word_char(walk, found.end, &after, err))
         return false;
@@ -88,7 +80,7 @@ static size_t skip_space_left(struct str text, size_t at, size_t stop)
 {
     while (at > stop) {
         unsigned size;
-        size_t start = char_before(text, at);
+        size_t start = utf8_before(text, at);
         if (!unicode_is_space(utf8_decode(text, start, &size)))
             break;
         at = start;

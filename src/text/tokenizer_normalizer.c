@@ -4,21 +4,46 @@
  */
 #include "text/tokenizer_normalizer.h"
 
+#include "text/bpe_alphabet.h"
+
+static void step_clear(struct normalizer_step *step)
+{
+    regex_free(step->regex);
+    charsmap_clear(&step->charsmap);
+}
+
 void normalizer_clear(struct normalizer *normalizer)
 {
     for (size_t i = 0; i < normalizer->n_steps; i++)
-        regex_free(normalizer->steps[i].regex);
+        step_clear(&normalizer->steps[i]);
     *normalizer = (struct normalizer){0};
 }
 
 bool normalizer_add(struct normalizer *normalizer, struct normalizer_step step, struct hob_error *err)
 {
     if (normalizer->n_steps == NORMALIZER_MAX_STEPS) {
-        regex_free(step.regex);
+        step_clear(&step);
         return error_set(err, HOB_LIMIT, "normalizer: more than %d steps", NORMALIZER_MAX_STEPS);
     }
     normalizer->steps[normalizer->n_steps++] = step;
     return true;
+}
+
+static bool add_map(struct normalizer *normalizer, bool wanted, enum character_map map, struct hob_error *err)
+{
+    struct normalizer_step step = {.kind = NORMALIZER_MAP, .map = map};
+    return !wanted || normalizer_add(normalizer, step, err);
+}
+
+bool normalizer_add_bert(struct normalizer *normalizer, bool clean, bool space_ideographs, bool strip_accents,
+                         bool lower, struct hob_error *err)
+{
+    struct normalizer_step decompose = {.kind = NORMALIZER_FORM, .form = UNICODE_NFD};
+    return add_map(normalizer, clean, CHARACTER_CLEAN, err) &&
+           add_map(normalizer, space_ideographs, CHARACTER_SPACE_IDEOGRAPHS, err) &&
+           (!strip_accents || normalizer_add(normalizer, decompose, err)) &&
+           add_map(normalizer, strip_accents, CHARACTER_DROP_NONSPACING, err) &&
+           add_map(normalizer, lower, CHARACTER_LOWER, err);
 }
 
 void normalizer_scratch_clear(struct normalizer_scratch *scratch)
@@ -72,19 +97,64 @@ static bool replace_regex(const struct normalizer_step *step, struct regex_scrat
     return true;
 }
 
+static struct str strip(const struct normalizer_step *step, struct str text)
+{
+    size_t start = 0, end = text.len;
+    unsigned size;
+    while (step->left && start < end && unicode_is_space(utf8_decode(text, start, &size)))
+        start += size;
+    while (step->right && end > start) {
+        size_t before = utf8_before(text, end);
+        if (!unicode_is_space(utf8_decode(text, before, &size)))
+            break;
+        end = before;
+    }
+    return (struct str){text.ptr + start, end - start};
+}
+
 /* Whether the step surely leaves the text as it is. */
 static bool is_idle(const struct normalizer_step *step, struct str text)
 {
+    if (step->kind == NORMALIZER_FORM)
+        return unicode_is_plain(text, step->form);
+    if (step->kind == NORMALIZER_REPLACE)
+        return str_find(text, step->find, 0) == SIZE_MAX;
+    return text.len == 0;
+}
+
+static bool run_step(const struct normalizer_step *step, struct regex_scratch *regex, struct str text, struct buf *out,
+                     struct hob_error *err)
+{
+    bool ok = true;
     switch (step->kind) {
     case NORMALIZER_FORM:
-        return unicode_is_plain(text, step->form);
+        ok = unicode_normalize(text, step->form, out);
+        break;
     case NORMALIZER_REPLACE:
-        return str_find(text, step->find, 0) == SIZE_MAX;
+        replace(step, text, out);
+        break;
     case NORMALIZER_REPLACE_REGEX:
+        if (!replace_regex(step, regex, text, out, err))
+            return false;
+        break;
     case NORMALIZER_PREPEND:
+        ok = buf_str(out, step->content) && buf_str(out, text);
+        break;
+    case NORMALIZER_MAP:
+        ok = characters_map(step->map, text, out);
+        break;
+    case NORMALIZER_STRIP:
+        ok = buf_str(out, strip(step, text));
+        break;
+    case NORMALIZER_CHARSMAP:
+        ok = step->graphemes ? charsmap_apply_graphemes(&step->charsmap, text, out)
+                             : charsmap_apply(&step->charsmap, text, out);
+        break;
+    case NORMALIZER_ALPHABET:
+        ok = alphabet_write(text, out);
         break;
     }
-    return text.len == 0;
+    return (ok && !out->failed) || error_memory(err, text.len);
 }
 
 bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scratch *scratch,
@@ -97,27 +167,11 @@ bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scrat
             continue;
         struct buf *to = &scratch->texts[turn];
         to->len = 0;
-        switch (step->kind) {
-        case NORMALIZER_FORM:
-            to->failed = !unicode_normalize(text, step->form, to);
-            break;
-        case NORMALIZER_REPLACE:
-            replace(step, text, to);
-            break;
-        case NORMALIZER_REPLACE_REGEX:
-            if (!replace_regex(step, regex, text, to, err))
-                return false;
-            break;
-        case NORMALIZER_PREPEND:
-            buf_str(to, step->content);
-            buf_str(to, text);
-            break;
-        }
-        if (to->failed)
-            return error_memory(err, text.len);
+        if (!run_step(step, regex, text, to, err))
+            return false;
         text = buf_view(to);
         turn = !turn;
     }
-    *out = text;
+    *out = text.ptr ? text : STR("");
     return true;
 }

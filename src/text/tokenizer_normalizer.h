@@ -6,6 +6,8 @@
 #define HOB_TEXT_TOKENIZER_NORMALIZER_H
 
 #include "base/arena.h"
+#include "text/tokenizer_characters.h"
+#include "text/tokenizer_charsmap.h"
 #include "text/tokenizer_regex.h"
 #include "text/tokenizer_unicode.h"
 
@@ -15,7 +17,11 @@ enum normalizer_kind {
     NORMALIZER_FORM,          /* a Unicode normalization form */
     NORMALIZER_REPLACE,       /* `find` by `content` */
     NORMALIZER_REPLACE_REGEX, /* what `regex` matches by `content` */
-    NORMALIZER_PREPEND        /* `content` before a text that is not empty */
+    NORMALIZER_PREPEND,       /* `content` before a text that is not empty */
+    NORMALIZER_MAP,           /* each character by `map` */
+    NORMALIZER_STRIP,         /* white space at the ends goes */
+    NORMALIZER_CHARSMAP,      /* SentencePiece's `charsmap` */
+    NORMALIZER_ALPHABET       /* bytes in the byte alphabet */
 };
 
 struct normalizer_step {
@@ -23,6 +29,10 @@ struct normalizer_step {
     enum unicode_form form;
     struct str find, content; /* borrowed from the tokenizer's arena or static */
     struct regex *regex;      /* owned */
+    enum character_map map;
+    bool left, right;         /* STRIP */
+    struct charsmap charsmap; /* owned */
+    bool graphemes;           /* CHARSMAP: as the `tokenizers` library does it, not as SentencePiece */
 };
 
 /* Zero-initialised: the text stays as it is. */
@@ -34,8 +44,12 @@ struct normalizer {
 /* Frees what the steps own. */
 void normalizer_clear(struct normalizer *normalizer);
 
-/* Appends a step, whose regex it takes. HOB_LIMIT when there are too many. */
+/* Appends a step, whose regex and charsmap it takes. HOB_LIMIT when there are too many. */
 bool normalizer_add(struct normalizer *normalizer, struct normalizer_step step, struct hob_error *err);
+
+/* Appends the steps of BERT's normalizer that are wanted. */
+bool normalizer_add_bert(struct normalizer *normalizer, bool clean, bool space_ideographs, bool strip_accents,
+                         bool lower, struct hob_error *err);
 
 /* What a run needs, made by each caller. */
 struct normalizer_scratch {

@@ -11,6 +11,8 @@
 #include "text/tokenizer_added.h"
 #include "text/tokenizer_lexicon.h"
 #include "text/tokenizer_normalizer.h"
+#include "text/unigram.h"
+#include "text/wordpiece.h"
 
 enum { TOKENIZER_MAX_FRAME = 8 };
 
@@ -22,9 +24,20 @@ struct frame {
 
 /* How ids become text again. */
 struct decoder {
-    bool alphabet;            /* ordinary tokens are in the byte alphabet */
-    struct str find, content; /* in all others `find` (empty: nothing) becomes `content` */
+    bool alphabet; /* ordinary tokens are in the byte alphabet */
+    bool words;    /* a space goes before every token but those that start with `prefix`, which goes */
+    struct str prefix;
+    bool clean_up;            /* no such space before punctuation and contractions */
+    struct str find, content; /* in all other tokens `find` (empty: nothing) becomes `content` */
     bool drop_first_space;    /* of a text */
+};
+
+/* The algorithm that encodes pieces. */
+enum tokenizer_model {
+    MODEL_BPE,
+    MODEL_UNIGRAM,
+    MODEL_WORDPIECE,
+    MODEL_WORDS /* a piece is an entry or unknown */
 };
 
 struct tokenizer {
@@ -36,7 +49,11 @@ struct tokenizer {
     struct normalizer normalizer;
     struct added_tokens added_normalized; /* looked for in the normalized text */
     struct pretokenizer pretokenizer;
-    struct bpe bpe;
+    enum tokenizer_model model;
+    struct bpe bpe; /* that of `model` is in use, and `unknown` for MODEL_WORDS */
+    struct unigram unigram;
+    struct wordpiece wordpiece;
+    int32_t unknown;
     struct frame before, after;
     struct decoder decoder;
     int32_t bos, eos;

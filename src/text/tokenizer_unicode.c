@@ -28,6 +28,18 @@ size_t utf8_stretch_end(struct str text, size_t at, bool valid)
     return at;
 }
 
+size_t utf8_before(struct str text, size_t at)
+{
+    unsigned size;
+    for (size_t start = at - 1, n = 0; n < 4; n++) {
+        if (utf8_decode(text, start, &size) >= 0 && start + size == at)
+            return start;
+        if (start-- == 0)
+            break;
+    }
+    return at - 1;
+}
+
 /* The first byte of the first code point that a form can change: U+0300 for NFC, U+00A0 for the others. */
 static uint8_t first_changed(enum unicode_form form)
 {

@@ -13,6 +13,9 @@ bool unicode_is_space(int32_t code);
 /* The end of the bytes from `at` on that are all UTF-8 (`valid`), or all not. */
 size_t utf8_stretch_end(struct str text, size_t at, bool valid);
 
+/* Where the character that ends at `at` (> 0) starts, or at - 1 where there is none. */
+size_t utf8_before(struct str text, size_t at);
+
 enum unicode_form { UNICODE_NFC, UNICODE_NFD, UNICODE_NFKC, UNICODE_NFKD };
 
 /* Whether `text` surely is in `form` already, seen from its bytes alone. */
