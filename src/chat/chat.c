@@ -48,6 +48,7 @@ void chat_free(struct chat *chat)
     while (chat->replies)
         reply_free(chat->replies);
     engine_free(chat->engine);
+    token_trie_free(chat->trie);
     template_free(chat->template);
     buf_clear(&chat->template_text);
     free(chat);
@@ -56,6 +57,16 @@ void chat_free(struct chat *chat)
 struct engine *chat_engine(struct chat *chat)
 {
     return chat->engine;
+}
+
+/* Makes the reply keep to its request's constraint. */
+static bool start_constraint(struct chat *chat, struct reply *reply, struct hob_error *err)
+{
+    const struct tokenizer *tokenizer = model_tokenizer(chat->model, err);
+    if (tokenizer && !chat->trie)
+        chat->trie = token_trie_new(tokenizer, chat->model->n_vocab, err);
+    return tokenizer && chat->trie &&
+           constrain_start(reply->request.constraint, chat->trie, tokenizer, &reply->raw, &reply->constrain, err);
 }
 
 struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, void *user, struct hob_error *err)
@@ -80,11 +91,13 @@ struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, v
             .ignore_eos = options_get(options, "ignore-eos")->flag,
             .hash_logits = receipt,
             .sampling = &reply->request.sampling,
+            .constraint = reply->request.constraint ? &reply->constrain.hooks : NULL,
             .user = reply,
         };
         if (reply->request.sampling.logprobs >= 0)
             reply->logprobs = json_array();
-        reply->sequence = engine_submit(chat->engine, &request, err);
+        good = !reply->request.constraint || start_constraint(chat, reply, err);
+        reply->sequence = good ? engine_submit(chat->engine, &request, err) : NULL;
         good = reply->sequence != NULL;
     }
     reply->next = chat->replies;

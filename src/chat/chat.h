@@ -5,7 +5,8 @@
  *
  * A request is a JSON object: one of "prompt" (raw text, special tokens parsed), "messages" (an array, rendered by the
  * chat template) or "tokens" (ids); "tools", "template_variables" (an object for the template), "think" (true, false or
- * a level), "now" (seconds since 1970); any option of chat/options.h by its JSON name; "id" (any JSON, returned).
+ * a level), "now" (seconds since 1970); "constraint" (chat/constrain.h); any option of chat/options.h by its JSON name;
+ * "id" (any JSON, returned).
  */
 #ifndef HOB_CHAT_CHAT_H
 #define HOB_CHAT_CHAT_H

@@ -330,6 +330,8 @@ json_t *options_json(const struct options *options)
         bool changes_results = table[i].group != OPTION_MACHINE || strcmp(table[i].name, "kv") == 0 ||
                                strcmp(table[i].name, "precise") == 0 || strcmp(table[i].name, "ctx") == 0;
         char key[64];
+        if (table[i].group == OPTION_CONSTRAIN) /* a receipt holds what the files said */
+            continue;
         if (!changes_results || (!value->given && !table[i].initial))
             continue;
         snprintf(key, sizeof key, "%s", table[i].name);

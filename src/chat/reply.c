@@ -240,6 +240,8 @@ static json_t *receipt_json(struct reply *reply, struct hob_error *err)
     json_object_set_new(receipt, "prompt_tokens", ids_json(tokens, n_prompt));
     json_object_set_new(receipt, "now", json_integer(reply->request.now));
     json_object_set_new(receipt, "options", options);
+    if (reply->request.constraint)
+        json_object_set(receipt, "constraint", reply->request.constraint);
     json_object_set_new(receipt, "seed", json_incref(json_object_get(options, "seed")));
     json_object_set_new(receipt, "reply_sha256", json_string(text));
     json_object_set_new(receipt, "logits_sha256", json_string(logits));
@@ -299,6 +301,7 @@ void reply_free(struct reply *reply)
             break;
         }
     sequence_free(reply->sequence);
+    constrain_clear(&reply->constrain);
     request_clear(&reply->request);
     buf_clear(&reply->raw);
     reply_parts_clear(&reply->parts);

@@ -5,6 +5,7 @@
 #ifndef HOB_CHAT_REPLY_H
 #define HOB_CHAT_REPLY_H
 
+#include "chat/constrain.h"
 #include "chat/request.h"
 
 struct reply {
@@ -12,6 +13,7 @@ struct reply {
     struct reply *next; /* in the chat's list */
     struct request request;
     struct sequence *sequence;
+    struct constrain constrain;
     void *user;
     bool receipt, ended;
     enum end_reason reason;
@@ -31,6 +33,7 @@ struct chat {
     struct buf template_text; /* --template */
     struct template *template;
     struct chat_template replacement;
+    struct token_trie *trie; /* made when a constraint first needs it */
     struct reply *replies;
     double load_ms;
 };

@@ -8,12 +8,13 @@
 #include <time.h>
 
 #include "base/error.h"
+#include "chat/constrain.h"
 
 #define MAX_MESSAGES 100000
 
 /* Members of a request that are no options. */
-static const char *const members[] = {"id",    "prompt",   "messages", "tokens", "tools", "template_variables",
-                                      "think", "template", "now",      NULL};
+static const char *const members[] = {"id",    "prompt",   "messages", "tokens",     "tools", "template_variables",
+                                      "think", "template", "now",      "constraint", NULL};
 
 /* Checks the shape of messages, as far as every template relies on it. */
 static bool check_messages(const json_t *messages, struct hob_error *err)
@@ -132,6 +133,22 @@ static bool set_parser(struct request *request, struct str template_text, struct
     return request->parser || error_memory(err, prompt.len);
 }
 
+/* Lets a constraint start behind the thinking part that the prompt has opened. */
+static bool set_after(struct request *request, struct str template_text, struct str prompt, struct hob_error *err)
+{
+    const char *open = request->format ? reply_format_thinking(request->format, template_text) : NULL;
+    while (prompt.len && strchr(" \n\r\t", prompt.ptr[prompt.len - 1]))
+        prompt.len--;
+    if (!request->constraint || !open || !str_ends(prompt, str_of(open)))
+        return true;
+    bool paired = (open[0] == '<' || open[0] == '[') && !strchr(open, '|');
+    if (!paired)
+        return error_set(err, HOB_USAGE,
+                         "a constraint on a reply that thinks is not possible with this model; use --think=off");
+    json_object_set_new(request->constraint, "after", json_sprintf("%c/%s", open[0], open + 1));
+    return true;
+}
+
 /* The prompt of messages: rendered, then tokenized; nothing that came from a message becomes a control token. */
 static bool read_messages(struct model *model, const struct chat_template *replacement, const json_t *json,
                           struct request *request, struct hob_error *err)
@@ -148,6 +165,7 @@ static bool read_messages(struct model *model, const struct chat_template *repla
         struct str text = replacement ? replacement->text : model_template_text(model);
         request->is_chat = true;
         good = set_parser(request, text, buf_view(&rendered.text), json_object_get(json, "tools"), err) &&
+               set_after(request, text, buf_view(&rendered.text), err) &&
                tokenizer_encode(tokenizer, buf_view(&rendered.text), &encode, &request->prompt, err);
     }
     rendered_clear(&rendered);
@@ -273,18 +291,6 @@ static bool read_sampling(struct model *model, struct request *request, struct h
            read_breakers(model, request, err);
 }
 
-/* Refuses what would be dropped in silence. */
-static bool refuse_constraints(const struct options *options, struct hob_error *err)
-{
-    size_t n;
-    const struct option *table = options_table(&n);
-    for (size_t i = 0; i < n; i++)
-        if (table[i].group == OPTION_CONSTRAIN && options->values[i].given &&
-            !(table[i].kind == OPTION_FLAG && !options->values[i].flag))
-            return error_set(err, HOB_USAGE, "--%s: constraints on a reply are not built yet", table[i].name);
-    return true;
-}
-
 bool request_read(struct model *model, const struct chat_template *replacement, const struct options *session,
                   const json_t *json, struct request *request, struct hob_error *err)
 {
@@ -299,7 +305,8 @@ bool request_read(struct model *model, const struct chat_template *replacement, 
         return error_set(err, HOB_USAGE, "a request has one of prompt, messages and tokens");
     request->id = json_incref(json_object_get(json, "id"));
     if (!options_copy(&request->options, session, err) || !options_set_json(&request->options, json, members, err) ||
-        !refuse_constraints(&request->options, err) || !read_now(json, &request->now, err))
+        !constrain_describe(&request->options, json_object_get(json, "constraint"), &request->constraint, err) ||
+        !read_now(json, &request->now, err))
         return false;
     if (tokens) {
         struct hob_error none; /* with a tokenizer the reply has text and ends by itself; without one, ids */
@@ -319,6 +326,7 @@ void request_clear(struct request *request)
     ids_clear(&request->prompt);
     reply_parser_free(request->parser);
     request->parser = NULL;
+    json_decref(request->constraint);
     json_decref(request->id);
-    request->id = NULL;
+    request->constraint = request->id = NULL;
 }

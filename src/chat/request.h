@@ -17,6 +17,7 @@ struct request {
     struct ids prompt;
     struct reply_parser *parser;       /* for the reply */
     const struct reply_format *format; /* of the reply; NULL: raw text */
+    json_t *constraint;                /* its description (constrain.h), or NULL */
     json_t *id;                        /* "id", or NULL */
     int64_t now;                       /* what the template was told */
     bool is_chat;                      /* made from messages */

@@ -65,6 +65,8 @@ static json_t *make_request(const json_t *receipt)
     json_object_set(request, "tokens", json_object_get(receipt, "prompt_tokens"));
     if (json_object_get(receipt, "now"))
         json_object_set(request, "now", json_object_get(receipt, "now"));
+    if (json_object_get(receipt, "constraint"))
+        json_object_set(request, "constraint", json_object_get(receipt, "constraint"));
     return request;
 }
 

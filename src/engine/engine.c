@@ -222,7 +222,8 @@ static void choose(struct engine *engine, struct sequence *sequence, const float
     if (constraint)
         constraint->accept(constraint->state, id);
     const struct tokenizer *tokenizer = engine->model->tokenizer;
-    bool eog = !sequence->request.ignore_eos && tokenizer && tokenizer_is_eog(tokenizer, id);
+    /* Behind what a constraint accepts nothing can follow, whatever the request would like to ignore. */
+    bool eog = (!sequence->request.ignore_eos || constraint) && tokenizer && tokenizer_is_eog(tokenizer, id);
     struct engine_event *e = event(engine, EVENT_TOKEN, sequence);
     e->id = id;
     e->is_eog = eog;
