@@ -24,14 +24,10 @@ static ALWAYS_INLINE __m512i load_line(const void *p)
 static ALWAYS_INLINE void group_integers(struct form form, const uint8_t *block, unsigned g, __m512i w[8])
 {
     const uint8_t *lines = block + form.head_bytes + (size_t)g * form.group_bytes;
-    if (form.unpacked || form.bits == 8) {
+    if (form.bits == 8) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < 8; i++)
-            w[i] = load_line(lines + word_at(i, 0));
-        if (form.bits == 8 && !form.unpacked)
-#pragma GCC unroll 8
-            for (unsigned i = 0; i < 8; i++)
-                w[i] = _mm512_xor_si512(w[i], _mm512_set1_epi8((char)0x80));
+            w[i] = _mm512_xor_si512(load_line(lines + word_at(i, 0)), _mm512_set1_epi8((char)0x80));
         return;
     }
     const __m512i low = _mm512_set1_epi8(15), high = _mm512_set1_epi8(form.bits == 5 ? 16 : 48);
@@ -65,8 +61,6 @@ static ALWAYS_INLINE __m512 load_16_bytes(const uint8_t *p)
 /* form_scale() and form_minimum() of 16 rows. */
 static ALWAYS_INLINE __m512 group_scale(struct form form, const uint8_t *block, const struct subscales *sub, unsigned g)
 {
-    if (form.unpacked)
-        return _mm512_loadu_ps(((const struct unpacked_group *)block)->scale);
     __m512 d = load_16_halves(block);
     return form.groups == 8 && form.has_min ? _mm512_mul_ps(d, load_16_bytes(sub->scale[g])) : d;
 }
@@ -74,8 +68,6 @@ static ALWAYS_INLINE __m512 group_scale(struct form form, const uint8_t *block, 
 static ALWAYS_INLINE __m512 group_minimum(struct form form, const uint8_t *block, const struct subscales *sub,
                                           unsigned g)
 {
-    if (form.unpacked)
-        return _mm512_loadu_ps(((const struct unpacked_group *)block)->minimum);
     __m512 m = load_16_halves(block + 32);
     if (form.groups == 1)
         return m;

@@ -153,14 +153,17 @@ void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, v
                  const struct q8_format *format)
 {
     size_t group_bytes = form_block_bytes(*format->form) / format->form->groups;
+    if (args->t == 0)
+        return;
     for (size_t k0 = 0; k0 < args->k; k0 += SPAN) {
         size_t n_k = min_size(args->k - k0, SPAN), n_tiles = (n_k + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
         size_t most = min_size(min_size(COLUMN_ENTRIES / n_tiles, SLAB), SLAB_BYTES / n_k);
-        for (size_t t0 = 0; t0 < args->t; t0 += most) {
+        size_t n_slabs = (args->t + most - 1) / most, even = (args->t + n_slabs - 1) / n_slabs;
+        for (size_t t0 = 0; t0 < args->t; t0 += even) {
             struct slab slab = {.args = args,
                                 .format = format,
                                 .t0 = t0,
-                                .n_t = min_size(args->t - t0, most),
+                                .n_t = min_size(args->t - t0, even),
                                 .group0 = k0 / 32,
                                 .n_groups = n_k / 32,
                                 .group_bytes = group_bytes,

@@ -73,8 +73,9 @@ static void linear_tiled(const struct linear_args *args, size_t panel0, size_t p
                          const struct float_steps *steps)
 {
     size_t tile_bytes = DECODE_TILE / args->type->block_elements * panel_block_bytes(args->type);
-    for (size_t t0 = 0; t0 < args->t; t0 += SLAB) {
-        size_t n_t = args->t - t0 < SLAB ? args->t - t0 : SLAB;
+    size_t n_slabs = (args->t + SLAB - 1) / SLAB, even = (args->t + n_slabs - 1) / n_slabs;
+    for (size_t t0 = 0; t0 < args->t; t0 += even) {
+        size_t n_t = args->t - t0 < even ? args->t - t0 : even;
         for (size_t panel = panel0; panel < panel1; panel++) {
             const uint8_t *w = args->w + panel * panel_size(args);
             memset(scratch->acc, 0, n_t * sizeof *scratch->acc);
@@ -99,6 +100,8 @@ void linear_walk_float(const struct linear_args *args, size_t panel0, size_t pan
                         : args->type->id == QUANT_F16  ? steps->f16
                         : args->type->id == QUANT_BF16 ? steps->bf16
                                                        : NULL;
+    if (args->t == 0)
+        return;
     if (fn && args->t <= steps->columns)
         linear_few(args, panel0, panel1, fn);
     else
