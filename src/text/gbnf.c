@@ -219,7 +219,7 @@ static bool read_token(struct gbnf *g, bool negated, struct part *part)
     size_t start = g->at++;
     int32_t id = TOKEN_NONE;
     if (take(g, '[')) {
-        uint32_t number;
+        uint32_t number = 0;
         if (!read_number(g, &number))
             return false;
         if (!take(g, ']') || !take(g, '>'))
