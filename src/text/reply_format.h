@@ -36,8 +36,7 @@ struct reply_format {
     const char *dropped[REPLY_MARKS];     /* marks around text that mean nothing to the reader */
     const char *tokens[REPLY_MARKS * 2];  /* other texts of its markup that may be control tokens */
     bool bare;                            /* the last trigger is the first byte of the call itself */
-    bool whole; /* step() reads all of the reply, from the end of the last `resume` in the prompt on */
-    const char *resume;
+    bool whole; /* step() reads all of the reply, from the end of the last think_open in the prompt on */
     /* Reads on in a call. */
     enum reply_read (*step)(struct reply_parser *parser);
     /* The reply ended within step()'s bytes; NULL: a call that began is cut, all else is text. */

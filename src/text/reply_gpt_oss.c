@@ -64,6 +64,7 @@ static enum reply_read take_header(struct reply_parser *parser, struct str heade
     buf_str(&parser->name, to);
     if (reply_call_begin(parser) == REPLY_NO)
         return REPLY_NO;
+    reply_forget_read(parser);
     if (code)
         reply_argument_begin_text(parser, STR("code"));
     parser->stage = code ? CODE : ARGUMENTS;
@@ -126,6 +127,21 @@ static enum reply_read read_body(struct reply_parser *parser)
     return REPLY_YES;
 }
 
+/* No arguments at all: the message ends at once. */
+static enum reply_read read_empty(struct reply_parser *parser)
+{
+    struct str rest = reply_unread(parser);
+    if (parser->arguments || (rest.len && *rest.ptr != '<'))
+        return REPLY_NO;
+    bool more = false;
+    for (unsigned i = 0; i < N_PLAIN_ENDS; i++) {
+        if (str_starts(rest, str_of(ends[i])))
+            return REPLY_YES;
+        more = more || str_starts(str_of(ends[i]), rest);
+    }
+    return more ? REPLY_MORE : REPLY_NO;
+}
+
 static enum reply_read read_on(struct reply_parser *parser)
 {
     static const char *const message[] = {"<|message|>", NULL};
@@ -149,7 +165,8 @@ static enum reply_read read_on(struct reply_parser *parser)
     case CODE:
         return read_body(parser);
     case ARGUMENTS:
-        found = reply_read_arguments(parser);
+        found = read_empty(parser);
+        found = found == REPLY_NO ? reply_read_arguments(parser) : found;
         if (found == REPLY_YES) {
             reply_call_end(parser);
             parser->stage = AFTER;
@@ -170,7 +187,7 @@ static enum reply_read step(struct reply_parser *parser)
     reply_call_broken(parser);
     parser->stage = BODY;
     parser->thinking = false;
-    return REPLY_MORE;
+    return REPLY_YES;
 }
 
 /* A header that was cut says nothing. */
@@ -192,11 +209,10 @@ static void finish(struct reply_parser *parser)
 const struct reply_format reply_gpt_oss = {
     .name = "gpt-oss",
     .signs = {"<|channel|>", "<|message|>"},
-    .think_open = "analysis",
-    .think_close = "final",
+    .think_open = "<|start|>assistant",
+    .think_close = "<|channel|>final<|message|>",
     .tokens = {"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "<|end|>", "<|call|>", "<|return|>"},
     .whole = true,
-    .resume = "<|start|>assistant",
     .step = step,
     .finish = finish,
 };

@@ -58,6 +58,11 @@ const char *reply_format_thinking(const struct reply_format *format, struct str 
     return thinks(format, template_text) ? format->think_open : NULL;
 }
 
+const char *reply_format_thinking_end(const struct reply_format *format, struct str template_text)
+{
+    return thinks(format, template_text) ? format->think_close : NULL;
+}
+
 struct str reply_format_missing(const struct reply_format *format, struct str template_text, struct str reply)
 {
     if (!thinks(format, template_text) || format->whole)
@@ -423,11 +428,11 @@ struct reply_parser *reply_parser_new(const struct reply_setting *setting)
     parser->no_bare = setting->no_calls;
     if (format->whole) {
         size_t from = SIZE_MAX;
-        for (size_t at = 0; (at = str_find(prompt, str_of(format->resume), at)) != SIZE_MAX; at++)
+        for (size_t at = 0; (at = str_find(prompt, str_of(format->think_open), at)) != SIZE_MAX; at++)
             from = at;
         parser->mode = REPLY_IN_CALL;
         if (from != SIZE_MAX)
-            from += strlen(format->resume);
+            from += strlen(format->think_open);
         if (from != SIZE_MAX)
             reply_parser_add(parser, (struct str){prompt.ptr + from, prompt.len - from}, NULL, NULL);
         return parser;

@@ -44,8 +44,9 @@ const struct reply_format *reply_format_find(struct str template_text);
 /* Its name. */
 const char *reply_format_name(const struct reply_format *format);
 
-/* What opens its thinking part, NULL without one. */
+/* What opens its thinking part, and what stands between that and the answer; NULL without one. */
 const char *reply_format_thinking(const struct reply_format *format, struct str template_text);
+const char *reply_format_thinking_end(const struct reply_format *format, struct str template_text);
 
 /* The opening tag of the thinking part that `reply` closes and did not open, so that its prompt must have ended with
  * it; else an empty span. */
