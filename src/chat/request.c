@@ -72,6 +72,8 @@ static json_t *template_variables(struct model *model, struct str template_text,
     if (good) {
         json_object_set(variables, "messages", (json_t *)messages);
         json_object_set_new(variables, "add_generation_prompt", json_true());
+        json_object_set_new(variables, "tools", json_null()); /* as transformers gives them: none, but defined */
+        json_object_set_new(variables, "documents", json_null());
     }
     if (good && tools && !json_is_null(tools)) {
         good = json_is_array(tools) || error_set(err, HOB_USAGE, "tools: want an array");

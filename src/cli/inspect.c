@@ -4,6 +4,7 @@
  * are the same facts, written for people.
  */
 #include "base/error.h"
+#include "chat/doctor.h"
 #include "cli/commands.h"
 #include "cli/inspect_facts.h"
 #include "cli/open.h"
@@ -22,21 +23,27 @@ static void put_bytes(json_int_t bytes)
     output_format("%.*f %s", unit && amount < 100 ? 1 : 0, amount, units[unit]);
 }
 
-/* A text with what a terminal would act on made inert; on one line and cut when it is long. */
-static void put_text(struct str text)
+/* A text with what a terminal would act on made inert, on one line. */
+static void put_line(struct str text)
 {
     struct buf inert = {0};
-    text_inert(text.len > MAX_TEXT
-                   ? (struct str){text.ptr, MAX_TEXT - utf8_incomplete_tail((struct str){text.ptr, MAX_TEXT})}
-                   : text,
-               &inert);
+    text_inert(text, &inert);
     for (size_t i = 0; i < inert.len; i++)
         output_write(inert.ptr[i] == '\n'   ? STR("\\n")
                      : inert.ptr[i] == '\t' ? STR("\\t")
                                             : (struct str){&inert.ptr[i], 1});
+    buf_clear(&inert);
+}
+
+/* The same, cut when it is long. */
+static void put_text(struct str text)
+{
+    struct str start = {text.ptr, text.len > MAX_TEXT ? MAX_TEXT : text.len};
+    if (text.len > MAX_TEXT)
+        start.len -= utf8_incomplete_tail(start);
+    put_line(start);
     if (text.len > MAX_TEXT)
         output_format("... (%zu bytes)", text.len);
-    buf_clear(&inert);
 }
 
 static bool ends_with_bytes(const char *key)
@@ -141,6 +148,29 @@ static void put_tensors(const json_t *tensors)
     }
 }
 
+/* What the template doctor found, each with what to do. */
+static void put_doctor(const json_t *facts)
+{
+    const json_t *found = json_object_get(facts, "doctor"), *chat = json_object_get(facts, "chat");
+    json_t *entry;
+    size_t at;
+    if (!json_object_get(chat, "template"))
+        return;
+    output_format("%stemplate doctor%s\n", style_on(STYLE_BOLD), style_on(STYLE_PLAIN));
+    if (json_is_null(json_object_get(chat, "published")))
+        output_write(STR("  note: the template is not one of the known\n"));
+    if (json_array_size(found) == 0)
+        output_write(STR("  nothing found\n"));
+    json_array_foreach(found, at, entry)
+    {
+        output_format("  %swarning%s ", style_on(STYLE_YELLOW), style_on(STYLE_PLAIN));
+        put_line(json_span(json_object_get(entry, "warning")));
+        output_write(STR("\n    "));
+        put_line(json_span(json_object_get(entry, "advice")));
+        output_write(STR("\n"));
+    }
+}
+
 /* All of it for people. */
 static void put_facts(const json_t *facts)
 {
@@ -150,12 +180,14 @@ static void put_facts(const json_t *facts)
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         json_object_del(rest, sections[i]);
     json_object_del(rest, "warnings");
+    json_object_del(rest, "doctor");
     json_object_del(rest, "tensors");
     json_object_del(rest, "graph");
     put_section("model", rest);
     for (size_t i = 0; i < sizeof sections / sizeof *sections; i++)
         if (json_is_object(json_object_get(facts, sections[i])))
             put_section(sections[i], json_object_get(facts, sections[i]));
+    put_doctor(facts);
     if (json_object_get(facts, "tensors"))
         put_tensors(json_object_get(facts, "tensors"));
     if (json_object_get(facts, "graph"))
@@ -211,13 +243,16 @@ static bool inspect_run(struct args *args, struct hob_error *err)
     }
     json_object_set_new(facts, "tokenizer", facts_tokenizer(model, args_own(args, "tokenizer")->flag, warnings));
     json_object_set_new(facts, "chat", facts_chat(model, warnings));
+    json_t *found = doctor_examine(model, NULL, err);
+    good = found != NULL;
+    json_object_set_new(facts, "doctor", found);
     json_object_set_new(facts, "metadata", facts_metadata(model));
     if (args_own(args, "tensors")->flag)
         json_object_set_new(facts, "tensors", facts_tensors(model));
     if (args_own(args, "graph")->flag && !bound)
         good = error_set(err, unbound.status ? unbound.status : HOB_FORMAT, "%s",
                          unbound.status ? unbound.text : "there is no graph without weights");
-    else if (args_own(args, "graph")->flag)
+    else if (good && args_own(args, "graph")->flag)
         good = add_graph(facts, model, &options, err);
     json_object_set_new(facts, "warnings", warnings);
     if (good && args->json)
@@ -252,8 +287,9 @@ const struct command inspect_command = {
     .examples = examples,
     .options = own_options,
     .takes = TAKES_MACHINE,
-    .json = "an object: name, architecture, license, bytes, parameters, types, shape, plan, tokenizer, chat, metadata, "
-            "warnings; tensors and graph where asked for",
+    .json = "an object: name, architecture, license, bytes, parameters, types, shape, plan, tokenizer, chat, "
+            "doctor (an array of {warning, advice} about the chat template), metadata, warnings; tensors and graph "
+            "where asked for",
     .min_words = 1,
     .max_words = 1,
     .run = inspect_run,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "chat/doctor.h"
 #include "text/reply_parser.h"
 
 enum { SHORT_ARRAY = 16 }; /* elements that are shown one by one */
@@ -171,6 +172,10 @@ json_t *facts_chat(struct model *model, json_t *warnings)
     json_object_set_new(json, "reply_format", json_string(reply_format_name(format)));
     json_object_set_new(json, "thinking", json_boolean(str_find(text, STR("think"), 0) != SIZE_MAX));
     json_object_set_new(json, "tools", json_boolean(str_find(text, STR("tools"), 0) != SIZE_MAX));
+    if (text.len) {
+        const char *known = doctor_known_template(text);
+        json_object_set_new(json, "published", known ? json_string(known) : json_null());
+    }
     set_text(json, "template", text);
     return json;
 }

@@ -21,7 +21,7 @@ json_t *facts_shape(const struct model *model);
 /* What the tokenizer is; with `all`, its special tokens too. Problems are appended to `warnings`. */
 json_t *facts_tokenizer(struct model *model, bool all, json_t *warnings);
 
-/* The chat template and what it knows. */
+/* The chat template, what it knows, and the published model that has the same: null when it is not one of the known. */
 json_t *facts_chat(struct model *model, json_t *warnings);
 
 /* What running the model takes and what fits this machine; it is bound. */
