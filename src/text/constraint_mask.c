@@ -82,9 +82,18 @@ static void walk(struct matcher *matcher, uint32_t node, uint32_t state, uint32_
 
 /* ---- slices ---- */
 
-/* A state that repeats one leaf: of `item`, whose continuation is `min` to `max` more turns, then `next`. */
+/* Ways on from a leaf: `min` to `max` more turns of it, then `next`. */
+struct way {
+    uint32_t min, max, next;
+};
+
+enum { MAX_WAYS = 16 };
+
+/* A state that repeats one leaf, that of `item`: by any of its ways. */
 struct turns {
-    uint32_t item, leaf, min, max, next;
+    uint32_t item, leaf, most; /* the most turns of any way */
+    size_t n;
+    struct way ways[MAX_WAYS];
 };
 
 static void add_first_bytes(const struct grammar *g, uint32_t leaf, uint64_t bytes[4])
@@ -112,38 +121,66 @@ static bool starts_apart(const struct states *s, uint32_t id, uint32_t except, c
     return true;
 }
 
-/* Finds a repetition in the state whose turns can be taken for nothing else: neither for another item, nor for what
- * follows it. Expands what follows. */
-static bool find_turns(struct states *s, uint32_t id, struct turns *turns)
+/* A continuation as a way on from `leaf`: more turns of it, or none. */
+static struct way way_of(const struct states *s, uint32_t leaf, uint32_t id)
 {
     const struct grammar *g = s->grammar;
+    struct cont cont = s->conts[id];
+    if (id != CONT_END && cont.node != CONT_CHOICE && g->nodes[cont.node].kind == NODE_REPEAT && cont.max) {
+        const struct node *body = &g->nodes[g->nodes[cont.node].a];
+        if (body->kind == NODE_LEAF && body->a == leaf)
+            return (struct way){cont.min, cont.max, cont.next};
+    }
+    return (struct way){0, 0, id};
+}
+
+/* Whether one more turn of the leaf can be taken for nothing that follows it. Expands what follows. */
+static bool read_ways(struct states *s, uint32_t leaf, uint32_t id, struct turns *turns)
+{
+    struct cont cont = s->conts[id];
+    bool choice = id != CONT_END && cont.node == CONT_CHOICE;
+    uint64_t bytes[4] = {0};
+    turns->n = choice ? cont.max : 1;
+    turns->leaf = leaf;
+    turns->most = 0;
+    if (turns->n > MAX_WAYS)
+        return false;
+    add_first_bytes(s->grammar, leaf, bytes);
+    for (uint32_t i = 0; i < turns->n; i++) {
+        struct way way = way_of(s, leaf, choice ? s->lists[cont.min + i] : id);
+        uint32_t follow = states_expand(s, way.next);
+        if (s->failed || !starts_apart(s, follow, UINT32_MAX, bytes))
+            return false;
+        turns->ways[i] = way;
+        turns->most = way.max > turns->most ? way.max : turns->most;
+    }
+    return turns->most > 0;
+}
+
+/* Finds a repetition in the state whose turns can be taken for nothing else: neither for another item, nor for what
+ * follows it. */
+static bool find_turns(struct states *s, uint32_t id, struct turns *turns)
+{
     for (uint32_t i = 0; i < s->states[id].n_items; i++) {
         struct item item = s->items[s->states[id].first_item + i];
-        struct cont cont = s->conts[item.cont];
         uint64_t bytes[4] = {0};
-        if (item.leaf & ITEM_TOKENS || !g->leaves[item.leaf].sliced || item.cont == CONT_END ||
-            cont.node == CONT_CHOICE || g->nodes[cont.node].kind != NODE_REPEAT || cont.max == 0)
+        if (item.leaf & ITEM_TOKENS || !s->grammar->leaves[item.leaf].sliced)
             continue;
-        const struct node *body = &g->nodes[g->nodes[cont.node].a];
-        if (body->kind != NODE_LEAF || body->a != item.leaf)
-            continue;
-        add_first_bytes(g, item.leaf, bytes);
-        uint32_t follow = states_expand(s, cont.next);
-        if (s->failed || !starts_apart(s, id, i, bytes) || !starts_apart(s, follow, UINT32_MAX, bytes))
-            continue;
-        *turns = (struct turns){i, item.leaf, cont.min, cont.max, cont.next};
-        return true;
+        add_first_bytes(s->grammar, item.leaf, bytes);
+        turns->item = i;
+        if (starts_apart(s, id, i, bytes) && read_ways(s, item.leaf, item.cont, turns))
+            return true;
     }
     return false;
 }
 
-/* Tokens that leave the repetition after at least one turn. */
-static void walk_exits(struct matcher *matcher, const struct slice *slice, const struct turns *turns, uint32_t *mask)
+/* Tokens that leave the repetition by one way, after at least one turn. */
+static void walk_exits(struct matcher *matcher, const struct slice *slice, struct way way, uint32_t *mask)
 {
     struct states *s = &matcher->states;
     const struct token_trie *trie = matcher->trie;
-    uint32_t follow = states_expand(s, turns->next);
-    uint32_t least = turns->min + 1, most = turns->max == GRAMMAR_MANY ? GRAMMAR_MANY : turns->max + 1;
+    uint32_t follow = states_expand(s, way.next);
+    uint32_t least = way.min + 1, most = way.max == GRAMMAR_MANY ? GRAMMAR_MANY : way.max + 1;
     if (!states_prepare(s, follow))
         return;
     for (uint32_t i = 0; i < s->states[follow].n_edges; i++) {
@@ -169,8 +206,9 @@ static bool fill_by_slice(struct matcher *matcher, uint32_t id, uint32_t *mask)
     struct slice *slice = token_trie_slice(matcher->trie, s->grammar, turns.leaf);
     if (!slice)
         return false;
-    slice_fill(matcher->trie, slice, turns.max == GRAMMAR_MANY ? GRAMMAR_MANY : turns.max + 1, mask);
-    walk_exits(matcher, slice, &turns, mask);
+    slice_fill(matcher->trie, slice, turns.most == GRAMMAR_MANY ? GRAMMAR_MANY : turns.most + 1, mask);
+    for (size_t i = 0; i < turns.n; i++)
+        walk_exits(matcher, slice, turns.ways[i], mask);
     if (s->states[id].n_items > 1)
         walk(matcher, 0, states_without(s, id, turns.item), mask);
     return true;

@@ -390,10 +390,25 @@ static void fuse_all(struct grammar_builder *builder)
     }
 }
 
-/* Marks what a slice of the vocabulary is worth making for. */
-static void mark_sliced(struct grammar *g)
+/* Whether nothing that a leaf accepts starts another text that it accepts, for all leaves. Without cycles edges lead to
+ * leaves with lower numbers. */
+static bool *find_prefix_free(const struct grammar *g)
 {
-    for (size_t i = 0; i < g->n_nodes; i++) {
+    bool *free_of = malloc(g->n_leaves);
+    for (size_t id = 0; free_of && id < g->n_leaves; id++) {
+        const struct leaf *leaf = &g->leaves[id];
+        free_of[id] = !leaf->cyclic && !(leaf->accepts && leaf->n_edges);
+        for (size_t k = 0; k < leaf->n_edges && free_of[id]; k++)
+            free_of[id] = free_of[g->edges[leaf->first_edge + k].next];
+    }
+    return free_of;
+}
+
+/* Marks what a slice of the vocabulary is worth making for. */
+static bool mark_sliced(struct grammar *g)
+{
+    bool *prefix_free = find_prefix_free(g);
+    for (size_t i = 0; prefix_free && i < g->n_nodes; i++) {
         if (g->nodes[i].kind != NODE_REPEAT || g->nodes[g->nodes[i].a].kind != NODE_LEAF)
             continue;
         uint32_t id = g->nodes[g->nodes[i].a].a;
@@ -402,8 +417,10 @@ static void mark_sliced(struct grammar *g)
             struct leaf_edge edge = g->edges[g->leaves[id].first_edge + k];
             n_bytes += edge.high - edge.low + 1u;
         }
-        g->leaves[id].sliced = n_bytes >= MIN_SLICED_BYTES && leaf_prefix_free(g, id);
+        g->leaves[id].sliced = n_bytes >= MIN_SLICED_BYTES && prefix_free[id];
     }
+    free(prefix_free);
+    return prefix_free != NULL;
 }
 
 /* ---- the end ---- */
@@ -461,9 +478,8 @@ static bool complete(struct grammar_builder *builder, uint32_t root)
     if (!check_left_recursion(builder))
         return false;
     fuse_all(builder);
-    mark_sliced(g);
     g->root = root;
-    return !builder->failed;
+    return !builder->failed && mark_sliced(g);
 }
 
 struct grammar *grammar_finish(struct grammar_builder *builder, uint32_t root, struct hob_error *err)

@@ -307,23 +307,3 @@ uint32_t leaf_concat(struct grammar_builder *builder, uint32_t a, uint32_t b, si
     struct memo *memo = memo_begin(builder, *budget, b);
     return memo ? memo_end(memo, budget, concat_of(memo, a)) : LEAF_NONE;
 }
-
-static bool prefix_free(const struct grammar *g, uint32_t leaf, size_t *left)
-{
-    const struct leaf *l = &g->leaves[leaf];
-    if (l->cyclic || *left == 0 || (l->accepts && l->n_edges))
-        return false;
-    --*left;
-    for (size_t i = 0; i < l->n_edges; i++) {
-        struct leaf_edge edge = g->edges[l->first_edge + i];
-        if (edge.next != LEAF_DONE && !prefix_free(g, edge.next, left))
-            return false;
-    }
-    return true;
-}
-
-bool leaf_prefix_free(const struct grammar *grammar, uint32_t leaf)
-{
-    size_t left = MAX_BUDGET; /* paths, not leaves: enough for sets of characters, and depth is bounded by it */
-    return prefix_free(grammar, leaf, &left);
-}

@@ -105,7 +105,4 @@ uint32_t leaf_union(struct grammar_builder *builder, uint32_t a, uint32_t b, siz
  * or as leaf_union(). */
 uint32_t leaf_concat(struct grammar_builder *builder, uint32_t a, uint32_t b, size_t *budget);
 
-/* Whether nothing the leaf accepts starts another text that it accepts; without cycles. */
-bool leaf_prefix_free(const struct grammar *grammar, uint32_t leaf);
-
 #endif

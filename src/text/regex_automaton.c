@@ -300,20 +300,21 @@ bool automaton_empty(const struct automaton *a)
 
 /* ---- as a grammar ---- */
 
-static uint32_t char_to(struct grammar_builder *builder, const struct automaton *a, size_t state, uint32_t next)
+static uint32_t char_to(struct grammar_builder *builder, const struct automaton *a, size_t state, uint32_t next,
+                        bool json)
 {
     struct code_set set = {0};
     for (size_t k = 0; k < a->n_classes; k++)
         if (a->next[state * a->n_classes + k] == next)
             code_set_add(&set, a->starts[k], k + 1 < a->n_classes ? a->starts[k + 1] - 1 : CODE_MAX);
-    uint32_t node = grammar_json_char(builder, &set);
+    uint32_t node = json ? grammar_json_char(builder, &set) : grammar_char(builder, &set);
     code_set_clear(&set);
     return node;
 }
 
 /* What may follow in a state: any number of steps to itself, then one away or the end. */
 static uint32_t state_grammar(struct grammar_builder *builder, const struct automaton *a, size_t state,
-                              const uint32_t *rules, uint32_t *seen)
+                              const uint32_t *rules, uint32_t *seen, bool json)
 {
     uint32_t ways = a->accepts[state] ? GRAMMAR_EMPTY : GRAMMAR_NOTHING, loop = GRAMMAR_NOTHING;
     for (size_t k = 0; k < a->n_classes && !grammar_failed(builder); k++) {
@@ -321,7 +322,7 @@ static uint32_t state_grammar(struct grammar_builder *builder, const struct auto
         if (seen[next] == state + 1)
             continue;
         seen[next] = (uint32_t)state + 1;
-        uint32_t one = char_to(builder, a, state, next);
+        uint32_t one = char_to(builder, a, state, next, json);
         if (next == state)
             loop = one;
         else
@@ -343,7 +344,7 @@ static void mark_alive(const struct automaton *a, bool *alive)
     }
 }
 
-uint32_t automaton_grammar(struct grammar_builder *builder, const struct automaton *a)
+uint32_t automaton_grammar(struct grammar_builder *builder, const struct automaton *a, bool json)
 {
     uint32_t *rules = calloc(a->n_states, sizeof *rules), *seen = calloc(a->n_states, sizeof *seen);
     bool *alive = calloc(a->n_states, 1);
@@ -354,7 +355,7 @@ uint32_t automaton_grammar(struct grammar_builder *builder, const struct automat
             rules[state] = alive[state] ? grammar_rule(builder, STR("of a pattern")) : GRAMMAR_NOTHING;
         for (size_t state = 0; state < a->n_states && !grammar_failed(builder); state++)
             if (alive[state])
-                grammar_define(builder, rules[state], state_grammar(builder, a, state, rules, seen));
+                grammar_define(builder, rules[state], state_grammar(builder, a, state, rules, seen, json));
         root = rules[0];
     } else {
         grammar_fail(builder, HOB_LIMIT, "no memory for an automaton");

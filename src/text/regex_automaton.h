@@ -40,8 +40,8 @@ bool automaton_accepts(const struct automaton *a, struct str text);
 /* Whether it accepts no text. */
 bool automaton_empty(const struct automaton *a);
 
-/* The texts it accepts, written as within a JSON string. */
-uint32_t automaton_grammar(struct grammar_builder *builder, const struct automaton *a);
+/* The texts it accepts, as they stand or (`json`) written as within a JSON string. */
+uint32_t automaton_grammar(struct grammar_builder *builder, const struct automaton *a, bool json);
 
 /* Frees it (NULL is fine). */
 void automaton_free(struct automaton *a);

@@ -114,6 +114,9 @@ uint32_t schema_number(struct schema_compiler *c, const struct conjunction *base
 /* The values that all enum and const allow and the rest of the bases too; `types` as schema_types(). */
 uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases, unsigned types);
 
+/* The type of a value, a bit of enum schema_type. */
+unsigned schema_type_of(const json_t *value);
+
 /* One JSON value, as json.dumps writes it; within objects and arrays white space is as elsewhere. */
 uint32_t schema_literal(struct schema_compiler *c, const json_t *value);
 

@@ -77,6 +77,17 @@ static bool values_apart(const json_t *a, const json_t *b)
     return a && b;
 }
 
+/* The types that bases leave, by type and by the values they spell out. */
+static unsigned types_of(const struct conjunction *bases)
+{
+    unsigned types = schema_types(bases);
+    const json_t *schema = valued(bases);
+    unsigned of_values = 0;
+    for (size_t i = 0; schema && value_at(schema, i); i++)
+        of_values |= schema_type_of(value_at(schema, i));
+    return schema ? types & of_values : types;
+}
+
 static bool numbers_apart(const struct conjunction *a, const struct conjunction *b)
 {
     struct number_bounds x = schema_bounds(a), y = schema_bounds(b);
@@ -153,7 +164,7 @@ static bool objects_apart(struct schema_compiler *c, const struct conjunction *a
 static bool bases_apart(struct schema_compiler *c, const struct conjunction *a, const struct conjunction *b,
                         unsigned depth)
 {
-    unsigned shared = schema_types(a) & schema_types(b);
+    unsigned shared = types_of(a) & types_of(b);
     if (!shared || values_apart(valued(a), valued(b)))
         return true;
     if (shared & ~(unsigned)(TYPE_OBJECT | TYPE_NUMBER | TYPE_INTEGER))

@@ -10,20 +10,33 @@
 #define DATE                                                                                                           \
     "(?:" YEAR "-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])|(?:0[469]|11)-(?:0[1-9]|[12][0-9]|30)|"              \
     "02-(?:0[1-9]|1[0-9]|2[0-8]))|" LEAP_YEAR "-02-29)"
-#define TIME "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,9})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+#define TIME "(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\\.[0-9]{1,15})?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 
 /* RFC 3339, appendix A. */
 #define DAY_TIME "T(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)"
 #define DAYS     "(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)"
 
-/* RFC 1123: labels of letters, digits and inner hyphens. */
-#define LABEL "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
-#define ATOM  "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+/* RFC 1123: labels of letters, digits and inner hyphens, 63 characters at most and 253 together. Repetitions that end
+ * where another character comes are what masks are fast for. */
+#define ALNUM "[A-Za-z0-9]"
+#define LABEL "(?:" ALNUM "{1,62}|" ALNUM "{1,14}(?:-{1,2}" ALNUM "{1,10}){1,4})"
+#define SHORT "(?:" ALNUM "{1,29}|" ALNUM "{1,9}(?:-{1,2}" ALNUM "{1,8}){1,2})"
+#define HOST  "(?:" LABEL "(?:\\." LABEL "){0,3}|" SHORT "(?:\\." SHORT "){0,7})"
+
+/* RFC 5322, without quotes and comments. */
+#define ATOM   "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+#define PART   ALNUM "+(?:-+" ALNUM "+)*"
+#define DOMAIN PART "(?:\\." PART ")*"
 
 #define BYTE   "(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 #define IPV4   BYTE "\\." BYTE "\\." BYTE "\\." BYTE
 #define H      "[0-9A-Fa-f]{1,4}"
 #define LAST32 "(?:" H ":" H "|" IPV4 ")"
+
+#define IPV6                                                                                                           \
+    "(?:(?:" H ":){6}" LAST32 "|::(?:" H ":){5}" LAST32 "|(?:" H ")?::(?:" H ":){4}" LAST32 "|(?:(?:" H ":){0,1}" H    \
+    ")?::(?:" H ":){3}" LAST32 "|(?:(?:" H ":){0,2}" H ")?::(?:" H ":){2}" LAST32 "|(?:(?:" H ":){0,3}" H ")?::" H     \
+    ":" LAST32 "|(?:(?:" H ":){0,4}" H ")?::" LAST32 "|(?:(?:" H ":){0,5}" H ")?::" H "|(?:(?:" H ":){0,6}" H ")?::)"
 
 /* RFC 3986. */
 #define HEX2  "%[0-9A-Fa-f]{2}"
@@ -36,18 +49,16 @@ static const struct {
 } formats[] = {
     {"date", "^" DATE "$"},
     {"time", "^" TIME "$"},
-    {"date-time", "^" DATE "T" TIME "$"},
+    {"date-time", "^" DATE "[Tt]" TIME "$"},
     {"duration", "^P(?:" DAYS "(?:" DAY_TIME ")?|" DAY_TIME "|[0-9]+W)$"},
-    {"email", "^" ATOM "(?:\\." ATOM ")*@" LABEL "(?:\\." LABEL ")*$"},
-    {"hostname", "^" LABEL "(?:\\." LABEL ")*$"},
+    {"email", "^" ATOM "(?:\\." ATOM ")*@" DOMAIN "$"},
+    {"hostname", "^" HOST "$"},
     {"ipv4", "^" IPV4 "$"},
-    {"ipv6", "^(?:(?:" H ":){6}" LAST32 "|::(?:" H ":){5}" LAST32 "|(?:" H ")?::(?:" H ":){4}" LAST32 "|(?:(?:" H
-             ":){0,1}" H ")?::(?:" H ":){3}" LAST32 "|(?:(?:" H ":){0,2}" H ")?::(?:" H ":){2}" LAST32 "|(?:(?:" H
-             ":){0,3}" H ")?::" H ":" LAST32 "|(?:(?:" H ":){0,4}" H ")?::" LAST32 "|(?:(?:" H ":){0,5}" H ")?::" H
-             "|(?:(?:" H ":){0,6}" H ")?::)$"},
+    {"ipv6", "^" IPV6 "$"},
     {"uuid", "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"},
-    {"uri", "^[A-Za-z][A-Za-z0-9+.-]*:(?://(?:" USER ")?" NAME "(?::[0-9]{0,5})?(?:/" PCHAR "*)*|/(?:" PCHAR
-            "+(?:/" PCHAR "*)*)?|" PCHAR "+(?:/" PCHAR "*)*)?(?:\\?(?:" PCHAR "|[/?])*)?(?:#(?:" PCHAR "|[/?])*)?$"},
+    {"uri",
+     "^[A-Za-z][A-Za-z0-9+.-]*:(?://(?:" USER ")?(?:" NAME "|\\[" IPV6 "\\])(?::[0-9]{0,5})?(?:/" PCHAR "*)*|/(?:" PCHAR
+     "+(?:/" PCHAR "*)*)?|" PCHAR "+(?:/" PCHAR "*)*)?(?:\\?(?:" PCHAR "|[/?])*)?(?:#(?:" PCHAR "|[/?])*)?$"},
 };
 
 const char *schema_format(struct str name)

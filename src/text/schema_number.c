@@ -341,5 +341,15 @@ uint32_t schema_number(struct schema_compiler *c, const struct conjunction *base
     if (!integer && !multiple)
         return number_grammar(b, &bounds);
     uint32_t whole = integer_grammar(b, &bounds, step);
-    return integer ? whole : grammar_then(b, whole, grammar_or(b, GRAMMAR_EMPTY, grammar_literal(b, STR(".0"))));
+    if (integer)
+        return whole;
+    /* With ".0" it is a double, which has 15 digits for sure. */
+    struct decimal low = decimal_parse("-999999999999999"), high = decimal_parse("999999999999999");
+    if (!bounds.has_low || decimal_compare(&bounds.low, &low) < 0)
+        bounds.low = low;
+    if (!bounds.has_high || decimal_compare(&bounds.high, &high) > 0)
+        bounds.high = high;
+    bounds.has_low = bounds.has_high = true;
+    uint32_t real = grammar_then(b, integer_grammar(b, &bounds, step), grammar_literal(b, STR(".0")));
+    return grammar_or(b, whole, real);
 }

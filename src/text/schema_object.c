@@ -179,9 +179,10 @@ static uint32_t other_names(struct object *o, const struct automaton *unnamed, u
         names = automaton_both(b, names, automaton_copy(b, o->patterns[k]), !(matching >> k & 1));
     uint32_t key = GRAMMAR_NOTHING;
     if (names && !automaton_empty(names))
-        key = grammar_seq(
-            b, (uint32_t[]){grammar_literal(b, STR("\"")), automaton_grammar(b, names), grammar_literal(b, STR("\":"))},
-            3);
+        key = grammar_seq(b,
+                          (uint32_t[]){grammar_literal(b, STR("\"")), automaton_grammar(b, names, true),
+                                       grammar_literal(b, STR("\":"))},
+                          3);
     automaton_free(names);
     return key;
 }

@@ -72,7 +72,7 @@ static uint32_t combine(struct schema_compiler *c, const struct limits *limits)
         automaton_free(outside);
         all = automaton_both(b, all, length, false);
     }
-    uint32_t node = all ? automaton_grammar(b, all) : GRAMMAR_NOTHING;
+    uint32_t node = all ? automaton_grammar(b, all, true) : GRAMMAR_NOTHING;
     automaton_free(all);
     return node;
 }

@@ -106,7 +106,7 @@ uint32_t schema_literal(struct schema_compiler *c, const json_t *value)
 
 /* ---- which values ---- */
 
-static unsigned type_of(const json_t *value)
+unsigned schema_type_of(const json_t *value)
 {
     switch (json_typeof(value)) {
     case JSON_OBJECT:
@@ -237,7 +237,7 @@ static int fits(struct schema_compiler *c, const struct conjunction *bases, cons
 static int allowed(struct schema_compiler *c, const struct conjunction *bases, const json_t *value, unsigned types,
                    struct trial trials[2])
 {
-    unsigned type = type_of(value);
+    unsigned type = schema_type_of(value);
     bool limited = false;
     if (!(types & type))
         return 0;
