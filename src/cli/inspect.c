@@ -4,13 +4,14 @@
  * are the same facts, written for people.
  */
 #include "base/error.h"
+#include "base/file.h"
 #include "chat/doctor.h"
 #include "cli/commands.h"
 #include "cli/inspect_facts.h"
 #include "cli/open.h"
 #include "cli/output.h"
 
-enum { KEY_WIDTH = 24, MAX_TEXT = 100 };
+enum { KEY_WIDTH = 24, MAX_TEXT = 100, MAX_TEMPLATE_BYTES = 1 << 20 };
 
 /* "110.2 MB". */
 static void put_bytes(json_int_t bytes)
@@ -154,7 +155,7 @@ static void put_doctor(const json_t *facts)
     const json_t *found = json_object_get(facts, "doctor"), *chat = json_object_get(facts, "chat");
     json_t *entry;
     size_t at;
-    if (!json_object_get(chat, "template"))
+    if (!json_object_get(chat, "template") && json_array_size(found) == 0)
         return;
     output_format("%stemplate doctor%s\n", style_on(STYLE_BOLD), style_on(STYLE_PLAIN));
     if (json_is_null(json_object_get(chat, "published")))
@@ -218,6 +219,22 @@ static bool add_graph(json_t *facts, const struct model *model, const struct eng
     return good;
 }
 
+/* What the doctor says of the model's template, or of the one in the file that --template names. */
+static bool add_doctor(json_t *facts, struct model *model, const struct option_value *option, struct hob_error *err)
+{
+    struct buf text = {0};
+    struct template *parsed = NULL;
+    bool good = !option->given || (file_load(option->text, MAX_TEMPLATE_BYTES, &text, err) &&
+                                   (parsed = template_parse(buf_view(&text), err)) != NULL);
+    struct chat_template replacement = {buf_view(&text), parsed};
+    json_t *found = good ? doctor_examine(model, parsed ? &replacement : NULL, err) : NULL;
+    if (found)
+        json_object_set_new(facts, "doctor", found);
+    template_free(parsed);
+    buf_clear(&text);
+    return found != NULL;
+}
+
 static bool inspect_run(struct args *args, struct hob_error *err)
 {
     struct opened opened = {0};
@@ -243,9 +260,7 @@ static bool inspect_run(struct args *args, struct hob_error *err)
     }
     json_object_set_new(facts, "tokenizer", facts_tokenizer(model, args_own(args, "tokenizer")->flag, warnings));
     json_object_set_new(facts, "chat", facts_chat(model, warnings));
-    json_t *found = doctor_examine(model, NULL, err);
-    good = found != NULL;
-    json_object_set_new(facts, "doctor", found);
+    good = add_doctor(facts, model, options_get(&args->options, "template"), err);
     json_object_set_new(facts, "metadata", facts_metadata(model));
     if (args_own(args, "tensors")->flag)
         json_object_set_new(facts, "tensors", facts_tensors(model));
@@ -274,6 +289,7 @@ static const struct option own_options[] = {
 static const struct example examples[] = {
     {"hob inspect smollm2", "what it is, what it takes, what fits"},
     {"hob inspect smollm2 --tensors --json", "all of it, for a program"},
+    {"hob inspect smollm2 --template chat.jinja", "and what the template doctor says of another template"},
     {"hob inspect smollm2 --ctx 32768 --kv q8_0", "what a long context would take"},
     {0},
 };
