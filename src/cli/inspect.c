@@ -159,7 +159,7 @@ static void put_doctor(const json_t *facts)
         return;
     output_format("%stemplate doctor%s\n", style_on(STYLE_BOLD), style_on(STYLE_PLAIN));
     if (json_is_null(json_object_get(chat, "published")))
-        output_write(STR("  note: the template is not one of the known\n"));
+        output_write(STR("  note: the model's template is not one of the known\n"));
     if (json_array_size(found) == 0)
         output_write(STR("  nothing found\n"));
     json_array_foreach(found, at, entry)
