@@ -37,7 +37,8 @@ static json_t *option_json(const char *name, const struct option_value *value, s
     return json;
 }
 
-bool constrain_describe(const struct options *options, const json_t *given, json_t **out, struct hob_error *err)
+bool constrain_describe(const struct options *options, const json_t *given, const json_t *format, json_t **out,
+                        struct hob_error *err)
 {
     size_t n;
     const struct option *table = options_table(&n);
@@ -46,6 +47,15 @@ bool constrain_describe(const struct options *options, const json_t *given, json
         if (!json_is_object(given) || json_object_size(given) != 1 + (json_object_get(given, "after") != NULL))
             return error_set(err, HOB_USAGE, "constraint: want an object with one member, and perhaps \"after\"");
         *out = json_incref((json_t *)given);
+    }
+    if (format && !json_is_null(format)) {
+        bool object = json_is_string(format) && str_eq(json_span(format), STR("json"));
+        if (*out || (!object && !json_is_object(format))) {
+            json_decref(*out);
+            *out = NULL;
+            return error_set(err, HOB_USAGE, "format: want \"json\" or a schema, and no other constraint");
+        }
+        *out = object ? json_pack("{s:b}", "json_object", 1) : json_pack("{s:O}", "schema", format);
     }
     for (size_t i = 0; i < n; i++) {
         const struct option_value *value = &options->values[i];

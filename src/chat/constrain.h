@@ -22,9 +22,10 @@ struct constrain {
     struct constraint hooks; /* for the engine */
 };
 
-/* The description of the constraint that `options` or the request's member "constraint" ask for, in *out (NULL: none).
- * The caller owns the reference. HOB_USAGE when there is more than one. */
-bool constrain_describe(const struct options *options, const json_t *given, json_t **out, struct hob_error *err);
+/* The description of the constraint that `options` or the request's members "constraint" (`given`) or "format" ("json"
+ * or a schema) ask for, in *out (NULL: none). The caller owns the reference. HOB_USAGE when there is more than one. */
+bool constrain_describe(const struct options *options, const json_t *given, const json_t *format, json_t **out,
+                        struct hob_error *err);
 
 /* Compiles a description for a reply over `trie`, whose bytes will be in `reply`; both and the description are
  * borrowed. The caller clears `out` also after a failure. */

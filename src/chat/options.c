@@ -103,8 +103,11 @@ static bool misfit(const struct option *option, const char *value, struct hob_er
     if (option->kind == OPTION_SEED)
         return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a whole number in [0, 2^64)", option->name,
                          value);
-    return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want %s in [%.15g, %.15g]", option->name, value,
-                     option->kind == OPTION_INT ? "a whole number" : "a number", option->min, option->max);
+    if (option->kind == OPTION_INT)
+        return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a whole number in [%.0f, %.0f]", option->name,
+                         value, option->min, option->max);
+    return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a number in [%.15g, %.15g]", option->name, value,
+                     option->min, option->max);
 }
 
 bool option_set(const struct option *option, struct option_value *value, struct arena *arena, const char *text,
@@ -199,6 +202,21 @@ static bool set_json(struct options *options, size_t at, const json_t *json, str
         break;
     }
     options->values[at].list = (struct option_list){0}; /* a request's list replaces the session's */
+    if (json_is_object(json)) {                         /* {"ID": F}, as other programs write it */
+        const char *key;
+        json_t *bias;
+        char pair[96];
+        json_object_foreach((json_t *)json, key, bias)
+        {
+            snprintf(pair, sizeof pair, "%.40s=%.9g", key, json_number_value(bias));
+            if (!json_is_number(bias))
+                return error_set(err, HOB_USAGE, "%s: \"%.40s\": want a number", option->name, key);
+            if (!options_set(options, at, pair, err))
+                return false;
+        }
+        options->values[at].given = true;
+        return true;
+    }
     size_t count = json_is_array(json) ? json_array_size(json) : 1;
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_is_array(json) ? json_array_get(json, i) : json;

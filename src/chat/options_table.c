@@ -11,7 +11,7 @@ static const struct option table[] = {
     {"threads", 't', OPTION_INT, OPTION_MACHINE, 1, 256, "N", NULL, "worker threads (default: the physical cores)"},
     {"ctx", 'c', OPTION_INT, OPTION_MACHINE, 1, 1 << 30, "N", NULL,
      "context in tokens (default: the model's own, reduced to fit memory)"},
-    {"batch", 0, OPTION_INT, OPTION_MACHINE, 1, 65536, "N", NULL, "rows of one step; never changes a result"},
+    {"batch", 0, OPTION_INT, OPTION_MACHINE, 1, 1024, "N", NULL, "rows of one step; never changes a result"},
     {"parallel", 0, OPTION_INT, OPTION_MACHINE, 1, 4096, "N", NULL, "sequences in flight; never changes a result"},
     {"kv", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "f16|q8_0|f32", NULL,
      "type of the KV cache (default: f16; f32 under --precise)"},

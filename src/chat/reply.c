@@ -84,6 +84,16 @@ static bool is_markup(const struct reply *reply, const struct tokenizer *tokeniz
            reply_format_wants(reply->request.format, tokenizer_text(tokenizer, id));
 }
 
+/* The text a token stands for, control tokens by their names. */
+static json_t *piece_json(const struct tokenizer *tokenizer, int32_t id)
+{
+    struct buf piece = {0};
+    tokenizer_piece(tokenizer, id, true, &piece);
+    json_t *json = json_bytes(buf_view(&piece));
+    buf_clear(&piece);
+    return json;
+}
+
 /* Adds the last token's log probabilities. */
 static void add_logprobs(struct reply *reply, int32_t id)
 {
@@ -96,13 +106,13 @@ static void add_logprobs(struct reply *reply, int32_t id)
         json_t *one = json_object();
         json_object_set_new(one, "id", json_integer(top[i].id));
         if (tokenizer)
-            json_object_set_new(one, "token", json_bytes(tokenizer_text(tokenizer, top[i].id)));
+            json_object_set_new(one, "token", piece_json(tokenizer, top[i].id));
         json_object_set_new(one, "logprob", json_real(top[i].logprob));
         json_array_append_new(list, one);
     }
     json_object_set_new(entry, "id", json_integer(id));
     if (tokenizer)
-        json_object_set_new(entry, "token", json_bytes(tokenizer_text(tokenizer, id)));
+        json_object_set_new(entry, "token", piece_json(tokenizer, id));
     json_object_set_new(entry, "logprob", json_real(sampler_chosen_logprob(sampler)));
     json_object_set_new(entry, "top", list);
     json_array_append_new(reply->logprobs, entry);

@@ -13,8 +13,9 @@
 #define MAX_MESSAGES 100000
 
 /* Members of a request that are no options. */
-static const char *const members[] = {"id",    "prompt",   "messages", "tokens",     "tools", "template_variables",
-                                      "think", "template", "now",      "constraint", NULL};
+static const char *const members[] = {"id",    "prompt",   "messages", "tokens",     "tools",  "template_variables",
+                                      "think", "template", "now",      "constraint", "system", "format",
+                                      NULL};
 
 /* Checks the shape of messages, as far as every template relies on it. */
 static bool check_messages(const json_t *messages, struct hob_error *err)
@@ -54,6 +55,17 @@ static json_t *token_json(const struct tokenizer *tokenizer, int32_t id)
     return json_bytes(id == TOKEN_NONE ? (struct str){"", 0} : tokenizer_text(tokenizer, id));
 }
 
+/* The messages with a system message in front, where the request has one beside them. The caller owns the reference. */
+static json_t *with_system(const json_t *messages, const json_t *system)
+{
+    if (!json_is_string(system))
+        return json_incref((json_t *)messages);
+    json_t *all = json_array();
+    json_array_append_new(all, json_pack("{s:s, s:O}", "role", "system", "content", system));
+    json_array_extend(all, (json_t *)messages);
+    return all;
+}
+
 /* All that the template sees. The caller owns the reference; NULL with an error. */
 static json_t *template_variables(struct model *model, struct str template_text, const json_t *json,
                                   struct hob_error *err)
@@ -70,7 +82,7 @@ static json_t *template_variables(struct model *model, struct str template_text,
     }
     good = good && check_messages(messages, err);
     if (good) {
-        json_object_set(variables, "messages", (json_t *)messages);
+        json_object_set_new(variables, "messages", with_system(messages, json_object_get(json, "system")));
         json_object_set_new(variables, "add_generation_prompt", json_true());
         json_object_set_new(variables, "tools", json_null()); /* as transformers gives them: none, but defined */
         json_object_set_new(variables, "documents", json_null());
@@ -133,6 +145,16 @@ static bool set_parser(struct request *request, struct str template_text, struct
     request->format = template_text.len ? reply_format_find(template_text) : NULL;
     request->parser = reply_parser_new(&setting);
     return request->parser || error_memory(err, prompt.len);
+}
+
+/* A stop text of no bytes would end every reply before it begins. */
+static bool check_stops(const struct options *options, struct hob_error *err)
+{
+    const struct option_list *stops = &options_get(options, "stop")->list;
+    for (size_t i = 0; i < stops->n; i++)
+        if (!stops->texts[i][0])
+            return error_set(err, HOB_USAGE, "--stop: the text is empty");
+    return true;
 }
 
 /* Lets a constraint start behind the thinking part that the prompt has opened. */
@@ -307,8 +329,9 @@ bool request_read(struct model *model, const struct chat_template *replacement, 
         return error_set(err, HOB_USAGE, "a request has one of prompt, messages and tokens");
     request->id = json_incref(json_object_get(json, "id"));
     if (!options_copy(&request->options, session, err) || !options_set_json(&request->options, json, members, err) ||
-        !constrain_describe(&request->options, json_object_get(json, "constraint"), &request->constraint, err) ||
-        !read_now(json, &request->now, err))
+        !constrain_describe(&request->options, json_object_get(json, "constraint"), json_object_get(json, "format"),
+                            &request->constraint, err) ||
+        !check_stops(&request->options, err) || !read_now(json, &request->now, err))
         return false;
     if (tokens) {
         struct hob_error none; /* with a tokenizer the reply has text and ends by itself; without one, ids */

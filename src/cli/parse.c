@@ -69,9 +69,7 @@ static struct str drop_end(struct str reply, struct str end)
 /* The reply without the token that ended it: one of the vocabulary's, or one that the template writes. */
 static struct str without_end(struct job *job, struct str template_text)
 {
-    static const char *const ends[] = {"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>",
-                                       "<\xef\xbd\x9c"
-                                       "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>"};
+    static const char *const ends[] = {"<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<｜end▁of▁sentence｜>"};
     struct str whole = buf_view(&job->reply), reply = whole;
     struct hob_error none;
     const struct tokenizer *tokenizer = job->opened.model ? model_tokenizer(job->opened.model, &none) : NULL;

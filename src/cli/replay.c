@@ -12,6 +12,9 @@
 #include "cli/progress.h"
 #include "store/digest.h"
 
+/* What a reply says beside its receipt, and must say again. */
+static const char *const reply_members[] = {"text", "tokens"};
+
 /* The members of a receipt's options that belong to the session, not to the request. */
 static const char *const session_options[] = {"kv", "precise", "ctx"};
 
@@ -22,13 +25,18 @@ static json_t *read_receipt(const char *path, struct hob_error *err)
     if (!file)
         return NULL;
     json_t *receipt = json_object_get(file, "receipt");
-    receipt = json_incref(receipt ? receipt : file);
+    receipt = receipt ? json_copy(receipt) : json_incref(file);
+    for (size_t i = 0; receipt && i < sizeof reply_members / sizeof *reply_members; i++)
+        if (json_object_get(file, reply_members[i]))
+            json_object_set(receipt, reply_members[i], json_object_get(file, reply_members[i]));
     json_decref(file);
     static const char *const wanted[] = {"model_sha256", "reply_sha256", "logits_sha256"};
     bool good =
         json_is_array(json_object_get(receipt, "prompt_tokens")) && json_is_object(json_object_get(receipt, "options"));
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         good = good && json_string_length(json_object_get(receipt, wanted[i])) == 64;
+    const json_t *seed = json_object_get(receipt, "seed");
+    good = good && (!seed || json_equal((json_t *)seed, json_object_get(json_object_get(receipt, "options"), "seed")));
     if (good)
         return receipt;
     error_set(err, HOB_FORMAT, "%s: is neither a receipt nor a reply with one", path);
@@ -110,12 +118,18 @@ static json_t *run_again(struct chat *chat, const json_t *request, struct hob_er
 }
 
 /* Says which bytes differ. A reply that was cancelled is compared as far as it went only by a person. */
-static bool compare(const json_t *receipt, const json_t *again, bool as_json, struct hob_error *err)
+static bool compare(const json_t *receipt, const json_t *reply, bool as_json, struct hob_error *err)
 {
+    const json_t *again = json_object_get(reply, "receipt");
     static const char *const compared[] = {"model_sha256", "reply_sha256", "logits_sha256"};
     static const char *const names[] = {"the model", "the text", "the logits"};
     json_t *report = json_object();
     struct buf differing = {0};
+    for (size_t i = 0; i < sizeof reply_members / sizeof *reply_members; i++) {
+        const json_t *said = json_object_get(receipt, reply_members[i]);
+        if (said && !json_equal((json_t *)said, json_object_get(reply, reply_members[i])))
+            buf_format(&differing, "%sthe reply's %s", differing.len ? ", " : "", reply_members[i]);
+    }
     for (size_t i = 0; i < sizeof compared / sizeof *compared; i++) {
         bool same = json_equal(json_object_get(receipt, compared[i]), json_object_get(again, compared[i]));
         json_object_set_new(report, compared[i], json_boolean(same));
@@ -143,8 +157,7 @@ static bool replay_run(struct args *args, struct hob_error *err)
     bool good = receipt && set_session(args, json_object_get(receipt, "options"), err) &&
                 find_model(args, receipt, &path, err) && open_chat(&opened, args, buf_text(&path), err);
     good = good && (request = make_request(receipt)) != NULL &&
-           (reply = run_again(opened.chat, request, err)) != NULL &&
-           compare(receipt, json_object_get(reply, "receipt"), args->json, err);
+           (reply = run_again(opened.chat, request, err)) != NULL && compare(receipt, reply, args->json, err);
     json_decref(reply);
     json_decref(request);
     json_decref(receipt);

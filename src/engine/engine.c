@@ -212,6 +212,7 @@ static void choose(struct engine *engine, struct sequence *sequence, const float
                               &sequence->error);
     sequence->last_ms = clock_ms();
     if (id < 0) {
+        error_prefix(&sequence->error, "%s: token %zu", engine->model->name, total);
         end_sequence(engine, sequence, END_ERROR);
         return;
     }

@@ -7,6 +7,8 @@
 
 #include <math.h>
 
+#include "base/error.h"
+
 extern const struct family family_gemma3;
 
 #define PERIOD        6 /* every sixth layer is full */
@@ -35,7 +37,8 @@ static const struct role_use roles[] = {
 static bool configure(const struct config *config, struct hparams *hp, struct hob_error *err)
 {
     double scalar = hp->n_layers == LAYERS_OF_27B ? (double)hp->e / hp->heads : hp->d;
-    double softcap = 0, attn_softcap = 0;
+    double softcap = 0;
+    bool both_ways = false;                /* embedding models see what follows, too */
     hp->norm_shift = config->json ? 1 : 0; /* GGUF holds 1 + w */
     hp->embed_scale = sqrtf((float)hp->e);
     hp->tied = true;
@@ -44,13 +47,14 @@ static bool configure(const struct config *config, struct hparams *hp, struct ho
         !hparams_sliding_rope(config, SLIDING_BASE, &hp->rope[1], err) ||
         !hparams_activation(config, "hidden_activation", &hp->act, err) ||
         !config_float(config, "final_logit_softcapping", "final_logit_softcapping", 0, 1e6, &softcap, err) ||
-        !config_float(config, "attn_logit_softcapping", "attn_logit_softcapping", 0, 1e6, &attn_softcap, err) ||
+        !config_bool(config, NULL, "use_bidirectional_attention", &both_ways, err) ||
         !config_bool(config, NULL, "tie_word_embeddings", &hp->tied, err))
         return false;
     if (!config_gguf(config, "attention.scale"))
         hp->attn_scale = (float)(1 / sqrt(scalar));
     hp->logit_softcap = (float)softcap;
-    hp->attn_softcap = (float)attn_softcap;
+    if (both_ways)
+        return error_set(err, HOB_FORMAT, "%s: use_bidirectional_attention: true is not supported", config->name);
     return hparams_windows(config, hp, PERIOD, err);
 }
 

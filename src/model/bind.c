@@ -169,6 +169,14 @@ static bool bind_role(struct binder *b, const struct role_use *use, unsigned lay
     return bind_one(b, use, layer, ".bias", shape + 1, use->bias == BIAS_REQUIRED, &out->bias[use->role]);
 }
 
+/* What the file says of the vocabulary's size is what the embedding table has. */
+static bool check_vocab_size(const struct model *model, struct hob_error *err)
+{
+    struct config config = model_config(model);
+    int64_t n = (int64_t)model->n_vocab;
+    return config_int(&config, "vocab_size", "vocab_size", n, n, &n, err);
+}
+
 /* The vocabulary's size is the embedding table's. */
 static bool read_vocabulary(struct binder *b)
 {
@@ -184,7 +192,7 @@ static bool read_vocabulary(struct binder *b)
             return error_set(b->err, HOB_FORMAT, "%s: %s: %llu rows, want [1, %u]", model->name, name,
                              (unsigned long long)t->ne[1], 1U << 24);
         model->n_vocab = (size_t)t->ne[1];
-        return true;
+        return check_vocab_size(model, b->err);
     }
     return error_set(b->err, HOB_FORMAT, "%s: token_embd.weight: is missing; the file holds no weights of a model",
                      model->name);
@@ -306,6 +314,11 @@ bool model_bind(struct model *model, const struct family *const *families, size_
     if (!find_family(model, families, n, err))
         return false;
     struct hparams *hp = &model->hparams;
+    if (config_json(&config, "quantization_config")) {
+        error_set(err, HOB_FORMAT, "%s: config.json: quantization_config is not supported, want plain weights",
+                  model->name);
+        goto failed;
+    }
     if (!hparams_read(&config, hp, &model->arena, err) ||
         (model->family->configure && !model->family->configure(&config, hp, err)))
         goto failed;

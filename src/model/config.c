@@ -72,11 +72,23 @@ struct number {
     double f;
 };
 
-/* A metadata value as a number; an array of equal numbers is that number. */
-static struct number gguf_number(const struct gguf_value *value)
+/* Whether writers may give the key one number a layer. */
+static bool is_per_layer(const char *gguf_keys)
+{
+    static const char *const keys[] = {"feed_forward_length", "attention.head_count", "attention.head_count_kv"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(gguf_keys, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A metadata value as a number; where there may be one a layer, an array of equal numbers is that number. */
+static struct number gguf_number(const struct gguf_value *value, bool per_layer)
 {
     struct number n = {.there = true};
     bool array = value->type == GGUF_ARRAY;
+    if (array && !per_layer)
+        return n;
     enum gguf_type type = array ? value->element : value->type;
     if (type == GGUF_STRING || type == GGUF_ARRAY || (array && value->n == 0) || (!array && value->huge))
         return n;
@@ -94,7 +106,7 @@ static struct number find_number(const struct config *config, const char *gguf_k
 {
     const struct gguf_value *value = config_gguf(config, gguf_keys);
     if (value)
-        return gguf_number(value);
+        return gguf_number(value, is_per_layer(gguf_keys));
     const json_t *json = config_json(config, hf_keys);
     if (!json)
         return (struct number){0};

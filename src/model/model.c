@@ -21,8 +21,11 @@ static bool read_architecture(struct model *model, struct hob_error *err)
 {
     struct str arch = model->gguf ? gguf_text(model, "general.architecture")
                                   : json_span(json_array_get(json_object_get(model->hf->config, "architectures"), 0));
-    if ((model->gguf && arch.len == 0) || arch.len > ARCH_BYTES)
-        return error_set(err, HOB_FORMAT, "%s: %s: %zu bytes, want a name of [1, %d]", model->name,
+    if (model->gguf && arch.len == 0)
+        return error_set(err, HOB_FORMAT, "%s: general.architecture: %s", model->name,
+                         gguf_find(model->gguf, "general.architecture") ? "want a name as a string" : "is missing");
+    if (arch.len > ARCH_BYTES)
+        return error_set(err, HOB_FORMAT, "%s: %s: a name of %zu bytes, want at most %d", model->name,
                          model->gguf ? "general.architecture" : "config.json: architectures", arch.len, ARCH_BYTES);
     model->arch = arena_copy(&model->arena, arch.ptr, arch.len);
     return model->arch ? true : error_memory(err, arch.len);

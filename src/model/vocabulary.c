@@ -31,12 +31,8 @@ static bool array(const struct model *model, const char *key, bool strings, size
 static bool token_id(const struct model *model, const char *key, size_t n_tokens, int32_t *id, struct hob_error *err)
 {
     int64_t given = *id;
-    const struct gguf_value *value = gguf_find(model->gguf, key);
-    if (value && value->type == GGUF_U32 && value->i == UINT32_MAX) { /* how some writers say "none" */
-        *id = TOKEN_NONE;
-        return true;
-    }
-    if (!value && given >= (int64_t)n_tokens) /* a default that this vocabulary is too small for */
+    if (!gguf_find(model->gguf, key) &&
+        given >= (int64_t)n_tokens) /* a default that this vocabulary is too small for */
         given = TOKEN_NONE;
     if (!gguf_get_int(model->gguf, key, 0, (int64_t)n_tokens - 1, &given, err))
         return false;
@@ -78,12 +74,13 @@ static bool read_tables(const struct model *model, struct arena *arena, struct v
     return true;
 }
 
-/* Ids and flags. */
-static bool read_specials(const struct model *model, struct vocab *vocab, struct hob_error *err)
+/* Ids and flags; *eom is the end of a message, TOKEN_NONE before. */
+static bool read_specials(const struct model *model, struct vocab *vocab, int32_t *eom, struct hob_error *err)
 {
     return token_id(model, "tokenizer.ggml.bos_token_id", vocab->n_tokens, &vocab->bos, err) &&
            token_id(model, "tokenizer.ggml.eos_token_id", vocab->n_tokens, &vocab->eos, err) &&
            token_id(model, "tokenizer.ggml.eot_token_id", vocab->n_tokens, &vocab->eot, err) &&
+           token_id(model, "tokenizer.ggml.eom_token_id", vocab->n_tokens, eom, err) &&
            token_id(model, "tokenizer.ggml.unknown_token_id", vocab->n_tokens, &vocab->unk, err) &&
            token_id(model, "tokenizer.ggml.padding_token_id", vocab->n_tokens, &vocab->pad, err) &&
            gguf_get_bool(model->gguf, "tokenizer.ggml.add_bos_token", &vocab->add_bos, err) &&
@@ -117,7 +114,15 @@ static bool read_vocab(const struct model *model, struct arena *arena, struct vo
     } else if (vocab->kind == VOCAB_BPE) {
         return error_set(err, HOB_FORMAT, "%s: tokenizer.ggml.merges: is missing", model->name);
     }
-    return read_tables(model, arena, vocab, err) && read_specials(model, vocab, err);
+    int32_t *eom = arena_alloc(arena, sizeof *eom);
+    if (!eom)
+        return error_memory(err, sizeof *eom);
+    *eom = TOKEN_NONE;
+    if (!read_tables(model, arena, vocab, err) || !read_specials(model, vocab, eom, err))
+        return false;
+    vocab->eog = eom;
+    vocab->n_eog = *eom != TOKEN_NONE;
+    return true;
 }
 
 struct tokenizer *vocabulary_from_gguf(const struct model *model, struct hob_error *err)
