@@ -22,23 +22,43 @@ static enum reply_read step_a(struct reply_parser *parser)
 static enum reply_read step_r(struct reply_parser *parser)
 {
     static const char *const close[] = {"```", NULL};
-    enum { FENCE, LIST, CLOSE };
-    enum reply_read found;
-    switch (parser->stage) {
-    case FENCE:
-        found = reply_read_space(parser);
-        if (found == REPLY_YES && parser->raw.ptr[parser->at] == '`')
-            found = reply_read_text(parser, "```json");
-        if (found == REPLY_YES)
-            parser->stage = LIST;
-        return found;
-    case LIST:
-        found = reply_read_calls(parser);
-        parser->stage = found == REPLY_YES ? CLOSE : LIST;
-        return found;
-    default:
+    if (parser->stage)
         return reply_read_close(parser, close);
+    enum reply_read found = reply_read_calls(parser);
+    parser->stage = found == REPLY_YES;
+    return found;
+}
+
+/* [{"tool_call_id": "0", "tool_name": NAME, "parameters": ARGUMENTS}, ...] */
+static uint32_t grammar_a(struct reply_grammar *g, unsigned trigger)
+{
+    struct code_set digits = {0};
+    code_set_add(&digits, '0', '9');
+    uint32_t space = reply_space(g), number = grammar_repeat(g->builder, grammar_char(g->builder, &digits), 1, 4);
+    uint32_t call = reply_call_in_json(g, "\", \"tool_name\": \"", "\", \"parameters\": ", "}");
+    uint32_t between = reply_seq(g, (uint32_t[]){reply_literal(g, ","), space, REPLY_GRAMMAR_END});
+    call = reply_seq(g, (uint32_t[]){reply_literal(g, "{\"tool_call_id\": \""), number, call, REPLY_GRAMMAR_END});
+    code_set_clear(&digits);
+    (void)trigger;
+    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), space, reply_many(g, call, between), space,
+                                     reply_literal(g, "]"), space, reply_mark(g, "<|END_ACTION|>"), REPLY_GRAMMAR_END});
+}
+
+/* [{"tool_name": NAME, "parameters": ARGUMENTS}, ...]``` */
+static uint32_t grammar_r(struct reply_grammar *g, unsigned trigger)
+{
+    uint32_t blank = grammar_choices(g->builder, (struct str[]){STR(" "), STR("\n")}, 2);
+    uint32_t space = grammar_repeat(g->builder, blank, 0, 16);
+    uint32_t name = GRAMMAR_NOTHING;
+    (void)trigger;
+    for (unsigned indent = 0; indent < 2; indent++) { /* on one line, or as its template shows it */
+        const char *before = indent ? "{\n        \"tool_name\": \"" : "{\"tool_name\": \"";
+        const char *between = indent ? "\",\n        \"parameters\": " : "\", \"parameters\": ";
+        name = grammar_or(g->builder, name, reply_call_in_json(g, before, between, indent ? "\n    }" : "}"));
     }
+    uint32_t between = reply_seq(g, (uint32_t[]){reply_literal(g, ","), space, REPLY_GRAMMAR_END});
+    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), space, reply_many(g, name, between), space,
+                                     reply_literal(g, "]"), space, reply_literal(g, "```"), REPLY_GRAMMAR_END});
 }
 
 const struct reply_format reply_command_a = {
@@ -51,11 +71,13 @@ const struct reply_format reply_command_a = {
     .dropped = {"<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>", "<|END_OF_TURN_TOKEN|>"},
     .tokens = {"<|END_ACTION|>"},
     .step = step_a,
+    .grammar = grammar_a,
 };
 
 const struct reply_format reply_command_r = {
     .name = "command-r",
     .signs = {"Action:", "```json", "<|START_OF_TURN_TOKEN|>"},
-    .triggers = {"Action:"},
+    .triggers = {"Action: ```json", "Action:```json"},
     .step = step_r,
+    .grammar = grammar_r,
 };

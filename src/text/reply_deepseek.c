@@ -128,6 +128,33 @@ static enum reply_read step(struct reply_parser *parser)
     return REPLY_NO;
 }
 
+/* Calls of which each is `call`. */
+static uint32_t calls_grammar(struct reply_grammar *g, uint32_t call)
+{
+    call = reply_seq(g, (uint32_t[]){reply_mark(g, CALL_BEGIN), call, reply_mark(g, CALL_END), REPLY_GRAMMAR_END});
+    return reply_seq(g, (uint32_t[]){reply_many(g, call, reply_space(g)), reply_mark(g, CALLS_END), REPLY_GRAMMAR_END});
+}
+
+static uint32_t grammar_v3(struct reply_grammar *g, unsigned trigger)
+{
+    uint32_t call = reply_call_in_json(g, "", "\n```json\n", "\n```");
+    (void)trigger;
+    return calls_grammar(
+        g, reply_seq(g, (uint32_t[]){reply_literal(g, "function"), reply_mark(g, SEP), call, REPLY_GRAMMAR_END}));
+}
+
+static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
+{
+    return reply_seq(g, (uint32_t[]){grammar_literal(g->builder, tool->name), reply_mark(g, SEP),
+                                     reply_json_arguments(g, tool), REPLY_GRAMMAR_END});
+}
+
+static uint32_t grammar_v31(struct reply_grammar *g, unsigned trigger)
+{
+    (void)trigger;
+    return calls_grammar(g, reply_any_tool(g, one_tool));
+}
+
 const struct reply_format reply_deepseek_v3 = {
     .name = "deepseek-v3",
     .signs = {CALLS_BEGIN, "```json"},
@@ -136,6 +163,7 @@ const struct reply_format reply_deepseek_v3 = {
     .triggers = {CALLS_BEGIN},
     .tokens = {CALLS_END, CALL_BEGIN, CALL_END, SEP},
     .step = step,
+    .grammar = grammar_v3,
 };
 
 const struct reply_format reply_deepseek_v31 = {
@@ -146,4 +174,5 @@ const struct reply_format reply_deepseek_v31 = {
     .triggers = {CALLS_BEGIN},
     .tokens = {CALLS_END, CALL_BEGIN, CALL_END, SEP},
     .step = step,
+    .grammar = grammar_v31,
 };

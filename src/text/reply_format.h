@@ -13,6 +13,7 @@
 #ifndef HOB_TEXT_REPLY_FORMAT_H
 #define HOB_TEXT_REPLY_FORMAT_H
 
+#include "text/reply_grammar.h"
 #include "text/reply_json.h"
 #include "text/reply_parser.h"
 #include "text/reply_value.h"
@@ -39,6 +40,9 @@ struct reply_format {
     bool whole; /* step() reads all of the reply, from the end of the last think_open in the prompt on */
     /* Reads on in a call. */
     enum reply_read (*step)(struct reply_parser *parser);
+    /* What follows trigger number `trigger` in a call of one of the tools; with `whole`, all of a reply. */
+    uint32_t (*grammar)(struct reply_grammar *g, unsigned trigger);
+    const char *bare_start; /* the bytes that tell a bare call from other text */
     /* The reply ended within step()'s bytes; NULL: a call that began is cut, all else is text. */
     void (*finish)(struct reply_parser *parser);
 };

@@ -12,7 +12,7 @@
 
 enum stage { START, NAME, FIRST, NEXT, KEY, BARE_KEY, COLON, VALUE, STRING, BARE, QUOTED, AFTER, CLOSE };
 
-enum { MAX_NAME_BYTES = 256, MAX_BARE_BYTES = 4096 };
+enum { MAX_NAME_BYTES = 256, MAX_BARE_BYTES = 4096, MAX_KEY = 64, MAX_DEPTH = 16 };
 
 /* Tells JSON punctuation. */
 static void put(struct reply_parser *parser, const char *json)
@@ -263,6 +263,177 @@ static enum reply_read step(struct reply_parser *parser)
     return REPLY_NO;
 }
 
+/* ---- the grammar ---- */
+
+static uint32_t value_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
+                              unsigned depth);
+
+static uint32_t quoted_grammar(struct reply_grammar *g, uint32_t text)
+{
+    return reply_seq(g, (uint32_t[]){reply_mark(g, QUOTE), text, reply_mark(g, QUOTE), REPLY_GRAMMAR_END});
+}
+
+/* One value as it stands. */
+static uint32_t constant_grammar(struct reply_grammar *g, const json_t *value)
+{
+    struct buf json = {0};
+    if (json_is_string(value))
+        return quoted_grammar(g, grammar_literal(g->builder, json_span(value)));
+    if (json_is_object(value) || json_is_array(value))
+        return grammar_fail(g->builder, HOB_FORMAT, "enum: objects and arrays cannot be honoured in this format");
+    json_write(value, &json);
+    uint32_t part = grammar_literal(g->builder, buf_view(&json));
+    buf_clear(&json);
+    return part;
+}
+
+/* A string, or a number, true, false or null, which JSON writes the same way. */
+static uint32_t scalar_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
+                               unsigned types)
+{
+    static const char *const quote[] = {QUOTE, NULL};
+    static const struct {
+        unsigned types;
+        const char *name;
+    } scalars[] = {{REPLY_NULL, "null"}, {REPLY_BOOLEAN, "boolean"}, {REPLY_NUMBER, "number"}};
+    uint32_t any = GRAMMAR_NOTHING;
+    if (types & REPLY_STRING)
+        any = quoted_grammar(g, reply_plain_string(g, schema, quote));
+    for (size_t i = 0; i < 3; i++) {
+        const char *name = scalars[i].name;
+        if (!(types & scalars[i].types))
+            continue;
+        if ((types & REPLY_NUMBER) == REPLY_INTEGER && scalars[i].types == REPLY_NUMBER)
+            name = "integer";
+        json_t *one = json_is_object(schema) ? json_copy((json_t *)schema) : json_object();
+        json_object_set_new(one, "type", json_string(name));
+        any = grammar_or(g->builder, any, schema_grammar(g->builder, reply_inner_schema(g, tool, one)));
+        json_decref(one);
+    }
+    return any;
+}
+
+static uint32_t array_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
+                              unsigned depth)
+{
+    const json_t *low = json_object_get(schema, "minItems"), *high = json_object_get(schema, "maxItems");
+    json_int_t min = json_integer_value(low), max = high ? json_integer_value(high) : -1;
+    uint32_t item = value_grammar(g, tool, json_object_get(schema, "items"), depth);
+    uint32_t more = grammar_repeat(g->builder, grammar_then(g->builder, reply_literal(g, ","), item),
+                                   min > 1 ? (uint32_t)min - 1 : 0, max > 0 ? (uint32_t)max - 1 : GRAMMAR_MANY);
+    uint32_t items = max == 0 ? GRAMMAR_EMPTY : grammar_then(g->builder, item, more);
+    return reply_seq(g, (uint32_t[]){reply_literal(g, "["), min > 0 ? items : reply_optional(g, items),
+                                     reply_literal(g, "]"), REPLY_GRAMMAR_END});
+}
+
+static uint32_t any_grammar(struct reply_grammar *g);
+
+/* An object of which the schema names no member. */
+static uint32_t any_object(struct reply_grammar *g)
+{
+    struct code_set letters = {0};
+    code_set_add(&letters, '0', '9');
+    code_set_add(&letters, 'A', 'Z');
+    code_set_add(&letters, 'a', 'z');
+    code_set_add(&letters, '_', '_');
+    uint32_t key = grammar_repeat(g->builder, grammar_char(g->builder, &letters), 1, MAX_KEY);
+    code_set_clear(&letters);
+    uint32_t member = reply_seq(g, (uint32_t[]){key, reply_literal(g, ":"), any_grammar(g), REPLY_GRAMMAR_END});
+    uint32_t members = reply_optional(g, reply_many(g, member, reply_literal(g, ",")));
+    return reply_seq(g, (uint32_t[]){reply_literal(g, "{"), members, reply_literal(g, "}"), REPLY_GRAMMAR_END});
+}
+
+/* Any value, of which the notation alone is asked; a rule, which names itself. */
+static uint32_t any_grammar(struct reply_grammar *g)
+{
+    struct grammar_builder *b = g->builder;
+    if (g->shared)
+        return g->shared;
+    g->shared = grammar_rule(b, STR("any value"));
+    uint32_t items = reply_optional(g, reply_many(g, g->shared, reply_literal(g, ",")));
+    uint32_t array = reply_seq(g, (uint32_t[]){reply_literal(g, "["), items, reply_literal(g, "]"), REPLY_GRAMMAR_END});
+    uint32_t parts[] = {scalar_grammar(g, NULL, NULL, REPLY_ANY), any_object(g), array};
+    grammar_define(b, g->shared, grammar_alt(b, parts, 3));
+    return g->shared;
+}
+
+/* Members in the order of their names, as the template writes them. */
+static uint32_t object_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
+                               unsigned depth)
+{
+    enum { MAX_MEMBERS = 256 };
+    const json_t *properties = json_object_get(schema, "properties"), *needed = json_object_get(schema, "required");
+    size_t n = json_object_size(properties);
+    uint32_t parts[MAX_MEMBERS];
+    bool required[MAX_MEMBERS];
+    struct str last = STR("");
+    if (n == 0 && !json_is_false(json_object_get(schema, "additionalProperties")) && depth < MAX_DEPTH)
+        return any_object(g);
+    if (n > MAX_MEMBERS)
+        return grammar_fail(g->builder, HOB_LIMIT, "an object with more than %d properties", MAX_MEMBERS);
+    for (size_t i = 0; i < n; i++) {
+        const char *key, *next = NULL;
+        json_t *value;
+        json_object_foreach((json_t *)properties, key, value)
+        {
+            struct str name = str_of(key);
+            if ((i == 0 || str_cmp(name, last) > 0) && (!next || str_cmp(name, str_of(next)) < 0))
+                next = key;
+        }
+        last = str_of(next);
+        required[i] = false;
+        for (size_t k = 0; k < json_array_size(needed); k++)
+            required[i] = required[i] || str_eq(json_span(json_array_get(needed, k)), last);
+        parts[i] = reply_seq(g, (uint32_t[]){reply_literal(g, next), reply_literal(g, ":"),
+                                             value_grammar(g, tool, json_object_get(properties, next), depth),
+                                             REPLY_GRAMMAR_END});
+    }
+    return reply_seq(g, (uint32_t[]){reply_literal(g, "{"), reply_members(g, parts, required, n, reply_literal(g, ",")),
+                                     reply_literal(g, "}"), REPLY_GRAMMAR_END});
+}
+
+static uint32_t value_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
+                              unsigned depth)
+{
+    static const char *const combining[] = {"$ref", "anyOf", "oneOf", "allOf"};
+    const json_t *list = json_object_get(schema, "enum"), *constant = json_object_get(schema, "const");
+    unsigned types = reply_schema_types(tool->schema, schema);
+    uint32_t any = GRAMMAR_NOTHING;
+    if (!schema || types == REPLY_ANY)
+        return any_grammar(g);
+    if (depth == 0)
+        return grammar_fail(g->builder, HOB_LIMIT, "a schema nested too deep for this format");
+    if (constant)
+        return constant_grammar(g, constant);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        any = grammar_or(g->builder, any, constant_grammar(g, json_array_get(list, i)));
+    if (list)
+        return any;
+    for (size_t i = 0; i < 4; i++) /* its type counts, what else it says is not known here */
+        if (json_object_get(schema, combining[i]))
+            schema = NULL;
+    if (types & ~(unsigned)(REPLY_OBJECT | REPLY_ARRAY))
+        any = scalar_grammar(g, tool, schema, types);
+    if (types & REPLY_ARRAY)
+        any = grammar_or(g->builder, any, array_grammar(g, tool, schema, depth - 1));
+    if (types & REPLY_OBJECT)
+        any = grammar_or(g->builder, any, object_grammar(g, tool, schema, depth - 1));
+    return any;
+}
+
+static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
+{
+    return grammar_then(g->builder, grammar_literal(g->builder, tool->name),
+                        object_grammar(g, tool, tool->schema, MAX_DEPTH));
+}
+
+static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
+{
+    (void)trigger;
+    return reply_seq(g, (uint32_t[]){reply_literal(g, "call:"), reply_any_tool(g, one_tool),
+                                     reply_mark(g, "<tool_call|>"), REPLY_GRAMMAR_END});
+}
+
 const struct reply_format reply_gemma4 = {
     .name = "gemma4",
     .signs = {"<|tool_call>", "<tool_call|>"},
@@ -273,4 +444,5 @@ const struct reply_format reply_gemma4 = {
     .dropped = {"<|tool_response>", "<turn|>"},
     .tokens = {"<tool_call|>", QUOTE},
     .step = step,
+    .grammar = grammar,
 };

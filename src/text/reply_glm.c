@@ -86,6 +86,27 @@ static enum reply_read step(struct reply_parser *parser)
     return REPLY_NO;
 }
 
+static uint32_t one_argument(struct reply_grammar *g, const struct reply_tool *tool, const char *key)
+{
+    static const char *const ends[] = {"</arg_value>", NULL};
+    return reply_seq(g,
+                     (uint32_t[]){reply_mark(g, "<arg_key>"), reply_literal(g, key), reply_mark(g, "</arg_key>"),
+                                  reply_space(g), reply_mark(g, "<arg_value>"), reply_plain_value(g, tool, key, ends),
+                                  reply_mark(g, "</arg_value>"), reply_space(g), REPLY_GRAMMAR_END});
+}
+
+static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
+{
+    return reply_seq(g, (uint32_t[]){grammar_literal(g->builder, tool->name), reply_space(g),
+                                     reply_arguments_of(g, tool, one_argument, ""), REPLY_GRAMMAR_END});
+}
+
+static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
+{
+    (void)trigger;
+    return grammar_then(g->builder, reply_any_tool(g, one_tool), reply_mark(g, "</tool_call>"));
+}
+
 const struct reply_format reply_glm = {
     .name = "glm",
     .signs = {"<arg_key>"},
@@ -94,4 +115,5 @@ const struct reply_format reply_glm = {
     .triggers = {"<tool_call>"},
     .tokens = {"</tool_call>", "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>"},
     .step = step,
+    .grammar = grammar,
 };

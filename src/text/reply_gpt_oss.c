@@ -206,6 +206,39 @@ static void finish(struct reply_parser *parser)
     parser->closing = parser->stage != ARGUMENTS;
 }
 
+/* The header of a call and its arguments. The recipient stands before the channel, or in it. */
+static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
+{
+    struct grammar_builder *b = g->builder;
+    uint32_t to = grammar_then(b, reply_literal(g, " to=functions."), grammar_literal(b, tool->name));
+    uint32_t channel =
+        reply_seq(g, (uint32_t[]){reply_mark(g, "<|channel|>"), reply_literal(g, "commentary"), REPLY_GRAMMAR_END});
+    uint32_t head = grammar_or(b, grammar_then(b, to, channel), grammar_then(b, channel, to));
+    uint32_t space = reply_optional(g, reply_literal(g, " "));
+    uint32_t type = reply_seq(g, (uint32_t[]){space, reply_optional(g, reply_mark(g, "<|constrain|>")),
+                                              reply_literal(g, "json"), REPLY_GRAMMAR_END});
+    return reply_seq(g, (uint32_t[]){head, reply_optional(g, type), reply_mark(g, "<|message|>"),
+                                     reply_json_arguments(g, tool), REPLY_GRAMMAR_END});
+}
+
+/* Messages, with a header each; the first one's has been begun by the prompt. A call is the last of them. */
+static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
+{
+    static const char *const channels[] = {"analysis", "commentary", "final"};
+    struct grammar_builder *b = g->builder;
+    struct str marks[] = {STR("<|end|>"), STR("<|start|>"), STR("<|channel|>"), STR("<|call|>"), STR("<|return|>")};
+    uint32_t call = reply_any_tool(g, one_tool), named = GRAMMAR_NOTHING;
+    uint32_t body = grammar_without(b, marks, sizeof marks / sizeof *marks);
+    for (unsigned i = 0; i < 3; i++)
+        named = grammar_or(b, named, reply_literal(g, channels[i]));
+    uint32_t message = reply_seq(
+        g, (uint32_t[]){reply_mark(g, "<|channel|>"), named, reply_mark(g, "<|message|>"), body, REPLY_GRAMMAR_END});
+    uint32_t next = reply_seq(g, (uint32_t[]){message, reply_mark(g, "<|end|>"), reply_mark(g, "<|start|>"),
+                                              reply_literal(g, "assistant"), REPLY_GRAMMAR_END});
+    (void)trigger;
+    return grammar_then(b, grammar_repeat(b, next, 0, GRAMMAR_MANY), grammar_or(b, message, call));
+}
+
 const struct reply_format reply_gpt_oss = {
     .name = "gpt-oss",
     .signs = {"<|channel|>", "<|message|>"},
@@ -214,5 +247,6 @@ const struct reply_format reply_gpt_oss = {
     .tokens = {"<|start|>", "<|channel|>", "<|message|>", "<|constrain|>", "<|end|>", "<|call|>", "<|return|>"},
     .whole = true,
     .step = step,
+    .grammar = grammar,
     .finish = finish,
 };

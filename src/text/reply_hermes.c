@@ -18,6 +18,13 @@ static enum reply_read step(struct reply_parser *parser)
     return found;
 }
 
+static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
+{
+    (void)trigger;
+    return reply_seq(g, (uint32_t[]){reply_space(g), reply_call_in_json(g, "{\"name\": \"", "\", \"arguments\": ", "}"),
+                                     reply_space(g), reply_mark(g, "</tool_call>"), REPLY_GRAMMAR_END});
+}
+
 const struct reply_format reply_hermes = {
     .name = "hermes",
     .signs = {"<tool_call>"},
@@ -26,6 +33,7 @@ const struct reply_format reply_hermes = {
     .triggers = {"<tool_call>"},
     .tokens = {"</tool_call>"},
     .step = step,
+    .grammar = grammar,
 };
 
 const struct reply_format reply_smollm3 = {
@@ -36,4 +44,5 @@ const struct reply_format reply_smollm3 = {
     .triggers = {"<tool_call>"},
     .tokens = {"</tool_call>"},
     .step = step,
+    .grammar = grammar,
 };

@@ -129,11 +129,20 @@ static void finish(struct reply_parser *parser)
     reply_arguments_end(parser);
 }
 
+/* The tag may stand before the object; the object alone starts with bare_start. */
+static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
+{
+    (void)trigger;
+    return reply_call_in_json(g, "{\"name\": \"", "\", \"parameters\": ", "}");
+}
+
 const struct reply_format reply_llama3 = {
     .name = "llama3",
     .signs = {"<|start_header_id|>", "ipython"},
     .triggers = {"<|python_tag|>", "{"},
     .bare = true,
+    .bare_start = "{\"name\": \"",
+    .grammar = grammar,
     .step = step,
     .finish = finish,
 };

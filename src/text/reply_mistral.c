@@ -68,6 +68,46 @@ static enum reply_read step(struct reply_parser *parser)
     return REPLY_NO;
 }
 
+/* An id of nine letters and digits. */
+static uint32_t id_grammar(struct reply_grammar *g)
+{
+    struct code_set set = {0};
+    code_set_add(&set, '0', '9');
+    code_set_add(&set, 'A', 'Z');
+    code_set_add(&set, 'a', 'z');
+    uint32_t id = grammar_repeat(g->builder, grammar_char(g->builder, &set), 9, 9);
+    code_set_clear(&set);
+    return id;
+}
+
+/* [{"name": NAME, "arguments": ARGUMENTS, "id": ID}, ...] */
+static uint32_t list_grammar(struct reply_grammar *g, unsigned trigger)
+{
+    uint32_t space = reply_space(g), call = reply_call_in_json(g, "{\"name\": \"", "\", \"arguments\": ", "");
+    uint32_t id = reply_seq(
+        g, (uint32_t[]){reply_literal(g, ", \"id\": \""), id_grammar(g), reply_literal(g, "\""), REPLY_GRAMMAR_END});
+    uint32_t between = reply_seq(g, (uint32_t[]){reply_literal(g, ","), space, REPLY_GRAMMAR_END});
+    call = reply_seq(g, (uint32_t[]){call, reply_optional(g, id), reply_literal(g, "}"), REPLY_GRAMMAR_END});
+    (void)trigger;
+    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), reply_many(g, call, between), reply_literal(g, "]"),
+                                     REPLY_GRAMMAR_END});
+}
+
+/* NAME, an id where the model wants one, and the arguments. */
+static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
+{
+    uint32_t id = grammar_then(g->builder, reply_mark(g, "[CALL_ID]"), id_grammar(g));
+    uint32_t marks = grammar_then(g->builder, reply_optional(g, id), reply_mark(g, "[ARGS]"));
+    return reply_seq(g, (uint32_t[]){grammar_literal(g->builder, tool->name), reply_optional(g, marks),
+                                     reply_json_arguments(g, tool), REPLY_GRAMMAR_END});
+}
+
+static uint32_t args_grammar(struct reply_grammar *g, unsigned trigger)
+{
+    (void)trigger;
+    return reply_any_tool(g, one_tool);
+}
+
 const struct reply_format reply_mistral = {
     .name = "mistral",
     .signs = {"[TOOL_CALLS]"},
@@ -77,6 +117,7 @@ const struct reply_format reply_mistral = {
     .triggers = {"[TOOL_CALLS]"},
     .tokens = {"[CALL_ID]", "[ARGS]"},
     .step = step,
+    .grammar = list_grammar,
 };
 
 const struct reply_format reply_mistral_args = {
@@ -88,4 +129,5 @@ const struct reply_format reply_mistral_args = {
     .triggers = {"[TOOL_CALLS]"},
     .tokens = {"[CALL_ID]", "[ARGS]"},
     .step = step,
+    .grammar = args_grammar,
 };

@@ -106,6 +106,30 @@ static enum reply_read step(struct reply_parser *parser)
     return REPLY_NO;
 }
 
+static uint32_t one_argument(struct reply_grammar *g, const struct reply_tool *tool, const char *key)
+{
+    static const char *const ends[] = {"\n</parameter>", "</parameter>", "\n<parameter=", "\n</function>", NULL};
+    return reply_seq(g, (uint32_t[]){reply_literal(g, "<parameter="), reply_literal(g, key), reply_literal(g, ">\n"),
+                                     reply_plain_value(g, tool, key, ends), reply_literal(g, "\n</parameter>\n"),
+                                     REPLY_GRAMMAR_END});
+}
+
+static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
+{
+    return reply_seq(g, (uint32_t[]){grammar_literal(g->builder, tool->name), reply_literal(g, ">\n"),
+                                     reply_arguments_of(g, tool, one_argument, ""), reply_literal(g, "</function>"),
+                                     REPLY_GRAMMAR_END});
+}
+
+static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
+{
+    uint32_t call = reply_any_tool(g, one_tool), space = reply_space(g);
+    if (trigger)
+        return call;
+    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "<function="), call, space, reply_mark(g, "</tool_call>"),
+                                     REPLY_GRAMMAR_END});
+}
+
 const struct reply_format reply_qwen_coder = {
     .name = "qwen-coder",
     .signs = {"<function=", "<parameter="},
@@ -114,4 +138,5 @@ const struct reply_format reply_qwen_coder = {
     .triggers = {"<tool_call>", "<function="},
     .tokens = {"</tool_call>"},
     .step = step,
+    .grammar = grammar,
 };

@@ -84,19 +84,19 @@ static const json_t *follow(const json_t *root, struct str reference)
     return at;
 }
 
-static unsigned schema_types(const json_t *root, const json_t *schema, unsigned depth);
+static unsigned types_of_schema(const json_t *root, const json_t *schema, unsigned depth);
 
 /* The union of what the schemas of a list allow; REPLY_ANY without a list. */
 static unsigned any_types(const json_t *root, const json_t *list, unsigned depth)
 {
     unsigned types = 0;
     for (size_t i = 0; i < json_array_size(list); i++)
-        types |= schema_types(root, json_array_get(list, i), depth);
+        types |= types_of_schema(root, json_array_get(list, i), depth);
     return types ? types : REPLY_ANY;
 }
 
 /* The types a schema allows, as far as its plain keywords say. */
-static unsigned schema_types(const json_t *root, const json_t *schema, unsigned depth)
+static unsigned types_of_schema(const json_t *root, const json_t *schema, unsigned depth)
 {
     unsigned types = REPLY_ANY, listed = 0;
     if (!json_is_object(schema) || depth == 0)
@@ -117,12 +117,17 @@ static unsigned schema_types(const json_t *root, const json_t *schema, unsigned 
     types &= any_types(root, json_object_get(schema, "oneOf"), depth - 1);
     const json_t *all = json_object_get(schema, "allOf"), *reference = json_object_get(schema, "$ref");
     for (size_t i = 0; i < json_array_size(all); i++)
-        types &= schema_types(root, json_array_get(all, i), depth - 1);
+        types &= types_of_schema(root, json_array_get(all, i), depth - 1);
     if (reference)
-        types &= schema_types(root, follow(root, json_span(reference)), depth - 1);
+        types &= types_of_schema(root, follow(root, json_span(reference)), depth - 1);
     if (json_is_true(json_object_get(schema, "nullable")) && types)
         types |= REPLY_NULL;
     return types ? types : REPLY_ANY;
+}
+
+unsigned reply_schema_types(const json_t *root, const json_t *schema)
+{
+    return types_of_schema(root, schema, MAX_REFERENCES);
 }
 
 unsigned reply_argument_types(const json_t *schema, struct str key)
@@ -130,7 +135,7 @@ unsigned reply_argument_types(const json_t *schema, struct str key)
     const json_t *property = json_object_getn(json_object_get(schema, "properties"), key.ptr, key.len);
     if (!property)
         property = json_object_get(schema, "additionalProperties");
-    return schema_types(schema, property, MAX_REFERENCES);
+    return types_of_schema(schema, property, MAX_REFERENCES);
 }
 
 void reply_value_json(struct str text, unsigned types, struct buf *out)

@@ -31,6 +31,9 @@ bool reply_tool_known(const json_t *tools, struct str name);
  * nothing. */
 unsigned reply_argument_types(const json_t *schema, struct str key);
 
+/* The types that `schema`, one within `root`, allows. */
+unsigned reply_schema_types(const json_t *root, const json_t *schema);
+
 /* Appends to `out` the JSON of a value that was written as plain text: of one of `types` where it reads as one, as JSON
  * or as Python writes it, else a string. `text` is the value as it stands. */
 void reply_value_json(struct str text, unsigned types, struct buf *out);

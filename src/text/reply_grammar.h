@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The other side of a reply format: the grammar that makes a model keep to it where tools are given. A reply is free
+ * until the mark that starts a call; from there on it names one of the tools, and the arguments keep to its schema.
+ */
+#ifndef HOB_TEXT_REPLY_GRAMMAR_H
+#define HOB_TEXT_REPLY_GRAMMAR_H
+
+#include "text/constraint.h"
+#include "text/reply_parser.h"
+
+/* The grammar of replies that may call `tools`, to prompts that the format's template makes; `in_thinking`: the prompt
+ * has opened the thinking part. `tokenizer` (may be NULL: marks are text) knows the marks that are control tokens; both
+ * are borrowed during the call. The caller owns it. NULL with HOB_USAGE where tools are no tools, with HOB_FORMAT where
+ * a schema cannot be honoured, and for a format without calls. */
+struct grammar *reply_grammar_new(const struct reply_format *format, const json_t *tools, bool in_thinking,
+                                  const struct tokenizer *tokenizer, struct hob_error *err);
+
+/* ---- for the files of formats ---- */
+
+/* A grammar that is being made. */
+struct reply_grammar {
+    struct grammar_builder *builder;
+    const struct tokenizer *tokenizer;
+    const json_t *tools;
+    uint32_t shared; /* a rule of the format's own, or 0 */
+    json_t *made;    /* schemas that were made, which live until the grammar is */
+};
+
+/* One tool as formats see it. */
+struct reply_tool {
+    struct str name;
+    const json_t *schema; /* of its arguments, an object */
+};
+
+/* Part after part; ends with REPLY_GRAMMAR_END. */
+#define REPLY_GRAMMAR_END UINT32_MAX
+uint32_t reply_seq(struct reply_grammar *g, const uint32_t *parts);
+
+/* Text; a mark, which may be a control token; up to eight spaces and newlines; `part` or nothing. */
+uint32_t reply_literal(struct reply_grammar *g, const char *text);
+uint32_t reply_mark(struct reply_grammar *g, const char *mark);
+uint32_t reply_space(struct reply_grammar *g);
+uint32_t reply_optional(struct reply_grammar *g, uint32_t part);
+
+/* `part` at least once, with `between` between. */
+uint32_t reply_many(struct reply_grammar *g, uint32_t part, uint32_t between);
+
+/* One of the tools, as `one` writes a call of it. */
+uint32_t reply_any_tool(struct reply_grammar *g,
+                        uint32_t (*one)(struct reply_grammar *g, const struct reply_tool *tool));
+
+/* A call of one of the tools: before NAME between ARGUMENTS after; the name stands within a JSON string if it does in
+ * `before`. */
+uint32_t reply_call_in_json(struct reply_grammar *g, const char *before, const char *between, const char *after);
+
+/* A tool's arguments as a JSON object. */
+uint32_t reply_json_arguments(struct reply_grammar *g, const struct reply_tool *tool);
+
+/* Members of an object, some of them optional, in their order, with `between` between. `parts` [n]. */
+uint32_t reply_members(struct reply_grammar *g, const uint32_t *parts, const bool *required, size_t n,
+                       uint32_t between);
+
+/* The value of a tool's argument as plain text in which none of `ends` (NULL ends them) stands: a string as it is, else
+ * JSON.
+ */
+uint32_t reply_plain_value(struct reply_grammar *g, const struct reply_tool *tool, const char *key,
+                           const char *const *ends);
+
+/* `inner`, a schema within a tool's (may be NULL), by itself. Lives until the grammar is made. */
+const json_t *reply_inner_schema(struct reply_grammar *g, const struct reply_tool *tool, const json_t *inner);
+
+/* Texts of a string schema, as they stand and without any of `ends` in them. */
+uint32_t reply_plain_string(struct reply_grammar *g, const json_t *schema, const char *const *ends);
+
+/* All arguments of a tool, in the schema's order: each is written by `one`; `between` stands between them. */
+uint32_t reply_arguments_of(struct reply_grammar *g, const struct reply_tool *tool,
+                            uint32_t (*one)(struct reply_grammar *g, const struct reply_tool *tool, const char *key),
+                            const char *between);
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the grammars of reply formats let through: for each of the replies in tests/goldens/replies, whether it is a
+ * whole reply, the start of one, or none. What is let through has nothing but whole calls of the tools that are given.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "text/reply_grammar.h"
+
+static json_t *load(const char *name)
+{
+    char path[256];
+    struct hob_error err = {0};
+    snprintf(path, sizeof path, "tests/goldens/replies/%s.json", name);
+    json_t *file = json_read_file(path, 1 << 22, &err);
+    if (!file)
+        fail_msg("%s", err.text);
+    return file;
+}
+
+/* What a grammar says of a reply. */
+static const char *judge(const struct grammar *grammar, struct str reply)
+{
+    struct hob_error err = {0};
+    size_t at;
+    struct matcher *matcher = matcher_new(grammar, NULL, true, &err);
+    bool fits = matcher_text(matcher, reply, &at), whole = fits && matcher_whole(matcher);
+    assert_false(matcher_failed(matcher));
+    matcher_free(matcher);
+    return whole ? "whole" : fits ? "prefix" : "no";
+}
+
+struct heard {
+    const json_t *tools;
+    bool good;
+};
+
+static void on_event(void *user, const struct reply_event *event)
+{
+    struct heard *heard = user;
+    bool known = false;
+    for (size_t i = 0; event->kind == REPLY_CALL_BEGIN && i < json_array_size(heard->tools); i++) {
+        const json_t *tool = json_object_get(json_array_get(heard->tools, i), "function");
+        known = known || str_eq(json_span(json_object_get(tool, "name")), event->text);
+    }
+    if (event->kind == REPLY_CALL_BEGIN)
+        heard->good = heard->good && known;
+    if (event->kind == REPLY_CALL_END)
+        heard->good = heard->good && event->state == REPLY_CALL_WHOLE;
+}
+
+/* Whether a reply's calls are whole and known. */
+static bool calls_well(struct str template, struct str prompt, const json_t *tools, struct str reply)
+{
+    struct heard heard = {tools, true};
+    struct reply_setting setting = {.template_text = template, .prompt = prompt, .tools = tools};
+    struct reply_parser *parser = reply_parser_new(&setting);
+    reply_parser_add(parser, reply, on_event, &heard);
+    reply_parser_end(parser, on_event, &heard);
+    reply_parser_free(parser);
+    return heard.good;
+}
+
+static void check_format(void **state)
+{
+    json_t *file = load(*state);
+    struct hob_error err = {0};
+    struct str template = json_span(json_object_get(file, "template"));
+    const struct reply_format *format = reply_format_find(template);
+    const json_t *tools = json_object_get(file, "tools"), *cases = json_object_get(file, "cases");
+    struct str open = str_of(reply_format_thinking(format, template));
+    struct grammar *grammars[2];
+    for (int i = 0; i < 2; i++)
+        if (!(grammars[i] = reply_grammar_new(format, tools, i, NULL, &err)))
+            fail_msg("%s", err.text);
+    size_t n_whole = 0;
+    for (size_t i = 0; i < json_array_size(cases); i++) {
+        const json_t *one = json_array_get(cases, i);
+        struct str reply = json_span(json_object_get(one, "reply")), prompt = json_span(json_object_get(one, "prompt"));
+        while (prompt.len && prompt.ptr[prompt.len - 1] == '\n')
+            prompt.len--;
+        const char *want = json_string_value(json_object_get(one, "grammar"));
+        const char *found = judge(grammars[open.len && str_ends(prompt, open)], reply);
+        if (want && strcmp(want, found) != 0)
+            fail_msg("%s: %.*s\nwant %s, found %s", (const char *)*state, (int)reply.len, reply.ptr, want, found);
+        if (!want)
+            print_message("GRAMMAR %s %zu %s\n", (const char *)*state, i, found);
+        if (strcmp(found, "whole") == 0 && !calls_well(template, prompt, tools, reply))
+            fail_msg("%s: %.*s\nis let through", (const char *)*state, (int)reply.len, reply.ptr);
+        n_whole += strcmp(found, "whole") == 0 && json_object_get(one, "calls");
+    }
+    assert_true(n_whole >= 2);
+    grammar_free(grammars[0]);
+    grammar_free(grammars[1]);
+    json_decref(file);
+}
+
+/* Schemas that cannot be honoured and tools that are none are refused, with a reason. */
+static void test_refusals(void **state)
+{
+    static const struct {
+        const char *template, *tools, *says;
+    } cases[] = {
+        {"<tool_call>", "[]", "1 to"},
+        {"<tool_call>", "[{\"type\": \"function\"}]", "name"},
+        {"<tool_call>", "[{\"name\": \"a b\"}]", "no name"},
+        {"<tool_call>", "[{\"name\": \"a\", \"parameters\": {\"not\": {}}}]", "not"},
+        {"nothing", "[{\"name\": \"a\"}]", "no tool calls"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct hob_error err = {0};
+        json_t *tools = json_read(str_of(cases[i].tools), "tools", &err);
+        assert_null(reply_grammar_new(reply_format_find(str_of(cases[i].template)), tools, false, NULL, &err));
+        if (err.status == HOB_OK || !strstr(err.text, cases[i].says))
+            fail_msg("%zu: \"%s\"", i, err.text);
+        json_decref(tools);
+    }
+}
+
+/* What schemas say of plain strings holds. */
+static void test_plain_strings(void **state)
+{
+    static const char tools_text[] =
+        "[{\"name\": \"f\", \"parameters\": {\"type\": \"object\", \"required\": [\"a\"], \"properties\": {"
+        "\"a\": {\"type\": \"string\", \"pattern\": \"^[A-Z]{3}$\"}, \"b\": {\"type\": \"string\", \"maxLength\": 3}, "
+        "\"c\": {\"type\": \"string\", \"format\": \"date\"}, \"d\": {\"enum\": [\"x y\", 2, null]}, "
+        "\"e\": {\"type\": \"integer\", \"minimum\": 3}, \"f\": {\"const\": \"k\"}}}}]";
+    static const struct {
+        const char *key, *value, *want;
+    } cases[] = {
+        {"a", "ABC", "whole"}, {"a", "ABCD", "no"},          {"a", "abc", "no"},  {"b", "\xc3\xa9\xc3\xa9x", "whole"},
+        {"b", "1234", "no"},   {"c", "2024-02-29", "whole"}, {"c", "soon", "no"}, {"d", "x y", "whole"},
+        {"d", "2", "whole"},   {"d", "null", "whole"},       {"d", "x", "no"},    {"e", "3", "whole"},
+        {"e", "2", "no"},      {"e", "three", "no"},         {"f", "k", "whole"}, {"f", "l", "no"},
+    };
+    (void)state;
+    struct hob_error err = {0};
+    json_t *tools = json_read(str_of(tools_text), "tools", &err);
+    struct grammar *qwen =
+        reply_grammar_new(reply_format_find(STR("<function= <parameter=")), tools, false, NULL, &err);
+    struct grammar *glm = reply_grammar_new(reply_format_find(STR("<arg_key>")), tools, false, NULL, &err);
+    if (!qwen || !glm)
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char reply[512];
+        const char *key = cases[i].key, *value = cases[i].value;
+        bool first = *key == 'a';
+        snprintf(reply, sizeof reply, "<function=f>\n<parameter=a>\n%s\n</parameter>\n%s%s%s%s%s</function>",
+                 first ? value : "XYZ", first ? "" : "<parameter=", first ? "" : key, first ? "" : ">\n",
+                 first ? "" : value, first ? "" : "\n</parameter>\n");
+        if (strcmp(judge(qwen, str_of(reply)), cases[i].want) != 0)
+            fail_msg("%s", reply);
+        snprintf(reply, sizeof reply,
+                 "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>%s</arg_value>\n%s%s%s%s%s</tool_call>",
+                 first ? value : "XYZ", first ? "" : "<arg_key>", first ? "" : key,
+                 first ? "" : "</arg_key>\n<arg_value>", first ? "" : value, first ? "" : "</arg_value>\n");
+        if (strcmp(judge(glm, str_of(reply)), cases[i].want) != 0)
+            fail_msg("%s", reply);
+    }
+    grammar_free(qwen);
+    grammar_free(glm);
+    json_decref(tools);
+}
+
+int main(void)
+{
+    static const char *const formats[] = {"hermes",        "smollm3",     "qwen-coder", "llama3",   "mistral",
+                                          "mistral-args",  "deepseek-v3", "glm",        "gemma4",   "gpt-oss",
+                                          "deepseek-v3.1", "phi4-mini",   "command-a",  "command-r"};
+    enum { N = sizeof formats / sizeof *formats };
+    struct CMUnitTest tests[N + 2];
+    for (size_t i = 0; i < N; i++)
+        tests[i] =
+            (struct CMUnitTest){.name = formats[i], .test_func = check_format, .initial_state = (void *)formats[i]};
+    tests[N] = (struct CMUnitTest)cmocka_unit_test(test_refusals);
+    tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(test_plain_strings);
+    return cmocka_run_group_tests_name("reply grammar", tests, NULL, NULL);
+}
