@@ -169,6 +169,11 @@ static void test_refusals(void **state)
         {"{\"prompt\": \"a\", \"kv\": \"f16\"}", "kv"},
         {"{\"prompt\": \"a\", \"logit_bias\": [\"5:1\"]}", "logit-bias"},
         {"{\"prompt\": \"a\", \"logit_bias\": [\"999999=1\"]}", "bias"},
+        {"{\"prompt\": \"a\", \"stop\": [\"x\", \"\"]}", "stop"},
+        {"{\"prompt\": \"a\", \"regex\": \"a\", \"choice\": [\"b\"]}", "one constraint"},
+        {"{\"prompt\": \"a\", \"format\": 3}", "format"},
+        {"{\"prompt\": \"a\", \"regex\": \"(\"}", "pattern"},
+        {"{\"prompt\": \"a\", \"constraint\": {\"nonsense\": 1}}", "nonsense"},
         {"{\"prompt\": \"a\", \"samplers\": \"top-k;nonsense\"}", "nonsense"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -179,6 +184,25 @@ static void test_refusals(void **state)
         if (err.status == HOB_OK || !strstr(err.text, cases[i].names))
             fail_msg("%s: \"%s\" does not name %s", cases[i].request, err.text, cases[i].names);
     }
+}
+
+/* A reply keeps to its constraint, and its receipt holds it. */
+static void test_constraint(void **state)
+{
+    (void)state;
+    json_t *reply = run("{\"prompt\": \"abc\", \"temp\": 1.5, \"seed\": 3, \"regex\": \"[0-9]{3}-[a-f]{2}\"}");
+    const char *text = text_of(reply);
+    assert_int_equal(strlen(text), 6);
+    assert_int_equal(strspn(text, "0123456789"), 3);
+    assert_int_equal(strspn(text + 4, "abcdef"), 2);
+    assert_string_equal(json_string_value(json_object_get(reply, "finish_reason")), "stop");
+    assert_non_null(json_object_get(json_object_get(json_object_get(reply, "receipt"), "constraint"), "regex"));
+    json_decref(reply);
+    reply = run("{\"prompt\": \"abc\", \"temp\": 0, \"format\": {\"enum\": [\"left\", 7]}}");
+
+    assert_true(strcmp(text_of(reply), "\"left\"") == 0 ||
+                strspn(text_of(reply), "7.0") == strlen(text_of(reply))); /* 7.0 is 7 */
+    json_decref(reply);
 }
 
 /* A message cannot write a control token; the template does. */
@@ -236,8 +260,9 @@ static void test_free_in_flight(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_stop),     cmocka_unit_test(test_reply),  cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_messages), cmocka_unit_test(test_cancel), cmocka_unit_test(test_free_in_flight),
+        cmocka_unit_test(test_stop),       cmocka_unit_test(test_reply),  cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_messages),   cmocka_unit_test(test_cancel), cmocka_unit_test(test_free_in_flight),
+        cmocka_unit_test(test_constraint),
     };
     return cmocka_run_group_tests_name("chat", tests, setup, teardown);
 }
