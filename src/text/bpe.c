@@ -9,6 +9,7 @@
 
 #include "base/checked.h"
 #include "base/error.h"
+#include "base/map.h"
 #include "text/bpe_alphabet.h"
 #include "text/bpe_pair.h"
 
@@ -103,8 +104,8 @@ static int32_t find_joined(struct bpe *bpe, struct str left, struct str right)
     if (bpe->prefix.len && str_starts(right, bpe->prefix))
         right = (struct str){right.ptr + bpe->prefix.len, right.len - bpe->prefix.len};
     size_t next = (size_t)(bpe->last_result + 1), len = left.len + right.len;
-    if (next < lexicon->n && lexicon->texts[next].len == len && str_starts(lexicon->texts[next], left) &&
-        str_ends(lexicon->texts[next], right))
+    if (next < lexicon->n && lexicon_text(lexicon, next).len == len && str_starts(lexicon_text(lexicon, next), left) &&
+        str_ends(lexicon_text(lexicon, next), right))
         return (int32_t)next;
     char joined[512];
     if (len > lexicon->max_bytes)
@@ -166,7 +167,7 @@ bool bpe_set_scores(struct bpe *bpe, const float *scores, struct hob_error *err)
         if (isnan(score))
             return error_set(err, HOB_FORMAT, "vocabulary: token %zu: its score is not a number", i);
         bpe->ranks[i] = rank_of_score(score);
-        struct str text = lexicon->texts[i];
+        struct str text = lexicon_text(lexicon, i);
         for (size_t at = str_find(text, STR(BPE_MARK), 1); at != SIZE_MAX; at = str_find(text, STR(BPE_MARK), at + 1))
             note_mark(bpe, (struct str){text.ptr, at}, (struct str){text.ptr + at, text.len - at});
     }

@@ -27,6 +27,7 @@ struct bpe {
     const struct lexicon *lexicon;
     enum bpe_unit unit;
     bool ignore_merges; /* a piece that is an entry is one token, whatever the merges say */
+    bool whole_lines;   /* so is one of line feeds */
     bool fuse_unknown;  /* neighbouring unknown characters are one token */
     int32_t unknown;    /* id, or TOKEN_NONE: unknown characters vanish */
     struct str prefix;  /* of entries that do not start a piece, left out when they are joined */

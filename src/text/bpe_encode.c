@@ -321,7 +321,7 @@ bool bpe_encode(const struct bpe *bpe, struct bpe_scratch *scratch, struct str p
     scratch->after_unknown = false;
     if (bpe->unit != BPE_CHARACTERS)
         return encode_part(bpe, scratch, piece, out, err);
-    if (bpe->ignore_merges) {
+    if (bpe->ignore_merges || (bpe->whole_lines && piece.ptr[0] == '\n')) {
         int32_t id = find_piece(bpe, scratch, piece);
         if (id != TOKEN_NONE)
             return ids_add(out, id) || error_memory(err, out->cap);

@@ -35,6 +35,12 @@ bool pretokenizer_add_split(struct pretokenizer *pre, struct str pattern, enum s
     return pretokenizer_add(pre, step, err);
 }
 
+bool pretokenizer_add_bert(struct pretokenizer *pre, struct hob_error *err)
+{
+    return pretokenizer_add_split(pre, STR("\\s"), SPLIT_REMOVED, false, err) &&
+           pretokenizer_add_split(pre, str_of(pretokenizer_punctuation), SPLIT_ISOLATED, false, err);
+}
+
 bool pretokenizer_add_named(struct pretokenizer *pre, const struct pretokenizer_name *row, struct hob_error *err)
 {
     for (const char *const *split = row->splits; *split; split++)

@@ -73,8 +73,11 @@ const struct pretokenizer_name *pretokenizer_find(struct str name);
 /* Appends the splits of a row. */
 bool pretokenizer_add_named(struct pretokenizer *pre, const struct pretokenizer_name *row, struct hob_error *err);
 
-/* The split of GPT-2, which tokenizer.json's ByteLevel implies. */
-extern const char pretokenizer_gpt2[];
+/* The split of GPT-2, which tokenizer.json's ByteLevel implies; one punctuation character; Gemma 4's lines. */
+extern const char pretokenizer_gpt2[], pretokenizer_punctuation[], pretokenizer_lines[];
+
+/* Appends the splits of BERT: white space goes, each punctuation character is a piece. */
+bool pretokenizer_add_bert(struct pretokenizer *pre, struct hob_error *err);
 
 /* What a run needs, made by each caller. */
 struct pretokenizer_scratch {

@@ -144,6 +144,7 @@ static bool encode_gap(struct encoding *e, struct str gap, const struct added_tr
     struct str text;
     if (!normalizer_run(&t->normalizer, &e->normalizer, &e->regex, gap, &text, err))
         return false;
+    first = first && !e->normalizer.front_lost;
     if (t->added_normalized.n_tokens == 0)
         return encode_plain(e, text, first, err);
     struct added_trust here = *trust;
@@ -230,7 +231,7 @@ static bool in_range(const struct tokenizer *tokenizer, int32_t id)
 
 struct str tokenizer_text(const struct tokenizer *tokenizer, int32_t id)
 {
-    return in_range(tokenizer, id) ? tokenizer->lexicon.texts[id] : STR("");
+    return in_range(tokenizer, id) ? lexicon_text(&tokenizer->lexicon, id) : STR("");
 }
 
 enum token_type tokenizer_type(const struct tokenizer *tokenizer, int32_t id)

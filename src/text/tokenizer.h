@@ -34,8 +34,11 @@ enum token_attribute {
 
 /* The algorithm that cuts text. */
 enum vocab_kind {
-    VOCAB_BPE, /* byte-level BPE, merges by rank ("gpt2") */
-    VOCAB_SPM  /* SentencePiece BPE, merges by score, byte fallback ("llama") */
+    VOCAB_BPE,       /* byte-level BPE, merges by rank ("gpt2") */
+    VOCAB_SPM,       /* SentencePiece BPE, merges by score, byte fallback ("llama") */
+    VOCAB_UNIGRAM,   /* SentencePiece Unigram ("t5") */
+    VOCAB_WORDPIECE, /* BERT's WordPiece, U+2581 before what starts a word ("bert") */
+    VOCAB_GEMMA4     /* BPE of characters, merges by rank, byte fallback ("gemma4") */
 };
 
 /* What a model file says of its vocabulary. All spans are borrowed; tokenizer_new() copies what it keeps. */
@@ -47,15 +50,17 @@ struct vocab {
     const float *scores;      /* [n_tokens] or NULL */
     const uint8_t *types;     /* [n_tokens] enum token_type, or NULL: all normal */
     size_t n_merges;
-    const struct str *merges;        /* [n_merges] "left right" */
-    int32_t bos, eos, eot, unk, pad; /* ids or TOKEN_NONE */
+    const struct str *merges;             /* [n_merges] "left right" */
+    int32_t bos, eos, eot, unk, pad, sep; /* ids or TOKEN_NONE; WordPiece has CLS as bos */
     bool add_bos, add_eos, add_space_prefix, ignore_merges;
+    bool remove_extra_spaces; /* SPM, Unigram: at the ends of a text, and all but one elsewhere */
+    struct str charsmap;      /* SPM, Unigram: SentencePiece's precompiled_charsmap, or empty */
     size_t n_eog;
     const int32_t *eog;        /* ids that end a generation besides those found by their text; may be NULL */
     const uint8_t *attributes; /* of added tokens, [n_tokens] enum token_attribute bits, or NULL */
 };
 
-/* Empties `vocab` and fills in what a GGUF file means by its `tokenizer.ggml.model` ("llama", "gpt2") and
+/* Empties `vocab` and fills in what a GGUF file means by its `tokenizer.ggml.model` ("llama", "gpt2", ...) and
  * `tokenizer.ggml.pre` (may be empty) where it has no key that says otherwise: kind, pre, special ids, flags.
  * HOB_FORMAT names a model or a pre-tokenizer that is not known. `pre` is borrowed. */
 bool vocab_defaults(struct vocab *vocab, struct str model, struct str pre, struct hob_error *err);

@@ -18,16 +18,16 @@ bool tokenizer_check_id(const struct tokenizer *tokenizer, const char *field, in
 static bool add_normalized(struct tokenizer *t, struct normalizer_scratch *scratch, struct regex_scratch *regex,
                            int32_t id, struct hob_error *err)
 {
-    struct str text = t->lexicon.texts[id];
+    struct str text = lexicon_text(&t->lexicon, id);
     return !utf8_valid(text) || (normalizer_run(&t->normalizer, scratch, regex, text, &text, err) &&
                                  added_add(&t->added_normalized, text, id, err));
 }
 
-/* A token whose text has spaces where they become U+2581: SentencePiece has it with U+2581, a GGUF file with spaces.
- * It is found with U+2581 in the text as it is and in the normalized text. */
+/* A token whose text has spaces where they become U+2581: SentencePiece has it with U+2581, a GGUF file with spaces. It
+ * is found with U+2581 in the text as it is and in the normalized text. */
 static bool add_marked(struct tokenizer *t, struct buf *marked, int32_t id, struct hob_error *err)
 {
-    struct str text = t->lexicon.texts[id];
+    struct str text = lexicon_text(&t->lexicon, id);
     marked->len = 0;
     for (size_t i = 0; i < text.len; i++)
         buf_str(marked, text.ptr[i] == ' ' ? STR(BPE_MARK) : (struct str){text.ptr + i, 1});
@@ -50,12 +50,14 @@ bool tokenizer_build_added(struct tokenizer *t, struct hob_error *err)
         uint8_t type = lexicon->types[i];
         if (type != TOKEN_CONTROL && type != TOKEN_UNKNOWN && type != TOKEN_USER_DEFINED)
             continue;
-        if (t->spaces_are_marks && str_find(lexicon->texts[i], STR(" "), 0) != SIZE_MAX)
+        bool spaced = str_find(lexicon_text(lexicon, i), STR(" "), 0) != SIZE_MAX ||
+                      str_find(lexicon_text(lexicon, i), STR(BPE_MARK), 0) != SIZE_MAX;
+        if (t->spaces_are_marks && spaced)
             ok = add_marked(t, &marked, (int32_t)i, err);
         else if (t->attributes && (t->attributes[i] & TOKEN_NORMALIZED))
             ok = add_normalized(t, &scratch, &regex, (int32_t)i, err);
         else
-            ok = added_add(&t->added, lexicon->texts[i], (int32_t)i, err);
+            ok = added_add(&t->added, lexicon_text(lexicon, i), (int32_t)i, err);
     }
     normalizer_scratch_clear(&scratch);
     regex_scratch_clear(&regex);
@@ -94,7 +96,7 @@ static const char *const end_texts[] = {
  * some vocabularies. What is written "<|...|>" is never anything else, whatever type the file gives it. */
 static bool is_end(const struct tokenizer *t, int32_t id)
 {
-    return id != TOKEN_NONE && (t->lexicon.types[id] == TOKEN_CONTROL || str_starts(t->lexicon.texts[id], STR("<|")));
+    return id != TOKEN_NONE && (t->lexicon.types[id] == TOKEN_CONTROL || str_starts(lexicon_text(&t->lexicon, id), STR("<|")));
 }
 
 static void mark_end(struct tokenizer *t, int32_t id)

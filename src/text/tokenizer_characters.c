@@ -178,3 +178,12 @@ bool characters_map(enum character_map map, struct str text, struct buf *out)
     }
     return !out->failed;
 }
+
+bool characters_drops(enum character_map map, int32_t code)
+{
+    struct buf out = {0};
+    map_one(map, code, &out);
+    bool drops = out.len == 0;
+    buf_clear(&out);
+    return drops;
+}

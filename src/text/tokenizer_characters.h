@@ -19,4 +19,7 @@ enum character_map {
 /* Appends `text` rewritten. Bytes that are not UTF-8 stay as they are. False when memory is exhausted. */
 bool characters_map(enum character_map map, struct str text, struct buf *out);
 
+/* Whether nothing is left of the character `code`. */
+bool characters_drops(enum character_map map, int32_t code);
+
 #endif

@@ -111,7 +111,7 @@ static bool read_metaspace_decoder(struct tokenizer *t, const json_t *node, stru
     struct str mark;
     if (!json_get_character(node, "replacement", &mark, err) || !json_get_prepend(node, &prepend, err))
         return false;
-    t->decoder.drop_first_space = prepend != PREPEND_NEVER;
+    t->decoder.drop_in_first = prepend != PREPEND_NEVER;
     return set_replace(t, mark, STR(" "), err);
 }
 

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/map.h"
 #include "text/tokenizer_json_steps.h"
 
 /* A vocabulary on its way into the lexicon, by id. */

@@ -245,13 +245,16 @@ static bool read_punctuation(struct tokenizer *t, const json_t *node, struct hob
 {
     enum split_behavior behavior = SPLIT_ISOLATED;
     return (!json_object_get(node, "behavior") || get_behavior(node, &behavior, err)) &&
-           pretokenizer_add_split(&t->pretokenizer, STR("[!-/:-@\\[-`{-~\\p{P}]"), behavior, false, err);
+           pretokenizer_add_split(&t->pretokenizer, str_of(pretokenizer_punctuation), behavior, false, err);
 }
+
+/* \w+|[^\w\s]+ with the \w of another library, which counts joiners and not superscripts. */
+#define WORD "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}"
 
 static bool read_whitespace(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
     (void)node;
-    return pretokenizer_add_split(&t->pretokenizer, STR("\\w+|[^\\w\\s]+"), SPLIT_REMOVED, true, err);
+    return pretokenizer_add_split(&t->pretokenizer, STR("[" WORD "]+|[^" WORD "\\s]+"), SPLIT_REMOVED, true, err);
 }
 
 static bool read_whitespace_split(struct tokenizer *t, const json_t *node, struct hob_error *err)
@@ -262,8 +265,8 @@ static bool read_whitespace_split(struct tokenizer *t, const json_t *node, struc
 
 static bool read_bert(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
-    return read_whitespace_split(t, node, err) &&
-           pretokenizer_add_split(&t->pretokenizer, STR("[!-/:-@\\[-`{-~\\p{P}]"), SPLIT_ISOLATED, false, err);
+    (void)node;
+    return pretokenizer_add_bert(&t->pretokenizer, err);
 }
 
 static bool read_delimiter(struct tokenizer *t, const json_t *node, struct hob_error *err)

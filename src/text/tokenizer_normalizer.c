@@ -157,16 +157,28 @@ static bool run_step(const struct normalizer_step *step, struct regex_scratch *r
     return (ok && !out->failed) || error_memory(err, text.len);
 }
 
+/* Whether the step takes the first character of a text away. */
+static bool loses_front(const struct normalizer_step *step, struct str text)
+{
+    unsigned size;
+    int32_t code = utf8_decode(text, 0, &size);
+    if (step->kind == NORMALIZER_STRIP)
+        return step->left && unicode_is_space(code);
+    return step->kind == NORMALIZER_MAP && code >= 0 && characters_drops(step->map, code);
+}
+
 bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scratch *scratch,
                     struct regex_scratch *regex, struct str text, struct str *out, struct hob_error *err)
 {
     unsigned turn = 0;
+    scratch->front_lost = false;
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         const struct normalizer_step *step = &normalizer->steps[i];
         if (is_idle(step, text))
             continue;
         struct buf *to = &scratch->texts[turn];
         to->len = 0;
+        scratch->front_lost = scratch->front_lost || loses_front(step, text);
         if (!run_step(step, regex, text, to, err))
             return false;
         text = buf_view(to);

@@ -54,6 +54,7 @@ bool normalizer_add_bert(struct normalizer *normalizer, bool clean, bool space_i
 /* What a run needs, made by each caller. */
 struct normalizer_scratch {
     struct buf texts[2];
+    bool front_lost; /* the last run took characters away from the front */
 };
 
 /* Frees it. */

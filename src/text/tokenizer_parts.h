@@ -30,6 +30,7 @@ struct decoder {
     bool clean_up;            /* no such space before punctuation and contractions */
     struct str find, content; /* in all other tokens `find` (empty: nothing) becomes `content` */
     bool drop_first_space;    /* of a text */
+    bool drop_in_first;       /* in the first token `find` becomes nothing */
 };
 
 /* The algorithm that encodes pieces. */
