@@ -83,9 +83,9 @@ static struct map_slot *find_slot(const struct map *map, struct str key, uint32_
 bool map_reserve(struct map *map, size_t n)
 {
     size_t want;
-    if (!size_mul(n, 4, &want))
+    if (!size_mul(n, 4, &want) || !size_add(want, 2, &want))
         return false;
-    want = want / 3 + 1;
+    want /= 3; /* rounded up */
     if (want <= map->n_slots)
         return true;
     size_t n_slots = map->n_slots ? map->n_slots : 16;

@@ -4,7 +4,9 @@
  */
 #include "base/sha256.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -15,8 +17,16 @@ struct sha256 {
     bool failed; /* libcrypto refused; then the hex is empty and equals no digest */
 };
 
+/* A digest needs neither the system's configuration of OpenSSL nor the texts of its errors. */
+static void init_library(void)
+{
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL);
+}
+
 struct sha256 *sha256_new(void)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_library);
     struct sha256 *sha = calloc(1, sizeof(*sha));
     if (!sha)
         return NULL;

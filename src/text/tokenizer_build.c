@@ -96,7 +96,8 @@ static const char *const end_texts[] = {
  * some vocabularies. What is written "<|...|>" is never anything else, whatever type the file gives it. */
 static bool is_end(const struct tokenizer *t, int32_t id)
 {
-    return id != TOKEN_NONE && (t->lexicon.types[id] == TOKEN_CONTROL || str_starts(lexicon_text(&t->lexicon, id), STR("<|")));
+    return id != TOKEN_NONE &&
+           (t->lexicon.types[id] == TOKEN_CONTROL || str_starts(lexicon_text(&t->lexicon, id), STR("<|")));
 }
 
 static void mark_end(struct tokenizer *t, int32_t id)

@@ -6,16 +6,17 @@
 #define HOB_TEXT_TOKENIZER_LEXICON_H
 
 #include "base/arena.h"
-#include "base/map.h"
 #include "text/tokenizer.h"
 
 /* Reading is thread-safe. */
 struct lexicon {
     size_t n;
-    struct str *texts; /* [n] */
-    uint8_t *types;    /* [n] enum token_type; an empty text is TOKEN_UNUSED */
-    size_t max_bytes;  /* the longest text */
-    struct map ids;
+    char *blob;                 /* all texts, one after the other */
+    uint32_t *offsets;          /* [n + 1] where each begins */
+    uint8_t *types;             /* [n] enum token_type; an empty text is TOKEN_UNUSED */
+    size_t max_bytes;           /* the longest text */
+    struct lexicon_slot *slots; /* [n_slots] open addressing, at most 3/4 full */
+    size_t n_slots;
 };
 
 /* Copies `n` texts and types (NULL: all normal) into `arena`. The first of equal texts is the one that is found.
@@ -23,8 +24,14 @@ struct lexicon {
 bool lexicon_init(struct lexicon *lexicon, struct arena *arena, size_t n, const struct str *texts, const uint8_t *types,
                   struct hob_error *err);
 
-/* Frees the map; the rest goes with the arena. */
+/* Frees the slots; the rest goes with the arena. */
 void lexicon_clear(struct lexicon *lexicon);
+
+/* The text of `id`, which is in range. */
+static inline struct str lexicon_text(const struct lexicon *lexicon, size_t id)
+{
+    return (struct str){lexicon->blob + lexicon->offsets[id], lexicon->offsets[id + 1] - lexicon->offsets[id]};
+}
 
 /* The id whose text is exactly `text`, or TOKEN_NONE. */
 int32_t lexicon_find(const struct lexicon *lexicon, struct str text);
