@@ -2,6 +2,8 @@
  *
  * hob: the table of commands, and the way to them. A command is described in the file of its name.
  */
+#include <malloc.h>
+
 #include "base/error.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
@@ -77,6 +79,7 @@ static bool run_words(int argc, char **argv, struct hob_error *err)
 int main(int argc, char **argv)
 {
     struct hob_error err = {0}, lost = {0};
+    mallopt(M_MMAP_THRESHOLD, 1 << 17); /* large buffers go back to the system when they are freed */
     output_init();
     interrupt_init();
     bool good = true;

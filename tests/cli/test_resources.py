@@ -1,0 +1,72 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What running a model takes: the plan is kept, a context costs nothing until it is used, the second start is fast."""
+import json
+import os
+import subprocess
+import time
+
+import hob
+
+MARGIN = 1.15
+FIRST_TOKEN_S = 0.5
+PAGE = 64  # positions
+
+
+def peak(*words):
+    """(standard output, peak resident bytes) of a run of hob."""
+    with open(os.path.join(hob.TEMP, "out"), "wb+") as out:
+        process = subprocess.Popen([hob.HOB, *map(str, words)], stdin=subprocess.DEVNULL, stdout=out, env=hob.ENV)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == 0, process.returncode
+        out.seek(0)
+        return out.read(), usage.ru_maxrss * 1024
+
+
+def memory(name):
+    path = hob.real_model(name)
+    if not path:
+        raise hob.Skip("tools/models %s has not fetched it" % name)
+    for ctx, n in ((32768, 40), (1024, 700)):
+        flags = ("--ctx", ctx)
+        plan = hob.run_json("inspect", path, *flags)["plan"]
+        assert plan["context"] == ctx and plan["kv_bytes"] == ctx * plan["kv_token_bytes"]
+        assert plan["total_bytes"] == plan["weights_bytes"] + plan["kv_bytes"] + plan["work_bytes"]
+        prompt = hob.ids_text(range(100, 100 + n))
+        out, used = peak("generate", path, "--tokens", prompt, "-n", 100, "--ignore-eos", "--json", *flags)
+        assert len(json.loads(out)["tokens"]) == 100
+        pages = -(-(n + 100) // PAGE)
+        limit = MARGIN * (plan["weights_bytes"] + pages * PAGE * plan["kv_token_bytes"])
+        print("# %s, context %d, %d tokens: peak %.1f MB, limit %.1f MB" % (name, ctx, n + 100, used / 1e6, limit / 1e6))
+        assert used <= limit, (used, limit)
+
+
+def first_token():
+    path = hob.real_model("smollm2")
+    if not path:
+        raise hob.Skip("tools/models smollm2 has not fetched it")
+    best = 1e9
+    for _ in range(6):
+        start = time.monotonic()
+        process = subprocess.Popen([hob.HOB, "run", path, "Hello"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   env=hob.ENV)
+        assert process.stdout.read(1)
+        best = min(best, time.monotonic() - start)
+        process.kill()
+        process.communicate()
+    print("# %.2f s to the first text" % best)
+    assert best <= FIRST_TOKEN_S, best
+
+
+def refused():
+    """What cannot fit is refused before anything is read, with both numbers."""
+    model = os.path.join(hob.MODELS, "tiny-llama-rope3.gguf")
+    code, _, said = hob.run("generate", model, "--tokens", "1", "--ctx", 1 << 30, "--parallel", 4096, ok=(5,))
+    assert "available" in said and "needs" in said, said
+    code, _, said = hob.run("generate", model, "--tokens", hob.ids_text([1] * 100), "--ctx", 64, ok=(5,))
+    assert "100" in said and "64" in said, said
+
+
+hob.main([("what cannot fit is refused", refused), ("the second start is fast", first_token)] +
+         [(name + " keeps its plan", lambda n=name: memory(n)) for name in hob.REAL])
