@@ -80,17 +80,15 @@ static bool open_through(struct file_writer *writer, const char *path, struct ho
 
 bool file_writer_open(struct file_writer *writer, const char *path, struct hob_error *err)
 {
-    struct stat st;
-    bool good, is_new = strcmp(path, "-") != 0 && stat(path, &st) != 0;
+    struct stat st = {0};
+    bool good, is_path = strcmp(path, "-") != 0, is_new = is_path && stat(path, &st) != 0;
     *writer = (struct file_writer){.fd = -1};
     if (is_new) {
         writer->path = strdup(path);
         good = writer->path ? make_temporary(writer, 0666, err) : error_memory(err, strlen(path) + 1);
-    } else if (strcmp(path, "-") == 0) {
-        good = open_through(writer, path, err);
-    } else if (S_ISDIR(st.st_mode)) {
+    } else if (is_path && S_ISDIR(st.st_mode)) {
         good = error_set(err, HOB_DISK, "%s: is a folder, want a file", path);
-    } else if (S_ISREG(st.st_mode)) {
+    } else if (is_path && S_ISREG(st.st_mode)) {
         good = open_over(writer, path, st.st_mode & 0777, err);
     } else {
         good = open_through(writer, path, err);

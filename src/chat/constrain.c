@@ -99,7 +99,7 @@ static struct grammar *compile(const json_t *description, const struct tokenizer
     struct arena arena = {0};
     struct str *texts = arena_array(&arena, n, sizeof *texts);
     bool strings = texts || error_memory(err, n * sizeof *texts);
-    for (size_t i = 0; strings && i < n; i++) {
+    for (size_t i = 0; texts && strings && i < n; i++) {
         texts[i] = json_span(json_array_get(value, i));
         strings = json_is_string(json_array_get(value, i)) ||
                   error_set(err, HOB_USAGE, "constraint: choice %zu is no string", i);

@@ -128,7 +128,7 @@ static bool measure(struct bench *bench, const struct test *test, double *rate, 
     size_t max_tokens = test->decode ? test->n_tokens + 1 : 0;
     struct sequence **sequences = calloc(test->parallel, sizeof(struct sequence *));
     bool good = sequences || error_memory(err, test->parallel * sizeof *sequences);
-    for (unsigned i = 0; good && i < test->parallel; i++)
+    for (unsigned i = 0; sequences && good && i < test->parallel; i++)
         good = (sequences[i] = submit(bench, n_prompt, max_tokens, err)) != NULL;
     struct timing t;
     if (good && run_sequences(bench, sequences, test->parallel, &t, err)) {

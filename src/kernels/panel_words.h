@@ -18,6 +18,7 @@
 
 #define LINE_BYTES (4 * PANEL_ROWS)
 
+/* Reads a word. */
 static inline uint32_t word_load(const uint8_t *p)
 {
     uint32_t word;
@@ -25,6 +26,7 @@ static inline uint32_t word_load(const uint8_t *p)
     return word;
 }
 
+/* Writes a word. */
 static inline void word_store(uint8_t *p, uint32_t word)
 {
     memcpy(p, &word, sizeof word);

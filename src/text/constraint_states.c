@@ -375,7 +375,7 @@ static uint32_t intern_state(struct states *s)
     if (s->state_table.n_used * 2 >= s->state_table.n_slots) {
         if (!table_reserve(s, &s->state_table))
             return STATE_DEAD;
-        for (uint32_t id = 0; id < s->n_states; id++) {
+        for (uint32_t id = 0; s->states && id < s->n_states; id++) {
             const struct state *state = &s->states[id];
             table_put(&s->state_table, state_hash(s->items + state->first_item, state->n_items, state->accepts), id);
         }

@@ -26,7 +26,7 @@ static uint64_t leaf_hash(bool accepts, const struct leaf_edge *edges, size_t n)
 static bool leaf_is(const struct grammar *g, uint32_t id, bool accepts, const struct leaf_edge *edges, size_t n)
 {
     const struct leaf *leaf = &g->leaves[id];
-    const struct leaf_edge *own = g->edges + leaf->first_edge;
+    const struct leaf_edge *own = n ? g->edges + leaf->first_edge : NULL; /* without edges there is no array yet */
     if (leaf->accepts != accepts || leaf->n_edges != n || leaf->cyclic)
         return false;
     for (size_t i = 0; i < n; i++)

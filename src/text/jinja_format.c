@@ -67,7 +67,7 @@ static void general_digits(double f, int precision, char *text, size_t size)
     char exponent[MAX_NUMBER];
     precision = precision ? precision : 1;
     snprintf(exponent, sizeof exponent, "%.*e", precision - 1, f);
-    int decimal_exponent = atoi(strchr(exponent, 'e') + 1);
+    int decimal_exponent = (int)strtol(strchr(exponent, 'e') + 1, NULL, 10);
     if (decimal_exponent >= -4 && decimal_exponent < precision - 1) {
         snprintf(text, size, "%.*g", precision, f);
         if (!strchr(text, '.'))
@@ -218,7 +218,7 @@ static bool take_number(struct jinja *j, struct percent *p, int64_t *out)
 {
     *out = -1;
     if (peek(p) == '*') {
-        struct value v;
+        struct value v = value_none();
         p->at++;
         if (!next_value(j, p, &v))
             return false;

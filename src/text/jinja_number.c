@@ -24,7 +24,7 @@ size_t float_repr(double f, char out[40])
         snprintf(digits, sizeof digits, "%.*e", precision - 1, f);
     while (strtod(digits, NULL) != f && precision++ < 17);
     char *exponent = strchr(digits, 'e');
-    int e = atoi(exponent + 1);
+    int e = (int)strtol(exponent + 1, NULL, 10);
     if (e < -4 || e >= 16) {
         *exponent = 0;
         return (size_t)snprintf(out, 40, "%se%c%02d", digits, e < 0 ? '-' : '+', abs(e));

@@ -289,7 +289,7 @@ static bool filter_filesizeformat(struct jinja *j, const struct call *call, stru
     static const char *const units[][8] = {{"kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"},
                                            {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB", "ZiB", "YiB"}};
     bool binary = call_bool(call, 0, false);
-    double base = binary ? 1024 : 1000, bytes, unit = base;
+    double base = binary ? 1024 : 1000, bytes = 0, unit = base;
     struct value v = call->self;
     char text[64];
     if (v.kind == VALUE_UNDEFINED)

@@ -33,8 +33,9 @@ struct reply_tool {
     const json_t *schema; /* of its arguments, an object */
 };
 
-/* Part after part; ends with REPLY_GRAMMAR_END. */
 #define REPLY_GRAMMAR_END UINT32_MAX
+
+/* Part after part; ends with REPLY_GRAMMAR_END. */
 uint32_t reply_seq(struct reply_grammar *g, const uint32_t *parts);
 
 /* Text; a mark, which may be a control token; up to eight spaces and newlines; `part` or nothing. */

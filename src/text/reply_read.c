@@ -139,7 +139,8 @@ static enum reply_read read_inner(struct reply_parser *parser)
     for (size_t i = 0; i < inner.len && step == REPLY_JSON_MORE; i++)
         step = reply_json_byte(&scan, inner.ptr[i], &json);
     bool empty = inner.len == 0;
-    bool object = step == REPLY_JSON_END && json.len && strchr(json.ptr, '{') && json.ptr[json.len - 1] == '}';
+    bool object =
+        step == REPLY_JSON_END && json.len && memchr(json.ptr, '{', json.len) && json.ptr[json.len - 1] == '}';
     if (object)
         reply_call_arguments(parser, buf_view(&json));
     buf_clear(&inner);

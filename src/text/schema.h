@@ -143,11 +143,12 @@ struct decimal decimal_read(const json_t *number);
 /* The order of two: below, at or above 0. */
 int decimal_compare(const struct decimal *a, const struct decimal *b);
 
-/* The bounds that bases put on numbers. */
 struct number_bounds {
     bool has_low, has_high, open_low, open_high;
     struct decimal low, high;
 };
+
+/* The bounds that bases put on numbers. */
 struct number_bounds schema_bounds(const struct conjunction *bases);
 
 /* Numbers within bounds, or within bounds and a multiple of `step` (1: all). */

@@ -240,7 +240,7 @@ static void define_endless(const struct range *r)
 static uint32_t longer(struct range r, int n)
 {
     struct grammar_builder *b = r.b;
-    if (r.step == 1) {
+    if (r.step <= 1) {
         uint32_t more = some_digits(b, (uint32_t)n, MAX_WHOLE - 1);
         return grammar_seq(b, (uint32_t[]){digits_between(b, '1', '9'), more, fraction(&r, NULL, NULL)}, 3);
     }
@@ -249,9 +249,10 @@ static uint32_t longer(struct range r, int n)
     r.endless = calloc(r.step, sizeof *r.endless);
     if (r.free && r.endless) {
         define_endless(&r);
-        for (char d = '1'; d <= '9'; d++)
-            way = grammar_or(
-                b, way, grammar_then(b, digits_between(b, d, d), free_digits(&r, n, (uint32_t)(d - '0') % r.step)));
+        for (int d = 1; d <= 9; d++) {
+            uint32_t digit = digits_between(b, (char)('0' + d), (char)('0' + d));
+            way = grammar_or(b, way, grammar_then(b, digit, free_digits(&r, n, (uint32_t)d % r.step)));
+        }
     } else {
         grammar_fail(b, HOB_LIMIT, "no memory for a schema");
     }

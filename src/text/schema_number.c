@@ -38,7 +38,7 @@ static struct decimal decimal_parse(const char *text)
             leading++;
         }
     }
-    d.exponent = (point < 0 ? seen : point) - leading - 1 + (*text ? atoi(text + 1) : 0);
+    d.exponent = (point < 0 ? seen : point) - leading - 1 + (*text ? (int)strtol(text + 1, NULL, 10) : 0);
     while (d.n && d.digits[d.n - 1] == '0')
         d.n--;
     if (d.n == 0)

@@ -96,7 +96,8 @@ static bool decompose(struct str text, int options, struct codes *codes)
         for (;;) {
             int boundary = 0;
             utf8proc_ssize_t room = (utf8proc_ssize_t)(codes->cap - codes->len);
-            utf8proc_ssize_t n = utf8proc_decompose_char(code, codes->ptr + codes->len, room, options, &boundary);
+            utf8proc_ssize_t n =
+                utf8proc_decompose_char(code, codes->ptr ? codes->ptr + codes->len : NULL, room, options, &boundary);
             if (n < 0)
                 return false;
             if (n <= room) {

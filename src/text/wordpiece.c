@@ -60,7 +60,8 @@ bool wordpiece_encode(const struct wordpiece *wordpiece, struct str word, struct
         return true;
     out->len = before;
     if (wordpiece->unknown == TOKEN_NONE)
-        return error_set(err, HOB_FORMAT, "tokenize: the word \"%.*s\" is unknown and the vocabulary has no token for it",
+        return error_set(err, HOB_FORMAT,
+                         "tokenize: the word \"%.*s\" is unknown and the vocabulary has no token for it",
                          (int)(word.len < 40 ? word.len : 40), word.ptr);
     return ids_add(out, wordpiece->unknown) || error_memory(err, out->cap);
 }

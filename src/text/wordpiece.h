@@ -10,9 +10,9 @@
 #include "text/tokenizer_trie.h"
 
 struct wordpiece {
-    struct trie trie;     /* the entries that text may become */
-    uint32_t first, next; /* the nodes from which entries that start a word, or go on in it, are looked up */
-    int32_t unknown;      /* id, or TOKEN_NONE: an unknown word is refused */
+    struct trie trie;      /* the entries that text may become */
+    uint32_t first, next;  /* the nodes from which entries that start a word, or go on in it, are looked up */
+    int32_t unknown;       /* id, or TOKEN_NONE: an unknown word is refused */
     size_t max_characters; /* a longer word is unknown */
 };
 

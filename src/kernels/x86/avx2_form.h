@@ -51,16 +51,19 @@ static ALWAYS_INLINE struct form form_unpacked(struct form form)
     return (struct form){form.bits, form.offset, form.has_min, 1, 0, sizeof(struct unpacked_group), true};
 }
 
+/* Bytes of a panel block. */
 static ALWAYS_INLINE size_t form_block_bytes(struct form form)
 {
     return form.head_bytes + (size_t)form.groups * form.group_bytes;
 }
 
+/* 32 bytes, aligned or not. */
 static ALWAYS_INLINE __m256i load_bytes(const void *p)
 {
     return _mm256_loadu_si256(p);
 }
 
+/* Eight float16 as float32. */
 static ALWAYS_INLINE __m256 load_halves(const uint8_t *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
@@ -90,6 +93,7 @@ static ALWAYS_INLINE void form_subscales(struct form form, const uint8_t *block,
     }
 }
 
+/* Eight unsigned bytes as float32. */
 static ALWAYS_INLINE __m256 bytes_to_float(const uint8_t *p)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)p)));

@@ -11,8 +11,9 @@
  * (Zen 3) that reads 1.2 to 1.3 times as fast, on cores with AVX-512 (Zen 4) 0.75 to 0.95 times. */
 extern bool avx2_prefetches;
 
-/* avx2_linear_bytes.c: Q8_0 by tiles. */
 #define BYTES_TILE_GROUPS 16
+
+/* avx2_linear_bytes.c: Q8_0 by tiles. */
 void avx2_bytes_unpack(const uint8_t *w, unsigned n_groups, void *tile);
 tile_fn avx2_bytes_tile;
 
