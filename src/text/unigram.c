@@ -35,7 +35,8 @@ bool unigram_init(struct unigram *unigram, const struct lexicon *lexicon, const 
         unigram->scores[i] = scores[i];
         least = scores[i] < least ? scores[i] : least;
         bool text = !lexicon_is_control(lexicon, (int32_t)i) && lexicon->types[i] != TOKEN_BYTE;
-        if (text && lexicon_text(lexicon, i).len && !trie_add(&unigram->trie, lexicon_text(lexicon, i), (int32_t)i, NULL, err))
+        if (text && lexicon_text(lexicon, i).len &&
+            !trie_add(&unigram->trie, lexicon_text(lexicon, i), (int32_t)i, NULL, err))
             return false;
     }
     unigram->unknown_score = least - unknown_penalty;
