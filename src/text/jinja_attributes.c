@@ -3,6 +3,8 @@
  * Attributes, items and slices, as Jinja's immutable sandbox looks them up: x.name tries attributes, then items;
  * x['name'] items, then attributes; what begins with an underscore or would change a value is unsafe.
  */
+#include <stdlib.h>
+
 #include "text/jinja.h"
 
 /* Methods that would change a list or dict in place. */
@@ -266,7 +268,7 @@ static bool slice_range(struct jinja *j, const struct range *range, int64_t star
 
 bool jinja_slice(struct jinja *j, struct value object, const struct value bounds[3], struct value *out)
 {
-    size_t length;
+    size_t length = 0;
     int64_t start, stop, step = 1;
     if (object.kind == VALUE_UNDEFINED)
         return jinja_fail_undefined(j, object);
@@ -286,8 +288,8 @@ bool jinja_slice(struct jinja *j, struct value object, const struct value bounds
     if (!slice_bound(j, bounds[0], n, step < 0 ? high : low, low, high, &start) ||
         !slice_bound(j, bounds[1], n, step < 0 ? low : high, low, high, &stop))
         return false;
-    int64_t distance = step < 0 ? start - stop : stop - start, stride = step < 0 ? -step : step;
-    size_t count = distance > 0 ? (size_t)((distance - 1) / stride + 1) : 0;
+    int64_t distance = step < 0 ? start - stop : stop - start;
+    size_t count = distance > 0 ? (size_t)((distance - 1) / llabs(step) + 1) : 0;
     if (object.kind == VALUE_STRING)
         return slice_text(j, object.as.text, count ? start : 0, step, count, out);
     if (object.kind == VALUE_RANGE)

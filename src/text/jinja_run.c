@@ -242,11 +242,8 @@ static struct value take_keyword(struct jinja *j, struct macro_call *call, uint3
 static bool bind_parameter(struct jinja *j, struct macro_call *call, uint32_t i, bool *caller)
 {
     const struct node *parameter = call->macro->node->list[i];
-    struct value value = {.kind = VALUE_ABSENT};
-    if (i < call->arguments->n_args)
-        value = call->arguments->args[i];
-    else
-        value = take_keyword(j, call, parameter->name);
+    struct value value =
+        i < call->arguments->n_args ? call->arguments->args[i] : take_keyword(j, call, parameter->name);
     *caller |= parameter->name == NAME_CALLER;
     return scope_set(j, call->scope, parameter->name, value);
 }
