@@ -20,6 +20,9 @@
  * `tokenizer`; NULL refuses them. The caller owns the grammar; NULL with HOB_FORMAT names the line. */
 struct grammar *constraint_gbnf(struct str text, const struct tokenizer *tokenizer, struct hob_error *err);
 
+/* The same as a part of a larger grammar; the builder takes the failure. `text` is borrowed until the builder's end. */
+uint32_t gbnf_grammar(struct grammar_builder *builder, struct str text, const struct tokenizer *tokenizer);
+
 /* A JSON value that validates against `schema`, with properties in the schema's order. HOB_FORMAT names a keyword that
  * cannot be honoured, and its place as a JSON pointer. The caller owns the grammar. */
 struct grammar *constraint_schema(const json_t *schema, struct hob_error *err);

@@ -384,22 +384,23 @@ static bool read_rule(struct gbnf *g)
     return !grammar_failed(g->builder);
 }
 
-struct grammar *constraint_gbnf(struct str text, const struct tokenizer *tokenizer, struct hob_error *err)
+uint32_t gbnf_grammar(struct grammar_builder *builder, struct str text, const struct tokenizer *tokenizer)
 {
-    if (text.len > MAX_BYTES) {
-        error_set(err, HOB_LIMIT, "grammar: %zu bytes, want at most %d", text.len, MAX_BYTES);
-        return NULL;
-    }
-    struct gbnf g = {.text = text, .builder = grammar_begin(err), .tokenizer = tokenizer};
-    if (!g.builder)
-        return NULL;
+    struct gbnf g = {.text = text, .builder = builder, .tokenizer = tokenizer};
+    if (text.len > MAX_BYTES)
+        return grammar_fail(builder, HOB_LIMIT, "grammar: %zu bytes, want at most %d", text.len, MAX_BYTES);
     skip_space(&g, true);
     while (g.at < text.len && read_rule(&g))
         ;
     uint32_t root = map_get(&g.rules, STR("root"));
-    if (root == MAP_NONE || (!grammar_failed(g.builder) && !grammar_defined(g.builder, root)))
-        grammar_fail(g.builder, HOB_FORMAT, "grammar: no rule is named root");
-    struct grammar *grammar = grammar_finish(g.builder, root == MAP_NONE ? GRAMMAR_NOTHING : root, err);
+    if (root == MAP_NONE || (!grammar_failed(builder) && !grammar_defined(builder, root)))
+        root = grammar_fail(builder, HOB_FORMAT, "grammar: no rule is named root");
     map_clear(&g.rules);
-    return grammar;
+    return root;
+}
+
+struct grammar *constraint_gbnf(struct str text, const struct tokenizer *tokenizer, struct hob_error *err)
+{
+    struct grammar_builder *builder = grammar_begin(err);
+    return builder ? grammar_finish(builder, gbnf_grammar(builder, text, tokenizer), err) : NULL;
 }
