@@ -9,6 +9,7 @@
 
 extern const struct command batch_command;      /* batch.c */
 extern const struct command bench_command;      /* bench.c */
+extern const struct command constrain_command;  /* constrain.c */
 extern const struct command generate_command;   /* generate.c */
 extern const struct command inspect_command;    /* inspect.c */
 extern const struct command list_command;       /* list.c */

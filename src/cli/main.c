@@ -21,6 +21,7 @@ static const struct command *const commands[] = {
     &tokenize_command,
     &render_command,
     &parse_command,
+    &constrain_command,
     &inspect_command,
     &list_command,
     &logits_command,

@@ -13,6 +13,7 @@ enum {
     KEPT_MASK_BYTES = 2 << 20, /* masks that a matcher keeps */
     MIN_KEPT = 4,
     MAX_KEPT = 64,
+    TEXT_PART = 1024, /* bytes of a text between looks at how large the tables are */
     SHRINK_BYTES = 12 << 20 /* of tables, beyond which what is not needed is forgotten */
 };
 
@@ -151,17 +152,24 @@ bool matcher_accept(struct matcher *matcher, int32_t id)
 
 bool matcher_text(struct matcher *matcher, struct str bytes, size_t *at)
 {
-    size_t failed_at = 0;
-    uint32_t next = STATE_DEAD;
-    if (!matcher->ended && !matcher->lost && !matcher->states.failed)
-        next = step_all(matcher, matcher->state, bytes, &failed_at);
+    size_t taken = 0;
+    bool fits = !matcher->ended && !matcher->lost;
+    while (fits && taken < bytes.len && !matcher->states.failed) {
+        struct str part = {bytes.ptr + taken, bytes.len - taken < TEXT_PART ? bytes.len - taken : TEXT_PART};
+        size_t n;
+        uint32_t next = step_all(matcher, matcher->state, part, &n);
+        taken += n;
+        fits = next != STATE_DEAD;
+        if (fits) {
+            matcher->state = next;
+            shrink(matcher);
+        }
+    }
     if (at)
-        *at = failed_at;
-    if (next == STATE_DEAD || matcher->states.failed)
+        *at = taken;
+    if (!fits || matcher->states.failed)
         return lose(matcher);
     matcher->started = matcher->started || bytes.len;
-    matcher->state = next;
-    shrink(matcher);
     return true;
 }
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Masks. In general the trie is walked from the state, in step with its automaton: where a byte leads nowhere, the
- * subtree is left out. Where free text may come, nearly all of the trie would be walked, each time; but if the text is
- * a repetition whose end shows by its first byte, the mask is a slice of the vocabulary, made once, and walks are only
- * needed where a token leaves the repetition.
+ * subtree is left out. Where free text may come, nearly all of the trie would be walked, each time; there slices of the
+ * vocabulary are taken (constraint_slice.c), and walks are only needed where a token leaves them.
  */
 #include <stdlib.h>
 
@@ -54,8 +53,7 @@ static bool next_child(const struct matcher *matcher, struct walk_place *place, 
     return false;
 }
 
-/* Sets the bits of the tokens below `node` whose bytes lead somewhere from `state`. */
-static void walk(struct matcher *matcher, uint32_t node, uint32_t state, uint32_t *mask)
+void matcher_walk(struct matcher *matcher, uint32_t node, uint32_t state, uint32_t *mask)
 {
     const struct token_trie *trie = matcher->trie;
     struct walk_place *top = matcher->places;
@@ -78,140 +76,6 @@ static void walk(struct matcher *matcher, uint32_t node, uint32_t state, uint32_
                 (struct walk_place){trie->first_child[child], trie->first_child[child] + trie->n_children[child], next};
         }
     }
-}
-
-/* ---- slices ---- */
-
-/* Ways on from a leaf: `min` to `max` more turns of it, then `next`. */
-struct way {
-    uint32_t min, max, next;
-};
-
-enum { MAX_WAYS = 16 };
-
-/* A state that repeats one leaf, that of `item`: by any of its ways. */
-struct turns {
-    uint32_t item, leaf, most; /* the most turns of any way */
-    size_t n;
-    struct way ways[MAX_WAYS];
-};
-
-static void add_first_bytes(const struct grammar *g, uint32_t leaf, uint64_t bytes[4])
-{
-    for (size_t i = 0; i < g->leaves[leaf].n_edges; i++) {
-        struct leaf_edge edge = g->edges[g->leaves[leaf].first_edge + i];
-        for (unsigned b = edge.low; b <= edge.high; b++)
-            bytes[b / 64] |= 1ull << b % 64;
-    }
-}
-
-/* Whether no item of the state, but `except`, starts with one of the bytes. */
-static bool starts_apart(const struct states *s, uint32_t id, uint32_t except, const uint64_t bytes[4])
-{
-    const struct state *state = &s->states[id];
-    for (uint32_t i = 0; i < state->n_items; i++) {
-        struct item item = s->items[state->first_item + i];
-        uint64_t own[4] = {0};
-        if (i == except || item.leaf & ITEM_TOKENS)
-            continue;
-        add_first_bytes(s->grammar, item.leaf, own);
-        if ((own[0] & bytes[0]) | (own[1] & bytes[1]) | (own[2] & bytes[2]) | (own[3] & bytes[3]))
-            return false;
-    }
-    return true;
-}
-
-/* A continuation as a way on from `leaf`: more turns of it, or none. */
-static struct way way_of(const struct states *s, uint32_t leaf, uint32_t id)
-{
-    const struct grammar *g = s->grammar;
-    struct cont cont = s->conts[id];
-    if (id != CONT_END && cont.node != CONT_CHOICE && g->nodes[cont.node].kind == NODE_REPEAT && cont.max) {
-        const struct node *body = &g->nodes[g->nodes[cont.node].a];
-        if (body->kind == NODE_LEAF && body->a == leaf)
-            return (struct way){cont.min, cont.max, cont.next};
-    }
-    return (struct way){0, 0, id};
-}
-
-/* Whether one more turn of the leaf can be taken for nothing that follows it. Expands what follows. */
-static bool read_ways(struct states *s, uint32_t leaf, uint32_t id, struct turns *turns)
-{
-    struct cont cont = s->conts[id];
-    bool choice = id != CONT_END && cont.node == CONT_CHOICE;
-    uint64_t bytes[4] = {0};
-    turns->n = choice ? cont.max : 1;
-    turns->leaf = leaf;
-    turns->most = 0;
-    if (turns->n > MAX_WAYS)
-        return false;
-    add_first_bytes(s->grammar, leaf, bytes);
-    for (uint32_t i = 0; i < turns->n; i++) {
-        struct way way = way_of(s, leaf, choice ? s->lists[cont.min + i] : id);
-        uint32_t follow = states_expand(s, way.next);
-        if (s->failed || !starts_apart(s, follow, UINT32_MAX, bytes))
-            return false;
-        turns->ways[i] = way;
-        turns->most = way.max > turns->most ? way.max : turns->most;
-    }
-    return turns->most > 0;
-}
-
-/* Finds a repetition in the state whose turns can be taken for nothing else: neither for another item, nor for what
- * follows it. */
-static bool find_turns(struct states *s, uint32_t id, struct turns *turns)
-{
-    for (uint32_t i = 0; i < s->states[id].n_items; i++) {
-        struct item item = s->items[s->states[id].first_item + i];
-        uint64_t bytes[4] = {0};
-        if (item.leaf & ITEM_TOKENS || !s->grammar->leaves[item.leaf].sliced)
-            continue;
-        add_first_bytes(s->grammar, item.leaf, bytes);
-        turns->item = i;
-        if (starts_apart(s, id, i, bytes) && read_ways(s, item.leaf, item.cont, turns))
-            return true;
-    }
-    return false;
-}
-
-/* Tokens that leave the repetition by one way, after at least one turn. */
-static void walk_exits(struct matcher *matcher, const struct slice *slice, struct way way, uint32_t *mask)
-{
-    struct states *s = &matcher->states;
-    const struct token_trie *trie = matcher->trie;
-    uint32_t follow = states_expand(s, way.next);
-    uint32_t least = way.min + 1, most = way.max == GRAMMAR_MANY ? GRAMMAR_MANY : way.max + 1;
-    if (!states_prepare(s, follow))
-        return;
-    for (uint32_t i = 0; i < s->states[follow].n_edges; i++) {
-        struct state_edge edge = s->edges[s->states[follow].first_edge + i];
-        for (uint32_t at = slice->first_exit[edge.low]; at < slice->first_exit[edge.high + 1u]; at++) {
-            struct slice_exit leave = slice->exits[at];
-            if (leave.turns < least || leave.turns > most)
-                continue;
-            trie_set(trie, leave.node, mask);
-            if (trie->n_children[leave.node])
-                walk(matcher, leave.node, edge.next, mask);
-        }
-    }
-}
-
-/* Fills the mask, which is empty, by a slice, if the state allows it. */
-static bool fill_by_slice(struct matcher *matcher, uint32_t id, uint32_t *mask)
-{
-    struct states *s = &matcher->states;
-    struct turns turns;
-    if (!find_turns(s, id, &turns))
-        return false;
-    struct slice *slice = token_trie_slice(matcher->trie, s->grammar, turns.leaf);
-    if (!slice)
-        return false;
-    slice_fill(matcher->trie, slice, turns.most == GRAMMAR_MANY ? GRAMMAR_MANY : turns.most + 1, mask);
-    for (size_t i = 0; i < turns.n; i++)
-        walk_exits(matcher, slice, turns.ways[i], mask);
-    if (s->states[id].n_items > 1)
-        walk(matcher, 0, states_without(s, id, turns.item), mask);
-    return true;
 }
 
 /* ---- whole masks ---- */
@@ -272,7 +136,7 @@ static void walk_text_start(struct matcher *matcher, uint32_t *mask)
                 continue;
             trie_set(trie, child, mask);
         }
-        walk(matcher, child, next, mask);
+        matcher_walk(matcher, child, next, mask);
     }
 }
 
@@ -282,8 +146,8 @@ static void fill(struct matcher *matcher, uint32_t *mask)
     memset(mask, 0, matcher->trie->n_words * sizeof *mask);
     if (matcher->text_start && !matcher->started && matcher->trie->drops_first_space)
         walk_text_start(matcher, mask);
-    else if (!fill_by_slice(matcher, id, mask))
-        walk(matcher, 0, id, mask);
+    else if (!fill_by_turns(matcher, id, mask) && !fill_by_loop(matcher, id, mask))
+        matcher_walk(matcher, 0, id, mask);
     add_tokens(matcher, id, mask);
     if (matcher->states.states[id].accepts)
         add_ends(matcher, mask);

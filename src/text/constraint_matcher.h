@@ -14,6 +14,8 @@ struct walk_place {
     uint32_t state;
 };
 
+enum { KEPT_LEAVES = 8 };
+
 struct matcher {
     const struct token_trie *trie; /* or NULL */
     struct states states;
@@ -27,6 +29,9 @@ struct matcher {
     uint32_t *masks;           /* [n_slots + 1][n_words]; the last is for what is not kept */
     uint32_t *slot_state;      /* [n_slots] whose mask it is, or STATE_NONE */
     size_t n_slots, next_slot;
+    uint32_t leaves[KEPT_LEAVES]; /* whose slices were asked for last; LEAF_DONE, which has none: free */
+    struct slice *leaf_slices[KEPT_LEAVES];
+    size_t next_leaf;
 };
 
 /* The mask of the matcher's state, computed or kept. */
@@ -34,6 +39,14 @@ const uint32_t *matcher_compute(struct matcher *matcher);
 
 /* Forgets the masks that were kept. */
 void matcher_forget(struct matcher *matcher);
+
+/* Sets the bits of the tokens below `node` of the trie whose further bytes lead somewhere from `state`. */
+void matcher_walk(struct matcher *matcher, uint32_t node, uint32_t state, uint32_t *mask);
+
+/* Fill the mask, which is empty, of a state that repeats something; false, and nothing was set, where it is none, or
+ * there is no slice for it. */
+bool fill_by_turns(struct matcher *matcher, uint32_t state, uint32_t *mask);
+bool fill_by_loop(struct matcher *matcher, uint32_t state, uint32_t *mask);
 
 /* Whether a set of tokens holds a token. */
 bool token_set_has(const struct grammar *grammar, const struct token_trie *trie, const struct token_set *set,

@@ -7,84 +7,17 @@
 
 #include "text/vocabulary_trie.h"
 
-enum { MAX_STATES = 1024 };
-
-/* ---- the automaton, numbered from 0 (done) and 1 (start) ---- */
-
-struct machine {
-    uint32_t leaves[MAX_STATES];
-    uint16_t next[MAX_STATES][256]; /* MAX_STATES: nothing */
-    size_t n;
-};
-
-static uint16_t machine_number(struct machine *machine, uint32_t leaf)
-{
-    for (size_t i = 0; i < machine->n; i++)
-        if (machine->leaves[i] == leaf)
-            return (uint16_t)i;
-    if (machine->n == MAX_STATES)
-        return MAX_STATES;
-    machine->leaves[machine->n] = leaf;
-    return (uint16_t)machine->n++;
-}
-
-static struct machine *machine_new(const struct grammar *g, uint32_t leaf)
-{
-    struct machine *machine = malloc(sizeof *machine);
-    if (!machine)
-        return NULL;
-    machine->n = 0;
-    machine_number(machine, LEAF_DONE);
-    machine_number(machine, leaf);
-    for (size_t at = 0; at < machine->n; at++) {
-        const struct leaf *from = &g->leaves[machine->leaves[at]];
-        for (unsigned b = 0; b < 256; b++)
-            machine->next[at][b] = MAX_STATES;
-        for (size_t i = 0; i < from->n_edges; i++) {
-            struct leaf_edge edge = g->edges[from->first_edge + i];
-            uint16_t to = machine_number(machine, edge.next);
-            if (to == MAX_STATES) {
-                free(machine);
-                return NULL;
-            }
-            for (unsigned b = edge.low; b <= edge.high; b++)
-                machine->next[at][b] = to;
-        }
-    }
-    return machine;
-}
-
-/* The automaton as numbers: for each state its number of edges, then bytes and target of each. */
-static uint32_t *machine_key(const struct grammar *g, const struct machine *machine, size_t *n)
-{
-    size_t total = 0;
-    for (size_t i = 0; i < machine->n; i++)
-        total += 1 + 2 * (size_t)g->leaves[machine->leaves[i]].n_edges;
-    uint32_t *key = malloc(total * sizeof *key), *at = key;
-    for (size_t i = 0; key && i < machine->n; i++) {
-        const struct leaf *leaf = &g->leaves[machine->leaves[i]];
-        *at++ = leaf->n_edges;
-        for (size_t k = 0; k < leaf->n_edges; k++) {
-            struct leaf_edge edge = g->edges[leaf->first_edge + k];
-            *at++ = (uint32_t)edge.low << 8 | edge.high;
-            *at++ = machine->next[i][edge.low];
-        }
-    }
-    *n = total;
-    return key;
-}
-
 /* ---- the walk ---- */
 
 struct place {
     uint32_t at, end; /* children still to be seen */
     uint32_t turns;   /* whole ones so far */
-    uint16_t state;
+    uint8_t state;
 };
 
 struct survey {
     const struct token_trie *trie;
-    const struct machine *machine;
+    const struct turn_machine *machine;
     struct place *stack; /* [MAX_TOKEN_BYTES + 1] */
     uint32_t *turns;     /* [n_vocab] of each token, 0: none */
     struct survey_exit {
@@ -112,7 +45,7 @@ static bool add_exit(struct survey *survey, uint32_t node, uint32_t turns)
 static bool walk(struct survey *survey)
 {
     const struct token_trie *trie = survey->trie;
-    const struct machine *machine = survey->machine;
+    const struct turn_machine *machine = survey->machine;
     struct place *top = survey->stack;
     *top = (struct place){trie->first_child[0], trie->first_child[0] + trie->n_children[0], 0, 1};
     for (;;) {
@@ -123,8 +56,8 @@ static bool walk(struct survey *survey)
             continue;
         }
         uint32_t node = top->at++, turns = top->turns;
-        uint16_t next = machine->next[top->state][trie->bytes[node]];
-        if (next == MAX_STATES) {
+        uint8_t next = machine->next[top->state][trie->bytes[node]];
+        if (next == TURN_NONE) {
             if (top->state == 1 && turns && !add_exit(survey, node, turns))
                 return false;
             continue;
@@ -196,14 +129,13 @@ void slice_free(struct slice *slice)
         return;
     for (size_t i = 0; i < SLICE_MASKS; i++)
         free(slice->masks[i]);
-    free(slice->key);
     free(slice->tokens);
     free(slice->first_token);
     free(slice->exits);
     free(slice);
 }
 
-static struct slice *slice_new(const struct token_trie *trie, const struct machine *machine)
+static struct slice *slice_new(const struct token_trie *trie, const struct turn_machine *machine)
 {
     struct slice *slice = calloc(1, sizeof *slice);
     struct survey survey = {
@@ -217,46 +149,31 @@ static struct slice *slice_new(const struct token_trie *trie, const struct machi
     free(survey.stack);
     free(survey.turns);
     free(survey.exits);
-    if (good)
+    if (good) {
+        slice->machine = *machine;
         return slice;
+    }
     slice_free(slice);
     return NULL;
 }
 
-static struct slice *find_slice(const struct token_trie *trie, const uint32_t *key, size_t n_key)
+static bool same_machine(const struct turn_machine *a, const struct turn_machine *b)
 {
-    size_t n = atomic_load_explicit(&trie->n_slices, memory_order_acquire);
-    for (size_t i = 0; i < n; i++) {
-        struct slice *slice = trie->slices[i];
-        if (slice->n_key == n_key && memcmp(slice->key, key, n_key * sizeof *key) == 0)
-            return slice;
-    }
-    return NULL;
+    return a->n == b->n && memcmp(a->next, b->next, a->n * sizeof *a->next) == 0;
 }
 
-struct slice *token_trie_slice(const struct token_trie *shared, const struct grammar *grammar, uint32_t leaf)
+struct slice *token_trie_slice(const struct token_trie *shared, const struct turn_machine *machine)
 {
-    /* What follows is guarded by the lock or atomic. */
+    /* What follows is guarded by the lock. */
     struct token_trie *trie = (struct token_trie *)(uintptr_t)shared;
-    struct machine *machine = machine_new(grammar, leaf);
-    size_t n_key = 0;
-    uint32_t *key = machine ? machine_key(grammar, machine, &n_key) : NULL;
     struct slice *slice = NULL;
-    if (key) {
-        pthread_mutex_lock(&trie->lock);
-        size_t n = atomic_load_explicit(&trie->n_slices, memory_order_relaxed);
-        slice = find_slice(trie, key, n_key);
-        if (!slice && n < MAX_SLICES && (slice = slice_new(trie, machine)) != NULL) {
-            slice->key = key;
-            slice->n_key = n_key;
-            key = NULL;
-            trie->slices[n] = slice;
-            atomic_store_explicit(&trie->n_slices, n + 1, memory_order_release);
-        }
-        pthread_mutex_unlock(&trie->lock);
-    }
-    free(key);
-    free(machine);
+    pthread_mutex_lock(&trie->lock);
+    for (size_t i = 0; i < trie->n_slices && !slice; i++)
+        if (same_machine(&trie->slices[i]->machine, machine))
+            slice = trie->slices[i];
+    if (!slice && trie->n_slices < MAX_SLICES && (slice = slice_new(trie, machine)) != NULL)
+        trie->slices[trie->n_slices++] = slice;
+    pthread_mutex_unlock(&trie->lock);
     return slice;
 }
 

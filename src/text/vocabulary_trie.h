@@ -4,8 +4,8 @@
  * bytes, and a child's own children come soon after.
  *
  * A slice is what a repetition of characters makes of the trie. Most masks of free text are nearly the same, whatever
- * comes after the text, so they are made of slices: which tokens are `n` turns of a leaf (the last perhaps cut), for
- * each n, and at which nodes a token leaves the repetition.
+ * comes after the text, so they are made of slices: which tokens are `n` turns of a small automaton (the last perhaps
+ * cut), for each n, and at which nodes a token leaves the repetition.
  */
 #ifndef HOB_TEXT_VOCABULARY_TRIE_H
 #define HOB_TEXT_VOCABULARY_TRIE_H
@@ -14,14 +14,21 @@
 #include <stdatomic.h>
 
 #include "text/constraint.h"
-#include "text/grammar_parts.h"
 
 #define TRIE_NONE UINT32_MAX
 
 enum {
     MAX_TOKEN_BYTES = 4096, /* a longer token is never allowed under a constraint */
     MAX_SLICES = 32,
-    SLICE_MASKS = 33 /* for at most 0..31 turns, and for any number */
+    SLICE_MASKS = 33, /* for at most 0..31 turns, and for any number */
+    MAX_TURN_STATES = 64,
+    TURN_NONE = MAX_TURN_STATES
+};
+
+/* What one turn is: a deterministic automaton over bytes from state 1 to state 0, where the turn is over. */
+struct turn_machine {
+    size_t n;
+    uint8_t next[MAX_TURN_STATES][256]; /* TURN_NONE: nowhere */
 };
 
 /* A token that leaves the repetition of a slice after `turns` whole turns, at the byte that leads to `node`. */
@@ -31,8 +38,7 @@ struct slice_exit {
 };
 
 struct slice {
-    uint32_t *key; /* [n_key] the leaf's automaton, with its states numbered as they are met */
-    size_t n_key;
+    struct turn_machine machine;
     uint32_t *tokens;      /* those that are turns, the last perhaps cut, by how many */
     uint32_t *first_token; /* [max_turns + 2] in `tokens`, of those with so many turns */
     uint32_t max_turns;
@@ -56,13 +62,12 @@ struct token_trie {
     size_t n_eog;
     bool drops_first_space;
     pthread_mutex_t lock; /* of slices being made */
-    atomic_size_t n_slices;
+    size_t n_slices;
     struct slice *slices[MAX_SLICES];
 };
 
-/* The slice of `leaf`, made if it is not there yet; NULL when there are too many, or no memory. The leaf has no cycles
- * and is prefix-free. Thread-safe. */
-struct slice *token_trie_slice(const struct token_trie *trie, const struct grammar *grammar, uint32_t leaf);
+/* The slice of a machine, made if it is not there yet; NULL when there are too many, or no memory. Thread-safe. */
+struct slice *token_trie_slice(const struct token_trie *trie, const struct turn_machine *machine);
 
 /* Fills `mask` [n_words] with the tokens of a slice that have at most `most` turns. Thread-safe. */
 void slice_fill(const struct token_trie *trie, struct slice *slice, uint32_t most, uint32_t *mask);
@@ -72,6 +77,15 @@ static inline void trie_set(const struct token_trie *trie, uint32_t node, uint32
 {
     for (uint32_t id = trie->tokens[node]; id != TRIE_NONE; id = trie->same ? trie->same[id] : TRIE_NONE)
         mask[id / 32] |= 1u << id % 32;
+}
+
+/* The child of the root for a byte, or TRIE_NONE. */
+static inline uint32_t trie_root_child(const struct token_trie *trie, uint8_t byte)
+{
+    for (uint32_t i = 0; i < trie->n_children[0] && trie->bytes[trie->first_child[0] + i] <= byte; i++)
+        if (trie->bytes[trie->first_child[0] + i] == byte)
+            return trie->first_child[0] + i;
+    return TRIE_NONE;
 }
 
 /* Appends the bytes a token stands for under a constraint: none for one that ends generation, a control token, or one

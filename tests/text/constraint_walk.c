@@ -7,8 +7,8 @@
  *   {"schema": ... | "grammar": text | "regex": text | "choices": [texts], "texts": [texts], "walks": n, "seed": n}
  *   {"error": text} | {"texts": [[whole | prefix | no, byte]], "walks": [text | null]}
  *
- * A walk takes random tokens that the mask allows, and after some of them the shortest way to an end; it is null where
- * there was none.
+ * A walk takes random tokens that the mask allows, and after a number of them that is as likely to be small as large
+ * the shortest way to an end; it is null where there was none.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #include "text/constraint_matcher.h"
 #include "text/tokenizer_json.h"
 
-enum { MAX_LINE = 1 << 24, LONG_WALK = 40, MAX_VISITS = 200000 };
+enum { MAX_LINE = 1 << 24, LONG_WALK = 160 };
 
 static uint64_t random_state;
 
@@ -28,6 +28,26 @@ static uint64_t draw(void)
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
     z = (z ^ z >> 27) * 0x94D049BB133111EBu;
     return z ^ z >> 31;
+}
+
+/* The token that is this one byte, or -1. */
+static int32_t byte_token(const struct token_trie *trie, uint8_t byte)
+{
+    uint32_t child = trie_root_child(trie, byte);
+    return child == TRIE_NONE ? -1 : (int32_t)trie->tokens[child];
+}
+
+/* A token of one byte that may come next, each such byte being as likely as any other; -1 where there is none. */
+static int32_t draw_byte(const struct token_trie *trie, const uint32_t *mask)
+{
+    int32_t found = -1;
+    uint64_t n = 0;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        int32_t id = byte_token(trie, (uint8_t)byte);
+        if (id >= 0 && (mask[id / 32] >> (id % 32) & 1) && draw() % ++n == 0)
+            found = id;
+    }
+    return found;
 }
 
 /* A token drawn evenly from the mask; -1 where it is empty. */
@@ -49,49 +69,138 @@ static int32_t draw_token(const uint32_t *mask, size_t n_words)
     }
 }
 
-/* A state that was reached by `byte` from the state of `from`. */
-struct visit {
-    uint32_t state, from;
-    uint8_t byte;
+/* ---- the fewest bytes to an end ---- */
+
+#define NEVER (1ull << 40)
+
+/* The fewest bytes that leaves, nodes and (so far) continuations match. */
+struct costs {
+    const struct grammar *grammar;
+    uint64_t *leaf, *node, *cont;
+    size_t n_conts;
 };
 
-/* Finds the fewest bytes that end the reply, breadth first; false when they are not found soon. */
-static bool find_end(struct matcher *matcher, struct buf *bytes)
+static uint64_t least(uint64_t a, uint64_t b)
 {
-    struct states *s = &matcher->states;
-    static struct visit visits[MAX_VISITS];
-    static bool seen[1 << 20];
-    size_t n = 1, at = 0;
-    memset(seen, 0, sizeof seen);
-    visits[0] = (struct visit){.state = matcher->state};
-    for (; at < n && !s->states[visits[at].state].accepts; at++) {
-        if (!states_prepare(s, visits[at].state))
-            return false;
-        struct state state = s->states[visits[at].state];
-        for (uint32_t i = 0; i < state.n_edges && n < MAX_VISITS; i++) {
-            struct state_edge edge = s->edges[state.first_edge + i];
-            if (edge.next >= sizeof seen || seen[edge.next])
-                continue;
-            seen[edge.next] = true;
-            visits[n++] = (struct visit){edge.next, (uint32_t)at, edge.low};
-        }
-    }
-    for (size_t i = at; at < n && i > 0; i = visits[i].from)
-        buf_byte(bytes, (char)visits[i].byte);
-    for (size_t i = 0; i < bytes->len / 2; i++) {
-        char swap = bytes->ptr[i];
-        bytes->ptr[i] = bytes->ptr[bytes->len - 1 - i];
-        bytes->ptr[bytes->len - 1 - i] = swap;
-    }
-    return at < n;
+    return a < b ? a : b;
 }
 
-/* The token that is this one byte, or -1. */
-static int32_t byte_token(const struct token_trie *trie, uint8_t byte)
+static uint64_t turns_cost(uint64_t body, uint32_t min)
 {
-    for (uint32_t i = 0; i < trie->n_children[0]; i++)
-        if (trie->bytes[trie->first_child[0] + i] == byte)
-            return (int32_t)trie->tokens[trie->first_child[0] + i];
+    return min == 0 ? 0 : least(body * min, NEVER);
+}
+
+static uint64_t node_cost(const struct costs *costs, const struct node *node)
+{
+    const struct grammar *g = costs->grammar;
+    uint64_t cost = NEVER;
+    switch ((enum node_kind)node->kind) {
+    case NODE_NOTHING:
+    case NODE_TOKENS:
+        break;
+    case NODE_EMPTY:
+        return 0;
+    case NODE_LEAF:
+        return costs->leaf[node->a];
+    case NODE_SEQ:
+        return least(costs->node[node->a] + costs->node[node->b], NEVER);
+    case NODE_ALT:
+        for (uint32_t i = 0; i < node->b; i++)
+            cost = least(cost, costs->node[g->kids[node->a + i]]);
+        break;
+    case NODE_REPEAT:
+        return turns_cost(costs->node[node->a], g->repeats[node->b].min);
+    case NODE_RULE:
+        return costs->node[node->a];
+    }
+    return cost;
+}
+
+static uint64_t leaf_cost(const struct costs *costs, const struct leaf *leaf)
+{
+    uint64_t cost = leaf->accepts ? 0 : NEVER;
+    for (size_t i = 0; i < leaf->n_edges; i++)
+        cost = least(cost, costs->leaf[costs->grammar->edges[leaf->first_edge + i].next] + 1);
+    return cost;
+}
+
+/* Least fixed points, by going over all until nothing changes. */
+static void costs_begin(struct costs *costs, const struct grammar *g)
+{
+    *costs = (struct costs){.grammar = g,
+                            .leaf = malloc((g->n_leaves + 1) * sizeof *costs->leaf),
+                            .node = malloc((g->n_nodes + 1) * sizeof *costs->node)};
+    for (size_t i = 0; i < g->n_leaves; i++)
+        costs->leaf[i] = NEVER;
+    for (size_t i = 0; i < g->n_nodes; i++)
+        costs->node[i] = NEVER;
+    for (bool changed = true; changed;) {
+        changed = false;
+        for (size_t i = 0; i < g->n_leaves; i++) {
+            uint64_t cost = leaf_cost(costs, &g->leaves[i]);
+            changed = changed || cost != costs->leaf[i];
+            costs->leaf[i] = cost;
+        }
+        for (size_t i = 0; i < g->n_nodes; i++) {
+            uint64_t cost = node_cost(costs, &g->nodes[i]);
+            changed = changed || cost != costs->node[i];
+            costs->node[i] = cost;
+        }
+    }
+}
+
+static void costs_end(struct costs *costs)
+{
+    free(costs->leaf);
+    free(costs->node);
+    free(costs->cont);
+}
+
+/* Brings the costs of continuations up to date: parts have smaller numbers than wholes. */
+static void cost_conts(struct costs *costs, const struct states *s)
+{
+    costs->cont = realloc(costs->cont, s->n_conts * sizeof *costs->cont);
+    for (size_t id = 0; id < s->n_conts; id++) {
+        const struct cont *cont = &s->conts[id];
+        uint64_t cost = id == CONT_END ? 0 : NEVER;
+        for (uint32_t i = 0; id != CONT_END && cont->node == CONT_CHOICE && i < cont->max; i++)
+            cost = least(cost, costs->cont[s->lists[cont->min + i]]);
+        if (id != CONT_END && cont->node != CONT_CHOICE) {
+            const struct node *node = &s->grammar->nodes[cont->node];
+            bool turns = node->kind == NODE_REPEAT && cont->max;
+            cost = costs->cont[cont->next] +
+                   (turns ? turns_cost(costs->node[node->a], cont->min) : costs->node[cont->node]);
+        }
+        costs->cont[id] = least(cost, NEVER);
+    }
+}
+
+static uint64_t item_cost(const struct costs *costs, struct item item)
+{
+    return item.leaf & ITEM_TOKENS ? NEVER : costs->leaf[item.leaf] + costs->cont[item.cont];
+}
+
+/* The next byte on the shortest way to an end; -1 where there is none. */
+static int next_byte(struct costs *costs, const struct matcher *matcher)
+{
+    const struct states *s = &matcher->states;
+    const struct state *state = &s->states[matcher->state];
+    struct item best = {0};
+    uint64_t cost = NEVER;
+    cost_conts(costs, s);
+    for (uint32_t i = 0; i < state->n_items; i++) {
+        struct item item = s->items[state->first_item + i];
+        if (item_cost(costs, item) < cost) {
+            best = item;
+            cost = item_cost(costs, item);
+        }
+    }
+    const struct leaf *leaf = &s->grammar->leaves[best.leaf];
+    for (size_t i = 0; cost < NEVER && i < leaf->n_edges; i++) {
+        struct leaf_edge edge = s->grammar->edges[leaf->first_edge + i];
+        if (costs->leaf[edge.next] + 1 == costs->leaf[best.leaf])
+            return edge.low;
+    }
     return -1;
 }
 
@@ -104,24 +213,26 @@ static bool take(struct matcher *matcher, int32_t id, struct buf *text)
     return tokenizer_is_eog(trie->tokenizer, id) || tokenizer_piece(trie->tokenizer, id, true, text);
 }
 
-static json_t *walk(const struct grammar *grammar, const struct token_trie *trie)
+static json_t *walk(const struct grammar *grammar, const struct token_trie *trie, struct costs *costs)
 {
     struct matcher *matcher = matcher_new(grammar, trie, false, NULL);
-    size_t n_words = token_trie_words(trie), length = draw() % LONG_WALK;
-    struct buf text = {0}, end = {0};
+    size_t n_words = token_trie_words(trie), length = draw() % (1 + draw() % LONG_WALK);
+    struct buf text = {0};
     bool good = matcher != NULL;
     for (size_t n = 0; good && n < length && !matcher_ended(matcher); n++) {
         if (matcher_whole(matcher) && draw() % 8 == 0)
             break;
-        good = take(matcher, draw_token(matcher_mask(matcher), n_words), &text);
+        const uint32_t *mask = matcher_mask(matcher);
+        /* Most tokens are long words: half of the steps are bytes, so that structure is met as often as text. */
+        int32_t byte = draw() % 2 ? draw_byte(trie, mask) : -1;
+        good = take(matcher, byte >= 0 ? byte : draw_token(mask, n_words), &text);
     }
-    good = good && (matcher->ended || find_end(matcher, &end));
-    for (size_t i = 0; good && i < end.len; i++)
-        good = take(matcher, byte_token(trie, (uint8_t)end.ptr[i]), &text);
-    good = good && matcher_whole(matcher);
+    while (good && !matcher_whole(matcher)) {
+        int byte = next_byte(costs, matcher);
+        good = byte >= 0 && take(matcher, byte_token(trie, (uint8_t)byte), &text);
+    }
     json_t *result = good ? json_bytes(buf_view(&text)) : json_null();
     buf_clear(&text);
-    buf_clear(&end);
     matcher_free(matcher);
     return result;
 }
@@ -168,8 +279,11 @@ static json_t *run(const json_t *task, const struct tokenizer *tokenizer, const 
     random_state = (uint64_t)json_integer_value(json_object_get(task, "seed"));
     for (size_t i = 0; i < json_array_size(given); i++)
         json_array_append_new(texts, try_text(grammar, json_span(json_array_get(given, i))));
+    struct costs costs;
+    costs_begin(&costs, grammar);
     for (json_int_t i = 0; i < n; i++)
-        json_array_append_new(walks, walk(grammar, trie));
+        json_array_append_new(walks, walk(grammar, trie, &costs));
+    costs_end(&costs);
     grammar_free(grammar);
     return json_pack("{s:o,s:o}", "texts", texts, "walks", walks);
 }
