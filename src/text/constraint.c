@@ -13,7 +13,7 @@ enum {
     KEPT_MASK_BYTES = 2 << 20, /* masks that a matcher keeps */
     MIN_KEPT = 4,
     MAX_KEPT = 64,
-    TEXT_PART = 1024, /* bytes of a text between looks at how large the tables are */
+    TEXT_PART = 1024,       /* bytes of a text between looks at how large the tables are */
     SHRINK_BYTES = 12 << 20 /* of tables, beyond which what is not needed is forgotten */
 };
 
