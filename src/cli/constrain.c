@@ -116,7 +116,7 @@ static const struct example examples[] = {
 const struct command constrain_command = {
     .name = "constrain",
     .summary = "Says whether texts keep to a schema, grammar, expression or choice",
-    .usage = "[MODEL] --schema FILE | --grammar FILE | --regex R | --choice TEXT... | --json-object",
+    .usage = "[MODEL] --schema FILE | --grammar FILE | --regex R | --choice TEXT...",
     .help = "Each line of standard input is a text, and for each a JSON object is printed: \"accept\" is \"whole\" "
             "where the text is a reply, \"prefix\" where it is the beginning of one, \"no\" where it is neither; "
             "\"at\" is the byte that does not fit, or the length.\n\n"
