@@ -43,7 +43,9 @@ static bool configure(const struct config *config, struct hparams *hp, struct ho
     hp->embed_scale = sqrtf((float)hp->e);
     hp->tied = true;
     hp->act = ACT_GELU_TANH; /* also where an old config's hidden_act says otherwise */
-    if (!config_float(config, NULL, "query_pre_attn_scalar", 1e-3, 1e6, &scalar, err) ||
+    if (!config_need(config, "num_key_value_heads", err) || !config_need(config, "head_dim", err) ||
+        !config_need(config, "rope_parameters.full_attention.rope_theta|rope_theta", err) ||
+        !config_float(config, NULL, "query_pre_attn_scalar", 1e-3, 1e6, &scalar, err) ||
         !hparams_sliding_rope(config, SLIDING_BASE, &hp->rope[1], err) ||
         !hparams_activation(config, "hidden_activation", &hp->act, err) ||
         !config_float(config, "final_logit_softcapping", "final_logit_softcapping", 0, 1e6, &softcap, err) ||

@@ -19,9 +19,10 @@ static const struct role_use roles[] = {
 static bool configure(const struct config *config, struct hparams *hp, struct hob_error *err)
 {
     bool sliding = false; /* released checkpoints name a window and do not use it */
-    if (!config_bool(config, NULL, "use_sliding_window", &sliding, err))
+    if (!config_bool(config, NULL, "use_sliding_window", &sliding, err) ||
+        !config_need(config, "num_key_value_heads", err))
         return false;
-    return !sliding || hparams_windows(config, hp, 1, err);
+    return !sliding || hparams_windows(config, hp, 0, err);
 }
 
 const struct family family_qwen2 = {

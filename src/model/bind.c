@@ -157,6 +157,16 @@ static bool bind_one(struct binder *b, const struct role_use *use, unsigned laye
     return *out ? true : error_memory(b->err, sizeof(struct binding));
 }
 
+/* Whether a role has a bias that must be there; config.json says so where the family leaves it open. */
+static enum bias_need bias_need(const struct binder *b, const struct role_use *use)
+{
+    const struct hparams *hp = &b->model->hparams;
+    if (use->bias != BIAS_OPTIONAL || b->model->gguf)
+        return use->bias;
+    bool has = use->role >= ROLE_FFN_GATE && use->role <= ROLE_FFN_DOWN ? hp->ffn_bias : hp->attn_bias;
+    return has ? BIAS_REQUIRED : BIAS_NONE;
+}
+
 /* Binds a role of the model or of one layer. */
 static bool bind_role(struct binder *b, const struct role_use *use, unsigned layer, struct role_weights *out)
 {
@@ -164,9 +174,10 @@ static bool bind_role(struct binder *b, const struct role_use *use, unsigned lay
     bool tied_head = use->role == ROLE_OUTPUT && !b->model->gguf && b->model->hparams.tied;
     if (!tied_head && !bind_one(b, use, layer, ".weight", shape, use->need == ROLE_REQUIRED, &out->weight[use->role]))
         return false;
-    if (use->bias == BIAS_NONE || !out->weight[use->role])
+    enum bias_need bias = bias_need(b, use);
+    if (bias == BIAS_NONE || !out->weight[use->role])
         return true;
-    return bind_one(b, use, layer, ".bias", shape + 1, use->bias == BIAS_REQUIRED, &out->bias[use->role]);
+    return bind_one(b, use, layer, ".bias", shape + 1, bias == BIAS_REQUIRED, &out->bias[use->role]);
 }
 
 /* What the file says of the vocabulary's size is what the embedding table has. */

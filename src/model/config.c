@@ -185,6 +185,13 @@ bool config_string(const struct config *config, const char *gguf_keys, const cha
     return true;
 }
 
+bool config_need(const struct config *config, const char *keys, struct hob_error *err)
+{
+    char key[KEY_BYTES];
+    return config->gguf || config_json(config, keys) ||
+           error_set(err, HOB_FORMAT, "%s: %s: is missing", config->name, shown(config, NULL, keys, key));
+}
+
 bool config_count(const struct config *config, const char *gguf_keys, const char *hf_keys, unsigned max, unsigned *out,
                   struct hob_error *err)
 {

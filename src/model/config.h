@@ -35,6 +35,10 @@ bool config_string(const struct config *config, const char *gguf_keys, const cha
 bool config_count(const struct config *config, const char *gguf_keys, const char *hf_keys, unsigned max, unsigned *out,
                   struct hob_error *err);
 
+/* Refuses a config.json without any of `keys`, where the publisher's code would fill in a number of its own; GGUF
+ * passes. */
+bool config_need(const struct config *config, const char *keys, struct hob_error *err);
+
 /* The value in config.json at one of `keys`, or NULL (also for GGUF). Borrowed. */
 const json_t *config_json(const struct config *config, const char *keys);
 

@@ -82,14 +82,19 @@ static bool read_scaling(const struct config *config, const struct scaling_keys 
     if (type.len == 0 || str_eq(type, STR("none")) || str_eq(type, STR("default")))
         return true;
     if (str_eq(type, STR("linear"))) {
+        if (!config_need(config, keys->factor, err))
+            return false;
         rope->scaling = rope->factor > 0 && rope->factor != 1 ? ROPE_SCALING_LINEAR : ROPE_SCALING_NONE;
         return true;
     }
-    if (!str_eq(type, STR("llama3")))
-        return error_set(err, HOB_FORMAT, "%s: rope scaling \"%.*s\" is not supported, want none, linear or llama3",
-                         config->name, (int)(type.len < 40 ? type.len : 40), type.ptr);
+    if (config->gguf || !str_eq(type, STR("llama3")))
+        return error_set(err, HOB_FORMAT, "%s: rope scaling \"%.*s\" is not supported, want none, linear%s",
+                         config->name, (int)(type.len < 40 ? type.len : 40), type.ptr,
+                         config->gguf ? "" : " or llama3");
     rope->scaling = ROPE_SCALING_LLAMA3;
-    return config_float(config, NULL, keys->low, 1e-6, 1e6, &rope->low, err) &&
+    return config_need(config, keys->factor, err) && config_need(config, keys->low, err) &&
+           config_need(config, keys->high, err) && config_need(config, keys->original, err) &&
+           config_float(config, NULL, keys->low, 1e-6, 1e6, &rope->low, err) &&
            config_float(config, NULL, keys->high, 1e-6, 1e6, &rope->high, err) &&
            config_float(config, NULL, keys->original, 1, 1e9, &rope->original, err);
 }
@@ -159,7 +164,9 @@ bool hparams_read(const struct config *config, struct hparams *hp, struct arena 
         !read_heads(config, hp, err) || !read_rope(config, hp, err) ||
         !config_float(config, "attention.layer_norm_rms_epsilon", "rms_norm_eps", 1e-12, 1, &eps, err) ||
         !hparams_activation(config, "hidden_act", &hp->act, err) ||
-        !config_bool(config, NULL, "tie_word_embeddings", &hp->tied, err))
+        !config_bool(config, NULL, "tie_word_embeddings", &hp->tied, err) ||
+        !config_bool(config, NULL, "attention_bias", &hp->attn_bias, err) ||
+        !config_bool(config, NULL, "mlp_bias", &hp->ffn_bias, err))
         return false;
     if (eps == 0)
         return error_set(err, HOB_FORMAT, "%s: %s: is missing, want [1e-12, 1]", config->name,
@@ -169,55 +176,76 @@ bool hparams_read(const struct config *config, struct hparams *hp, struct arena 
     return hp->sliding ? true : error_memory(err, hp->n_layers);
 }
 
+/* How a per-layer list says that layer i slides. */
+static bool read_layer_types(const struct config *config, const json_t *types, struct hparams *hp,
+                             struct hob_error *err)
+{
+    for (unsigned i = 0; i < hp->n_layers; i++) {
+        struct str type = json_span(json_array_get(types, i));
+        hp->sliding[i] = str_eq(type, STR("sliding_attention"));
+        if (!hp->sliding[i] && !str_eq(type, STR("full_attention")))
+            return error_set(err, HOB_FORMAT,
+                             "%s: layer_types: entry %u is \"%.*s\", want full_attention or sliding_attention",
+                             config->name, i, (int)(type.len < 40 ? type.len : 40), type.ptr);
+    }
+    return true;
+}
+
 bool hparams_windows(const struct config *config, struct hparams *hp, unsigned period, struct hob_error *err)
 {
-    int64_t window = 0, period_given = period;
+    int64_t window = 0, group = period, first = 0;
     const struct gguf_value *list = config_gguf(config, "attention.sliding_window_pattern");
     const json_t *types = config_json(config, "layer_types");
     bool per_layer = list && list->type == GGUF_ARRAY;
     if (!config_int(config, "attention.sliding_window", "sliding_window", 0, 1 << 30, &window, err) ||
-        (!per_layer && !config_int(config, "attention.sliding_window_pattern", "sliding_window_pattern", 1, MAX_LAYERS,
-                                   &period_given, err)))
+        (period && !per_layer &&
+         !config_int(config, "attention.sliding_window_pattern", "sliding_window_pattern|_sliding_window_pattern", 1,
+                     MAX_LAYERS, &group, err)) ||
+        (!period && !types && !config_need(config, "max_window_layers", err)) ||
+        (!period && !config_int(config, NULL, "max_window_layers", 0, 1 << 30, &first, err)) ||
+        !config_need(config, "sliding_window", err))
         return false;
     hp->window = (unsigned)window;
     if ((per_layer && (list->n < hp->n_layers || list->element == GGUF_STRING)) ||
         (types && json_array_size(types) != hp->n_layers))
         return error_set(err, HOB_FORMAT, "%s: %s: want one entry a layer, %u", config->name,
                          per_layer ? "attention.sliding_window_pattern" : "layer_types", hp->n_layers);
-    for (unsigned i = 0; window && i < hp->n_layers; i++) {
-        if (per_layer)
-            hp->sliding[i] = gguf_array_int(list, i) != 0;
-        else if (types)
-            hp->sliding[i] = str_eq(json_span(json_array_get(types, i)), STR("sliding_attention"));
-        else
-            hp->sliding[i] = (i + 1) % (unsigned)period_given != 0;
-    }
+    if (window == 0)
+        return true;
+    if (types)
+        return read_layer_types(config, types, hp, err);
+    for (unsigned i = 0; i < hp->n_layers; i++)
+        hp->sliding[i] = per_layer ? gguf_array_int(list, i) != 0
+                         : period  ? (i + 1) % (unsigned)group != 0
+                                   : i >= first;
     return true;
 }
 
-/* One inverse frequency of the llama3 rule. */
-static double llama3_frequency(const struct rope_hparams *rope, double frequency)
+/* One inverse frequency of the llama3 rule, each operation in float32. */
+static float llama3_frequency(const struct rope_hparams *rope, float frequency)
 {
-    double wave = 2 * 3.14159265358979323846 / frequency;
-    if (wave < rope->original / rope->high)
+    float low = (float)rope->low, original = (float)rope->original;
+    float wave = (float)(2 * 3.14159265358979323846) / frequency;
+    if (wave < (float)(rope->original / rope->high))
         return frequency;
-    if (wave > rope->original / rope->low)
-        return frequency / rope->factor;
-    double smooth = (rope->original / wave - rope->low) / (rope->high - rope->low);
-    return (1 - smooth) * frequency / rope->factor + smooth * frequency;
+    if (wave > (float)(rope->original / rope->low))
+        return frequency / (float)rope->factor;
+    float smooth = (original / wave - low) / (float)(rope->high - rope->low);
+    return (1 - smooth) * frequency / (float)rope->factor + smooth * frequency;
 }
 
 void hparams_frequencies(const struct hparams *hp, unsigned which, const float *divisors, float *inv_frequency)
 {
     const struct rope_hparams *rope = &hp->rope[which];
     for (unsigned i = 0; i < hp->n_rot / 2; i++) {
-        double frequency = math_pow64(rope->base, -2.0 * i / hp->n_rot);
+        float exponent = (float)(2 * i) / (float)hp->n_rot;
+        float frequency = 1 / (float)math_pow64((double)(float)rope->base, (double)exponent);
         if (divisors)
-            frequency /= (double)divisors[i];
+            frequency /= divisors[i];
         if (rope->scaling == ROPE_SCALING_LINEAR)
-            frequency /= rope->factor;
+            frequency /= (float)rope->factor;
         else if (rope->scaling == ROPE_SCALING_LLAMA3)
             frequency = llama3_frequency(rope, frequency);
-        inv_frequency[i] = (float)frequency;
+        inv_frequency[i] = frequency;
     }
 }

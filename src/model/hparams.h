@@ -41,15 +41,18 @@ struct hparams {
     unsigned window;             /* of sliding layers; 0: no layer slides */
     bool *sliding;               /* [n_layers] */
     float norm_shift;            /* added to norm weights on loading (checkpoints that store w of 1 + w) */
-    bool tied;                   /* config.json: the head is the embedding table */
+    /* of config.json: */
+    bool tied;                /* the head is the embedding table */
+    bool attn_bias, ffn_bias; /* which biases there are, where the family leaves it open */
 };
 
 /* Fills `hparams` from what every family has in common; `sliding` lives in `arena`. Family rules come after. */
 bool hparams_read(const struct config *config, struct hparams *hparams, struct arena *arena, struct hob_error *err);
 
-/* Marks layers as sliding, `period` layers a group, the last of each group full; a per-layer list in the file
- * (GGUF sliding_window_pattern as an array, config.json layer_types) wins. The window comes from the file; without one
- * no layer slides. */
+/* Marks layers as sliding. A per-layer list in the file (GGUF sliding_window_pattern as an array, config.json
+ * layer_types) wins; else `period` layers are a group and the last of each is full, or, with period 0, layers from
+ * config.json's max_window_layers on slide. The window comes from the file: a GGUF without one has no sliding layer,
+ * a config.json must have it. */
 bool hparams_windows(const struct config *config, struct hparams *hparams, unsigned period, struct hob_error *err);
 
 /* Reads the rotary embedding of sliding layers, whose base is `base` unless the file says otherwise. */
@@ -58,8 +61,8 @@ bool hparams_sliding_rope(const struct config *config, double base, struct rope_
 /* Reads the activation that config.json names; GGUF has no such key. HOB_FORMAT for one that is unknown. */
 bool hparams_activation(const struct config *config, const char *hf_keys, enum activation *act, struct hob_error *err);
 
-/* The inverse frequencies of full (0) or sliding (1) layers, into inv_frequency[n_rot / 2]. `divisors` (may be NULL) is
- * [n_rot / 2], GGUF's rope_freqs. */
+/* The inverse frequencies of full (0) or sliding (1) layers, into inv_frequency[n_rot / 2], rounded as the publishers'
+ * code does it (docs/numerics.md, section 4). `divisors` (may be NULL) is [n_rot / 2], GGUF's rope_freqs. */
 void hparams_frequencies(const struct hparams *hparams, unsigned which, const float *divisors, float *inv_frequency);
 
 #endif
