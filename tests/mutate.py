@@ -287,7 +287,7 @@ def mutations(c, t):
             found["wrong-rope-original"] = wrong_rope_original
         if is_gemma(c) and c.get("rope_parameters"):
             found["scaling-on-sliding-layers"] = scaling_on_sliding_layers
-    if is_gemma(c):
+    if is_gemma(c) or c.get("use_sliding_window"):
         found["no-window"] = window(None)
         found["window-one-more"] = window(1)
         found["window-one-less"] = window(-1)

@@ -126,6 +126,10 @@ VARIANTS = {
         2, **sizes(320, 48, 3, 4, 2, 96, head_dim=32), tie_word_embeddings=True, rope_theta=10000.0)),
     "qwen2-odd": dict(seed=22, dtype="F16", style="classic", gguf=True, split=QWEN2_SPLIT, config=qwen(
         2, **sizes(333, 60, 4, 6, 3, 90), tie_word_embeddings=False, rope_theta=20000.0)),
+    # No layer_types: layers from max_window_layers on slide.
+    "qwen2-window": dict(seed=23, dtype="F16", style="classic", gguf=False, config=dict(qwen(
+        2, **sizes(321, 40, 3, 4, 2, 72, head_dim=24), tie_word_embeddings=True, rope_theta=10000.0,
+        rope_scaling={"type": "linear", "factor": 2.0}), use_sliding_window=True)),
     "qwen3-base": dict(seed=31, dtype="F32", style="classic", gguf=False, config=qwen(
         3, **sizes(320, 48, 3, 4, 2, 96, head_dim=32), tie_word_embeddings=False, rope_theta=10000.0,
         attention_bias=False, rope_scaling=None)),
