@@ -59,14 +59,15 @@ struct engine *chat_engine(struct chat *chat)
     return chat->engine;
 }
 
-/* Makes the reply keep to its request's constraint. */
+/* Makes the reply keep to what its request demands. */
 static bool start_constraint(struct chat *chat, struct reply *reply, struct hob_error *err)
 {
     const struct tokenizer *tokenizer = model_tokenizer(chat->model, err);
     if (tokenizer && !chat->trie)
         chat->trie = token_trie_new(tokenizer, chat->model->n_vocab, err);
     return tokenizer && chat->trie &&
-           constrain_start(reply->request.constraint, chat->trie, tokenizer, &reply->raw, &reply->constrain, err);
+           constrain_start(reply->request.constraint, &reply->request.markup, chat->trie, tokenizer, &reply->constrain,
+                           err);
 }
 
 struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, void *user, struct hob_error *err)
@@ -83,6 +84,7 @@ struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, v
                              &reply->request, err);
     const struct options *options = &reply->request.options;
     if (good) {
+        bool constrained = constrain_needed(reply->request.constraint, &reply->request.markup);
         const struct option_value *max_tokens = options_get(options, "max-tokens");
         struct sequence_request request = {
             .tokens = reply->request.prompt.ptr,
@@ -91,12 +93,12 @@ struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, v
             .ignore_eos = options_get(options, "ignore-eos")->flag,
             .hash_logits = receipt,
             .sampling = &reply->request.sampling,
-            .constraint = reply->request.constraint ? &reply->constrain.hooks : NULL,
+            .constraint = constrained ? &reply->constrain.hooks : NULL,
             .user = reply,
         };
         if (reply->request.sampling.logprobs >= 0)
             reply->logprobs = json_array();
-        good = !reply->request.constraint || start_constraint(chat, reply, err);
+        good = !constrained || start_constraint(chat, reply, err);
         reply->sequence = good ? engine_submit(chat->engine, &request, err) : NULL;
         good = reply->sequence != NULL;
     }

@@ -2,6 +2,8 @@
 #include "chat/constrain.h"
 
 #include "base/error.h"
+#include "text/constraint.h"
+#include "text/regex_grammar.h"
 
 #define FILE_BYTES ((size_t)1 << 20) /* of a schema or a grammar */
 
@@ -44,8 +46,11 @@ bool constrain_describe(const struct options *options, const json_t *given, cons
     const struct option *table = options_table(&n);
     *out = NULL;
     if (given && !json_is_null(given)) {
-        if (!json_is_object(given) || json_object_size(given) != 1 + (json_object_get(given, "after") != NULL))
+        const json_t *after = json_object_get(given, "after");
+        if (!json_is_object(given) || json_object_size(given) != 1 + (after != NULL))
             return error_set(err, HOB_USAGE, "constraint: want an object with one member, and perhaps \"after\"");
+        if (after && !json_is_string(after))
+            return error_set(err, HOB_USAGE, "constraint: \"after\": want a text");
         *out = json_incref((json_t *)given);
     }
     if (format && !json_is_null(format)) {
@@ -75,64 +80,129 @@ bool constrain_describe(const struct options *options, const json_t *given, cons
     return true;
 }
 
-/* Compiles what a description says. */
-static struct grammar *compile(const json_t *description, const struct tokenizer *tokenizer, struct hob_error *err)
+/* ---- compiling ---- */
+
+/* A description being compiled. */
+struct compiling {
+    const char *kind;
+    const json_t *value, *after;
+    const struct tokenizer *tokenizer;
+    json_t *made; /* what lives until the grammar is made */
+};
+
+/* What the text must be. */
+static uint32_t add_text(struct grammar_builder *b, void *user)
 {
-    void *member = json_object_iter((json_t *)description);
-    if (strcmp(json_object_iter_key(member), "after") == 0)
-        member = json_object_iter_next((json_t *)description, member);
-    const char *kind = json_object_iter_key(member);
-    const json_t *value = json_object_iter_value(member);
+    struct compiling *c = user;
+    const char *kind = c->kind;
     if (strcmp(kind, "schema") == 0)
-        return constraint_schema(value, err);
-    if (strcmp(kind, "grammar") == 0 && json_is_string(value))
-        return constraint_gbnf(json_span(value), tokenizer, err);
-    if (strcmp(kind, "regex") == 0 && json_is_string(value))
-        return constraint_regex(json_span(value), err);
-    if (strcmp(kind, "json_object") == 0 && json_is_true(value))
-        return constraint_json_object(err);
-    size_t n = json_array_size(value);
-    if (strcmp(kind, "choice") != 0 || n == 0) {
-        error_set(err, HOB_USAGE, "constraint: \"%.40s\": want schema, grammar, regex, choice or json_object", kind);
-        return NULL;
+        return schema_grammar(b, c->value);
+    if (strcmp(kind, "grammar") == 0 && json_is_string(c->value))
+        return gbnf_grammar(b, json_span(c->value), c->tokenizer);
+    if (strcmp(kind, "regex") == 0 && json_is_string(c->value))
+        return regex_grammar(b, json_span(c->value), REGEX_WHOLE);
+    if (strcmp(kind, "json_object") == 0 && json_is_true(c->value)) {
+        c->made = json_pack("{s:s}", "type", "object");
+        return c->made ? schema_grammar(b, c->made) : grammar_fail(b, HOB_LIMIT, "no memory for a constraint");
     }
+    size_t n = json_array_size(c->value);
+    if (strcmp(kind, "choice") != 0 || n == 0)
+        return grammar_fail(b, HOB_USAGE, "constraint: \"%.40s\": want schema, grammar, regex, choice or json_object",
+                            kind);
     struct arena arena = {0};
     struct str *texts = arena_array(&arena, n, sizeof *texts);
-    bool strings = texts || error_memory(err, n * sizeof *texts);
-    for (size_t i = 0; texts && strings && i < n; i++) {
-        texts[i] = json_span(json_array_get(value, i));
-        strings = json_is_string(json_array_get(value, i)) ||
-                  error_set(err, HOB_USAGE, "constraint: choice %zu is no string", i);
+    uint32_t part = texts ? GRAMMAR_EMPTY : grammar_fail(b, HOB_LIMIT, "no memory for %zu choices", n);
+    for (size_t i = 0; texts && i < n; i++) {
+        texts[i] = json_span(json_array_get(c->value, i));
+        if (!json_is_string(json_array_get(c->value, i)))
+            grammar_fail(b, HOB_USAGE, "constraint: choice %zu is no string", i);
     }
-    struct grammar *grammar = strings ? constraint_choices(texts, n, err) : NULL;
+    if (!grammar_failed(b))
+        part = grammar_choices(b, texts, n);
     arena_clear(&arena);
-    return grammar;
+    return part;
+}
+
+/* The description's parts; the kind is NULL where there is no description. */
+static struct compiling read_description(const json_t *description, const struct tokenizer *tokenizer)
+{
+    struct compiling c = {.tokenizer = tokenizer, .after = json_object_get(description, "after")};
+    void *at = json_object_iter((json_t *)description);
+    if (at && strcmp(json_object_iter_key(at), "after") == 0)
+        at = json_object_iter_next((json_t *)description, at);
+    if (at) {
+        c.kind = json_object_iter_key(at);
+        c.value = json_object_iter_value(at);
+    }
+    return c;
+}
+
+/* Whether the constraint is on the reply as it stands, and not on the answer. */
+static bool is_raw(const struct compiling *c, const struct markup *markup)
+{
+    if (!markup->json || c->after)
+        return true;
+    bool thinks_first = markup->think_first || reply_form_in_thinking(&markup->demand.form);
+    return strcmp(c->kind, "grammar") == 0 && !thinks_first;
+}
+
+/* The grammar of a reply as it stands. */
+static struct grammar *raw_grammar(struct compiling *c, const struct markup *markup, struct hob_error *err)
+{
+    struct str after = json_span(c->after);
+    if (markup->demand.choice != REPLY_CALLS_MAY) {
+        error_set(err, HOB_USAGE, "tool_choice: this constraint is on all of the reply, calls included");
+        return NULL;
+    }
+    struct grammar_builder *b = grammar_begin(err);
+    if (!b)
+        return NULL;
+    uint32_t root = add_text(b, c);
+    if (after.len)
+        root = grammar_seq(b, (uint32_t[]){grammar_without(b, &after, 1), grammar_literal(b, after), root}, 3);
+    return grammar_finish(b, root, err);
+}
+
+/* The grammar of a reply in its markup. */
+static struct grammar *markup_grammar(struct compiling *c, const struct markup *markup, struct hob_error *err)
+{
+    struct reply_demand demand = markup->demand;
+    if (c->kind) {
+        demand.answer = add_text;
+        demand.user = c;
+    }
+    return reply_grammar_new(&demand, c->tokenizer, err);
 }
 
 static const uint32_t *allowed(void *state)
 {
-    struct constrain *constrain = state;
-    if (constrain->after.len && str_find(buf_view(constrain->reply), constrain->after, 0) == SIZE_MAX)
-        return NULL;
-    constrain->after.len = 0;
-    return matcher_mask(constrain->matcher);
+    return matcher_mask(((struct constrain *)state)->matcher);
 }
 
 static void accept(void *state, int32_t id)
 {
-    struct constrain *constrain = state;
-    if (constrain->after.len == 0)
-        matcher_accept(constrain->matcher, id);
+    matcher_accept(((struct constrain *)state)->matcher, id);
 }
 
-bool constrain_start(const json_t *description, const struct token_trie *trie, const struct tokenizer *tokenizer,
-                     const struct buf *reply, struct constrain *out, struct hob_error *err)
+bool constrain_needed(const json_t *description, const struct markup *markup)
 {
-    *out = (struct constrain){.after = json_span(json_object_get(description, "after")), .reply = reply};
-    out->hooks = (struct constraint){.state = out, .allowed = allowed, .accept = accept};
-    out->grammar = compile(description, tokenizer, err);
+    return description || markup->must_hold;
+}
+
+bool constrain_start(const json_t *description, const struct markup *markup, const struct token_trie *trie,
+                     const struct tokenizer *tokenizer, struct constrain *out, struct hob_error *err)
+{
+    struct compiling c = read_description(description, tokenizer);
+    bool raw = c.kind && is_raw(&c, markup);
+    *out = (struct constrain){.hooks = {.state = out, .allowed = allowed, .accept = accept}};
+    out->grammar = raw ? raw_grammar(&c, markup, err) : markup_grammar(&c, markup, err);
     out->matcher = out->grammar ? matcher_new(out->grammar, trie, true, err) : NULL;
-    return out->matcher != NULL;
+    json_decref(c.made);
+    if (!out->matcher)
+        return false;
+    struct str begun = raw ? STR("") : reply_form_begun(&markup->demand.form);
+    return matcher_text(out->matcher, begun, NULL) ||
+           error_set(err, HOB_USAGE, "the prompt begins a reply that cannot go on as it is told to");
 }
 
 void constrain_clear(struct constrain *constrain)

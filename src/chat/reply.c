@@ -80,8 +80,9 @@ static void make_sure(struct reply *reply, size_t end, struct listener *listener
 /* Whether the token's text is shown though it is a control token: markup that the parser must see. */
 static bool is_markup(const struct reply *reply, const struct tokenizer *tokenizer, int32_t id)
 {
-    return reply->request.format && tokenizer_type(tokenizer, id) == TOKEN_CONTROL &&
-           reply_format_wants(reply->request.format, tokenizer_text(tokenizer, id));
+    const struct markup *markup = &reply->request.markup;
+    return markup->json && tokenizer_type(tokenizer, id) == TOKEN_CONTROL &&
+           reply_format_wants(markup->demand.form.format, tokenizer_text(tokenizer, id));
 }
 
 /* The text a token stands for, control tokens by their names. */
@@ -252,6 +253,8 @@ static json_t *receipt_json(struct reply *reply, struct hob_error *err)
     json_object_set_new(receipt, "options", options);
     if (reply->request.constraint)
         json_object_set(receipt, "constraint", reply->request.constraint);
+    if (reply->request.markup.json)
+        json_object_set(receipt, "markup", reply->request.markup.json);
     json_object_set_new(receipt, "seed", json_incref(json_object_get(options, "seed")));
     json_object_set_new(receipt, "reply_sha256", json_string(text));
     json_object_set_new(receipt, "logits_sha256", json_string(logits));

@@ -13,9 +13,26 @@
 #define MAX_MESSAGES 100000
 
 /* Members of a request that are no options. */
-static const char *const members[] = {"id",    "prompt",   "messages", "tokens",     "tools",  "template_variables",
-                                      "think", "template", "now",      "constraint", "system", "format",
+static const char *const members[] = {"id",
+                                      "prompt",
+                                      "messages",
+                                      "tokens",
+                                      "tools",
+                                      "tool_choice",
+                                      "parallel_tool_calls",
+                                      "template_variables",
+                                      "think",
+                                      "template",
+                                      "now",
+                                      "constraint",
+                                      "system",
+                                      "format",
+                                      "markup",
                                       NULL};
+
+/* Those of them that only messages make use of. */
+static const char *const chat_members[] = {
+    "tools", "tool_choice", "parallel_tool_calls", "template_variables", "think", "system", NULL};
 
 /* Checks the shape of messages, as far as every template relies on it. */
 static bool check_messages(const json_t *messages, struct hob_error *err)
@@ -31,22 +48,32 @@ static bool check_messages(const json_t *messages, struct hob_error *err)
     return true;
 }
 
-/* Sets what "think" means to templates; a level or true needs a template that thinks. */
-static bool set_thinking(json_t *variables, const json_t *think, struct str template_text, struct hob_error *err)
+/* Tells the template what "think" says, in the words of all families. */
+static void set_thinking(json_t *variables, const json_t *think)
 {
-    bool on = json_is_true(think) || json_is_string(think);
+    static const char *const switches[] = {"enable_thinking", "thinking", "reasoning"};
     if (!think || json_is_null(think))
-        return true;
-    if (!json_is_boolean(think) && !json_is_string(think))
-        return error_set(err, HOB_USAGE, "think: want true, false or a level");
-    if (on && str_find(template_text, STR("think"), 0) == SIZE_MAX &&
-        str_find(template_text, STR("reasoning"), 0) == SIZE_MAX)
-        return error_set(err, HOB_USAGE, "think: this model's template has no thinking");
-    json_object_set_new(variables, "enable_thinking", json_boolean(on));
-    json_object_set_new(variables, "thinking", json_boolean(on));
+        return;
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
+        json_object_set_new(variables, switches[i], json_boolean(!json_is_false(think)));
     if (json_is_string(think))
         json_object_set(variables, "reasoning_effort", (json_t *)think);
-    return true;
+}
+
+/* A message that says "thinking", as replies do, in the words of the template. The caller owns the reference. */
+static json_t *with_thinking(json_t *message, struct str template_text)
+{
+    const json_t *thinking = json_object_get(message, "thinking");
+    if (!json_is_string(thinking))
+        return json_incref(message);
+    json_t *copy = json_copy(message);
+    if (!json_object_get(copy, "reasoning_content") && str_find(template_text, STR("reasoning_content"), 0) != SIZE_MAX)
+        json_object_set(copy, "reasoning_content", (json_t *)thinking);
+    /* gpt-oss takes one of the two beside a call, and the text was meant for the reader */
+    if (json_array_size(json_object_get(copy, "tool_calls")) && json_string_length(json_object_get(copy, "content")) &&
+        str_find(template_text, STR("both content and thinking"), 0) != SIZE_MAX)
+        json_object_del(copy, "thinking");
+    return copy;
 }
 
 /* The text of a special token, for the template's bos_token and eos_token. */
@@ -55,14 +82,15 @@ static json_t *token_json(const struct tokenizer *tokenizer, int32_t id)
     return json_bytes(id == TOKEN_NONE ? (struct str){"", 0} : tokenizer_text(tokenizer, id));
 }
 
-/* The messages with a system message in front, where the request has one beside them. The caller owns the reference. */
-static json_t *with_system(const json_t *messages, const json_t *system)
+/* The messages as the template wants them, with a system message in front where the request has one beside them. The
+ * caller owns the reference. */
+static json_t *make_messages(const json_t *messages, const json_t *system, struct str template_text)
 {
-    if (!json_is_string(system))
-        return json_incref((json_t *)messages);
     json_t *all = json_array();
-    json_array_append_new(all, json_pack("{s:s, s:O}", "role", "system", "content", system));
-    json_array_extend(all, (json_t *)messages);
+    if (json_is_string(system))
+        json_array_append_new(all, json_pack("{s:s, s:O}", "role", "system", "content", system));
+    for (size_t i = 0; i < json_array_size(messages); i++)
+        json_array_append_new(all, with_thinking(json_array_get(messages, i), template_text));
     return all;
 }
 
@@ -82,7 +110,8 @@ static json_t *template_variables(struct model *model, struct str template_text,
     }
     good = good && check_messages(messages, err);
     if (good) {
-        json_object_set_new(variables, "messages", with_system(messages, json_object_get(json, "system")));
+        json_object_set_new(variables, "messages",
+                            make_messages(messages, json_object_get(json, "system"), template_text));
         json_object_set_new(variables, "add_generation_prompt", json_true());
         json_object_set_new(variables, "tools", json_null()); /* as transformers gives them: none, but defined */
         json_object_set_new(variables, "documents", json_null());
@@ -96,8 +125,10 @@ static json_t *template_variables(struct model *model, struct str template_text,
         if (good)
             json_object_update(variables, (json_t *)extra);
     }
-    if (good && set_thinking(variables, json_object_get(json, "think"), template_text, err))
+    if (good) {
+        set_thinking(variables, json_object_get(json, "think"));
         return variables;
+    }
     json_decref(variables);
     return NULL;
 }
@@ -132,19 +163,12 @@ bool chat_render(struct model *model, const struct chat_template *replacement, c
     return good;
 }
 
-/* The parser for replies to `prompt`. */
-static bool set_parser(struct request *request, struct str template_text, struct str prompt, const json_t *tools,
-                       struct hob_error *err)
+/* What of a prompt no message wrote, from its end on: a message that ends like a template begins is no template. */
+static struct str trusted_end(const struct rendered *rendered)
 {
-    struct reply_setting setting = {
-        .template_text = template_text,
-        .prompt = prompt,
-        .tools = json_is_array(tools) ? tools : NULL,
-        .no_calls = json_array_size(tools) == 0,
-    };
-    request->format = template_text.len ? reply_format_find(template_text) : NULL;
-    request->parser = reply_parser_new(&setting);
-    return request->parser || error_memory(err, prompt.len);
+    struct str text = buf_view(&rendered->text);
+    size_t from = rendered->n_untrusted ? rendered->untrusted[rendered->n_untrusted - 1].end : 0;
+    return (struct str){text.ptr + from, text.len - from};
 }
 
 /* A stop text of no bytes would end every reply before it begins. */
@@ -154,22 +178,6 @@ static bool check_stops(const struct options *options, struct hob_error *err)
     for (size_t i = 0; i < stops->n; i++)
         if (!stops->texts[i][0])
             return error_set(err, HOB_USAGE, "--stop: the text is empty");
-    return true;
-}
-
-/* Lets a constraint start behind the thinking part that the prompt has opened. */
-static bool set_after(struct request *request, struct str template_text, struct str prompt, struct hob_error *err)
-{
-    const char *open = request->format ? reply_format_thinking(request->format, template_text) : NULL;
-    while (prompt.len && strchr(" \n\r\t", prompt.ptr[prompt.len - 1]))
-        prompt.len--;
-    if (!request->constraint || !open || !str_ends(prompt, str_of(open)))
-        return true;
-    bool paired = (open[0] == '<' || open[0] == '[') && !strchr(open, '|');
-    if (!paired)
-        return error_set(err, HOB_USAGE,
-                         "a constraint on a reply that thinks is not possible with this model; use --think=off");
-    json_object_set_new(request->constraint, "after", json_sprintf("%c/%s", open[0], open + 1));
     return true;
 }
 
@@ -187,9 +195,7 @@ static bool read_messages(struct model *model, const struct chat_template *repla
             .n_untrusted = rendered.n_untrusted,
         };
         struct str text = replacement ? replacement->text : model_template_text(model);
-        request->is_chat = true;
-        good = set_parser(request, text, buf_view(&rendered.text), json_object_get(json, "tools"), err) &&
-               set_after(request, text, buf_view(&rendered.text), err) &&
+        good = markup_make(text, trusted_end(&rendered), json, &request->markup, err) &&
                tokenizer_encode(tokenizer, buf_view(&rendered.text), &encode, &request->prompt, err);
     }
     rendered_clear(&rendered);
@@ -315,6 +321,19 @@ static bool read_sampling(struct model *model, struct request *request, struct h
            read_breakers(model, request, err);
 }
 
+/* What makes sense for messages alone is refused elsewhere, and not dropped. */
+static bool check_members(const json_t *json, struct hob_error *err)
+{
+    const json_t *markup = json_object_get(json, "markup");
+    bool is_chat = json_object_get(json, "messages") != NULL;
+    for (size_t i = 0; chat_members[i] && !is_chat; i++) {
+        const json_t *value = json_object_get(json, chat_members[i]);
+        if (value && !json_is_null(value))
+            return error_set(err, HOB_USAGE, "%s: goes with messages, not with a prompt or tokens", chat_members[i]);
+    }
+    return !markup || !is_chat || error_set(err, HOB_USAGE, "markup: goes with a prompt or tokens, not with messages");
+}
+
 bool request_read(struct model *model, const struct chat_template *replacement, const struct options *session,
                   const json_t *json, struct request *request, struct hob_error *err)
 {
@@ -327,8 +346,10 @@ bool request_read(struct model *model, const struct chat_template *replacement, 
     const json_t *tokens = json_object_get(json, "tokens");
     if ((prompt != NULL) + (messages != NULL) + (tokens != NULL) != 1)
         return error_set(err, HOB_USAGE, "a request has one of prompt, messages and tokens");
+    const json_t *markup = json_object_get(json, "markup");
     request->id = json_incref(json_object_get(json, "id"));
-    if (!options_copy(&request->options, session, err) || !options_set_json(&request->options, json, members, err) ||
+    if (!check_members(json, err) || !options_copy(&request->options, session, err) ||
+        !options_set_json(&request->options, json, members, err) ||
         !constrain_describe(&request->options, json_object_get(json, "constraint"), json_object_get(json, "format"),
                             &request->constraint, err) ||
         !check_stops(&request->options, err) || !read_now(json, &request->now, err))
@@ -340,8 +361,8 @@ bool request_read(struct model *model, const struct chat_template *replacement, 
     bool read = messages ? read_messages(model, replacement, json, request, err)
                 : prompt ? read_prompt(model, prompt, request, err)
                          : read_tokens(tokens, request, err);
-    if (read && !request->parser)
-        read = set_parser(request, STR(""), STR(""), NULL, err);
+    read = read && (!markup || markup_read(markup, &request->markup, err)) &&
+           ((request->parser = markup_parser(&request->markup)) != NULL || error_memory(err, 256));
     return read && read_sampling(model, request, err);
 }
 
@@ -351,6 +372,7 @@ void request_clear(struct request *request)
     ids_clear(&request->prompt);
     reply_parser_free(request->parser);
     request->parser = NULL;
+    markup_clear(&request->markup);
     json_decref(request->constraint);
     json_decref(request->id);
     request->constraint = request->id = NULL;

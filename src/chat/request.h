@@ -6,7 +6,7 @@
 #define HOB_CHAT_REQUEST_H
 
 #include "chat/chat.h"
-#include "text/reply_parser.h"
+#include "chat/markup.h"
 
 struct request {
     struct options options; /* the session's, the request's over them */
@@ -15,12 +15,11 @@ struct request {
     int32_t **breakers;
     size_t n_breakers;
     struct ids prompt;
-    struct reply_parser *parser;       /* for the reply */
-    const struct reply_format *format; /* of the reply; NULL: raw text */
-    json_t *constraint;                /* its description (constrain.h), or NULL */
-    json_t *id;                        /* "id", or NULL */
-    int64_t now;                       /* what the template was told */
-    bool is_chat;                      /* made from messages */
+    struct markup markup;        /* how the reply is written */
+    struct reply_parser *parser; /* for the reply */
+    json_t *constraint;          /* its description (constrain.h), or NULL */
+    json_t *id;                  /* "id", or NULL */
+    int64_t now;                 /* what the template was told */
 };
 
 /* Reads a request against a model and the session's options. `replacement` (may be NULL) is a template that stands for

@@ -30,6 +30,7 @@ struct item {
 
 struct batch_run {
     struct chat *chat;
+    json_t *members; /* of requests with messages that do not say them: "tools", "think" and the like */
     const char *path;
     FILE *input;
     struct buf line;
@@ -95,6 +96,8 @@ static bool add_item(struct batch_run *run, struct str line, struct hob_error *e
     snprintf(name, sizeof name, "line %zu", run->n_read);
     *item = (struct item){0};
     json_t *request = json_read(line, name, &item->error);
+    if (json_object_get(request, "messages"))
+        json_object_update_missing(request, run->members);
     if (request)
         item->reply = chat_submit(run->chat, request, true, item, &item->error);
     run->n_active += item->reply != NULL;
@@ -232,7 +235,7 @@ static bool batch_run(struct args *args, struct hob_error *err)
         args->options.values[parallel].i = DEFAULT_PARALLEL;
     run->parallel = (unsigned)args->options.values[parallel].i;
     run->progress = (struct progress){.label = "requests", .unit = PROGRESS_ITEMS};
-    bool good = open_input(run, args->words[1], err) &&
+    bool good = (run->members = input_chat(args, err)) != NULL && open_input(run, args->words[1], err) &&
                 batch_output_open(&run->output, args_own(args, "output")->text, run->input, &run->first, err);
     if (good) {
         run->n_total = count_requests(run);
@@ -256,11 +259,13 @@ static bool batch_run(struct args *args, struct hob_error *err)
     if (run->input && run->input != stdin)
         fclose(run->input);
     buf_clear(&run->line);
+    json_decref(run->members);
     free(run);
     return good;
 }
 
 static const struct option own_options[] = {
+    INPUT_CHAT_OPTIONS,
     {"output", 'o', OPTION_TEXT, OPTION_REPORT, 0, 0, "FILE", "-", "the replies; - is standard output"},
     {0},
 };
@@ -277,7 +282,8 @@ const struct command batch_command = {
     .usage = "MODEL IN.jsonl [-o OUT.jsonl]",
     .help = "Each line of the input is a JSON object with one of \"prompt\" (raw text), \"messages\" (an array, put "
             "through the chat template) and \"tokens\" (ids), with \"id\" if you like, and with any option of sampling "
-            "or of the end of a reply, written with _ for -. Options of the command line are the defaults.\n\n"
+            "or of the end of a reply, written with _ for -. Options of the command line are the defaults. Beside "
+            "messages stand \"tools\", \"tool_choice\", \"parallel_tool_calls\" and \"think\".\n\n"
             "Each line of the output is a reply with its id and its receipt, in the order of the input. A request "
             "that fails gives {\"id\", \"error\"} in its place, and the exit code of the first such error at the "
             "end.\n\n"

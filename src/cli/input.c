@@ -114,3 +114,51 @@ bool input_model_ids(const struct args *args, struct model *model, struct ids *i
     buf_clear(&loaded);
     return good;
 }
+
+json_t *input_tools(const char *path, struct hob_error *err)
+{
+    json_t *file = json_read_file(path, INPUT_MAX_BYTES, err);
+    json_t *list = json_is_object(file) ? json_object_get(file, "tools") : file;
+    list = json_is_array(list) ? json_incref(list) : NULL;
+    if (file && !list)
+        error_set(err, HOB_FORMAT, "%s: want a JSON array of tools", path);
+    json_decref(file);
+    return list;
+}
+
+json_t *input_think(const char *text)
+{
+    if (!*text || strcmp(text, "on") == 0 || strcmp(text, "true") == 0)
+        return json_true();
+    if (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)
+        return json_false();
+    return json_bytes(str_of(text));
+}
+
+json_t *input_chat(const struct args *args, struct hob_error *err)
+{
+    static const char *const words[] = {"auto", "none", "required"};
+    const struct option_value *tools = args_own(args, "tools"), *choice = args_own(args, "tool-choice");
+    const struct option_value *parallel = args_own(args, "parallel-tool-calls"), *think = args_own(args, "think");
+    json_t *members = json_object(), *list = NULL;
+    if (!members)
+        error_memory(err, 64);
+    if (!members || (tools->given && !(list = input_tools(tools->text, err)))) {
+        json_decref(members);
+        return NULL;
+    }
+    if (list)
+        json_object_set_new(members, "tools", list);
+    if (choice->given) {
+        json_t *name = json_bytes(str_of(choice->text));
+        bool word = false;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            word = word || strcmp(choice->text, words[i]) == 0;
+        json_object_set_new(members, "tool_choice", word ? name : json_pack("{s:o}", "name", name));
+    }
+    if (parallel->given)
+        json_object_set_new(members, "parallel_tool_calls", json_boolean(parallel->flag));
+    if (think->given)
+        json_object_set_new(members, "think", input_think(think->text));
+    return members;
+}

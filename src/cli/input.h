@@ -48,4 +48,30 @@ bool input_encode(const struct tokenizer *tokenizer, struct str text, bool speci
  * than one. `model` is asked for its tokenizer where one is needed. The caller clears `ids`. */
 bool input_model_ids(const struct args *args, struct model *model, struct ids *ids, struct hob_error *err);
 
+/* The options that input_chat() reads: --tools, --tool-choice, --no-parallel-tool-calls, --think. */
+#define INPUT_CHAT_OPTIONS                                                                                             \
+    {.name = "tools", .kind = OPTION_TEXT, .value = "FILE", .help = "a JSON array of tools the model may call"},       \
+        {.name = "tool-choice",                                                                                        \
+         .kind = OPTION_TEXT,                                                                                          \
+         .value = "auto|none|required|NAME",                                                                           \
+         .help = "whether it calls one of them (default: auto)"},                                                      \
+        {.name = "parallel-tool-calls",                                                                                \
+         .kind = OPTION_FLAG,                                                                                          \
+         .value = "[no-]",                                                                                             \
+         .help = "several calls in one reply (the default), or one at most"},                                          \
+    {                                                                                                                  \
+        .name = "think", .kind = OPTION_TEXT, .value = "[on|off|LEVEL]", .help = "let the model think first, or not"   \
+    }
+
+/* A list of tools in a file: an array, or an object that has one as "tools". The caller owns the reference. */
+json_t *input_tools(const char *path, struct hob_error *err);
+
+/* What a word says of thinking: nothing, on and true: true; off and false: false; else a level. The caller owns the
+ * reference. */
+json_t *input_think(const char *text);
+
+/* The members of a request that INPUT_CHAT_OPTIONS give: "tools", "tool_choice", "parallel_tool_calls", "think". The
+ * caller owns the reference; NULL with an error. */
+json_t *input_chat(const struct args *args, struct hob_error *err);
+
 #endif

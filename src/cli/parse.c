@@ -28,18 +28,6 @@ static void clear(struct job *job)
     opened_close(&job->opened);
 }
 
-/* The tools of --tools: an array, or an object that has one as "tools". */
-static bool read_tools(const char *path, json_t **tools, struct hob_error *err)
-{
-    json_t *file = json_read_file(path, INPUT_MAX_BYTES, err);
-    json_t *list = json_is_object(file) ? json_object_get(file, "tools") : file;
-    bool good = file && (json_is_array(list) || error_set(err, HOB_FORMAT, "%s: want a JSON array of tools", path));
-    if (good)
-        *tools = json_incref(list);
-    json_decref(file);
-    return good;
-}
-
 /* Reads what the options name. */
 static bool read_job(struct job *job, const struct args *args, struct hob_error *err)
 {
@@ -49,7 +37,7 @@ static bool read_job(struct job *job, const struct args *args, struct hob_error 
         return error_set(err, HOB_USAGE, "want MODEL, --template, or both");
     return (args->n_words == 0 || open_model(&job->opened, args->words[0], err)) &&
            (!template->given || file_load(template->text, MAX_TEMPLATE_BYTES, &job->template_text, err)) &&
-           (!tools->given || read_tools(tools->text, &job->tools, err)) &&
+           (!tools->given || (job->tools = input_tools(tools->text, err))) &&
            (!prompt->given || file_load(prompt->text, INPUT_MAX_BYTES, &job->prompt, err)) &&
            input_piped("a raw reply", &job->reply, err);
 }
@@ -108,13 +96,12 @@ static bool parse_run(struct args *args, struct hob_error *err)
         bool own = args_own(args, "template")->given;
         struct str template_text = own ? buf_view(&job.template_text) : model_template_text(job.opened.model);
         struct str reply = without_end(&job, template_text);
+        bool known = args_own(args, "prompt")->given;
         struct reply_setting setting = {
-            .template_text = template_text,
-            .prompt = buf_view(&job.prompt),
+            .form =
+                known ? reply_form_find(template_text, buf_view(&job.prompt)) : reply_form_guess(template_text, reply),
             .tools = job.tools,
         };
-        if (!args_own(args, "prompt")->given)
-            setting.prompt = reply_format_missing(reply_format_find(template_text), template_text, reply);
         parser = reply_parser_new(&setting);
         good = parser != NULL;
         if (good) {

@@ -13,7 +13,7 @@
 #include "store/digest.h"
 
 /* What a reply says beside its receipt, and must say again. */
-static const char *const reply_members[] = {"text", "tokens"};
+static const char *const reply_members[] = {"text", "thinking", "tool_calls", "tokens"};
 
 /* The members of a receipt's options that belong to the session, not to the request. */
 static const char *const session_options[] = {"kv", "precise", "ctx"};
@@ -73,8 +73,10 @@ static json_t *make_request(const json_t *receipt)
     json_object_set(request, "tokens", json_object_get(receipt, "prompt_tokens"));
     if (json_object_get(receipt, "now"))
         json_object_set(request, "now", json_object_get(receipt, "now"));
-    if (json_object_get(receipt, "constraint"))
-        json_object_set(request, "constraint", json_object_get(receipt, "constraint"));
+    static const char *const same[] = {"constraint", "markup"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+        if (json_object_get(receipt, same[i]))
+            json_object_set(request, same[i], json_object_get(receipt, same[i]));
     return request;
 }
 

@@ -10,6 +10,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/commands.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/repl.h"
@@ -44,41 +45,6 @@ static bool read_prompt(const struct args *args, bool input_is_free, struct buf 
     return !input_is_free || isatty(STDIN_FILENO) || read_piped(out, err);
 }
 
-/* --think: nothing, on, true; off, false; or a level. */
-static json_t *read_think(const struct option_value *value)
-{
-    const char *text = value->text;
-    if (!value->given)
-        return NULL;
-    if (!*text || strcmp(text, "on") == 0 || strcmp(text, "true") == 0)
-        return json_true();
-    if (strcmp(text, "off") == 0 || strcmp(text, "false") == 0)
-        return json_false();
-    return json_bytes(str_of(text));
-}
-
-/* --now: seconds since 1970, or a local date with or without a time. */
-static bool read_now(const char *text, json_t **now, struct hob_error *err)
-{
-    char *end;
-    long long seconds = strtoll(text, &end, 10);
-    if (*text && !*end) {
-        *now = json_integer(seconds);
-        return true;
-    }
-    static const char *const forms[] = {"%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"};
-    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
-        struct tm tm = {.tm_isdst = -1};
-        const char *rest = strptime(text, forms[i], &tm);
-        if (!rest || *rest)
-            continue;
-        *now = json_integer((json_int_t)mktime(&tm));
-        return true;
-    }
-    return error_set(err, HOB_USAGE, "--now: found \"%.40s\", want seconds since 1970, or YYYY-MM-DD [HH:MM[:SS]]",
-                     text);
-}
-
 /* --format, in the words of the options of constraints. */
 static bool set_format(struct args *args, struct hob_error *err)
 {
@@ -93,20 +59,21 @@ static bool set_format(struct args *args, struct hob_error *err)
 /* Reads what the options say of the conversation. */
 static bool set_up(struct args *args, struct talk *talk, struct hob_error *err)
 {
-    const struct option_value *messages = args_own(args, "messages"), *tools = args_own(args, "tools");
-    const struct option_value *system = args_own(args, "system"), *now = args_own(args, "now");
+    const struct option_value *messages = args_own(args, "messages"), *now_text = args_own(args, "now");
+    const struct option_value *system = args_own(args, "system");
+    json_t *now = NULL;
     talk->messages = json_array();
-    talk->think = read_think(args_own(args, "think"));
+    talk->members = input_chat(args, err);
     talk->verbose = args_own(args, "verbose")->flag;
     talk->view.hide_thinking = args_own(args, "hide-thinking")->flag || args_own(args, "hidethinking")->flag;
     talk->view.markdown = !args_own(args, "markdown")->given || args_own(args, "markdown")->flag;
     talk->silent = talk->receipt = args->json;
-    if (!talk->messages)
-        return error_memory(err, 64);
-    if (!set_format(args, err) || (now->given && !read_now(now->text, &talk->now, err)))
+    if (!talk->members || !talk->messages)
+        return talk->members && error_memory(err, 64);
+    if (!set_format(args, err) || (now_text->given && !input_time("--now", now_text->text, &now, err)))
         return false;
-    if (tools->given && !(talk->tools = json_read_file(tools->text, MAX_PROMPT_BYTES, err)))
-        return false;
+    if (now)
+        json_object_set_new(talk->members, "now", now);
     if (messages->given) {
         json_t *array = json_read_file(messages->text, MAX_PROMPT_BYTES, err);
         if (!array || !talk_take_messages(talk, array, messages->text, err))
@@ -183,11 +150,10 @@ static bool run_run(struct args *args, struct hob_error *err)
 
 static const struct option options[] = {
     {.name = "system", .kind = OPTION_TEXT, .value = "TEXT", .help = "the system message"},
-    {.name = "think", .kind = OPTION_TEXT, .value = "[on|off|LEVEL]", .help = "let the model think first, or not"},
+    INPUT_CHAT_OPTIONS,
     {.name = "hide-thinking", .kind = OPTION_FLAG, .help = "do not show the thinking part"},
     {.name = "hidethinking", .kind = OPTION_FLAG, .help = "the same, as Ollama spells it"},
     {.name = "format", .kind = OPTION_TEXT, .value = "json|FILE", .help = "a JSON object, or the schema it keeps"},
-    {.name = "tools", .kind = OPTION_TEXT, .value = "FILE", .help = "a JSON array of tools the model may call"},
     {.name = "messages", .kind = OPTION_TEXT, .value = "FILE", .help = "a JSON array of messages to continue"},
     {.name = "now",
      .kind = OPTION_TEXT,
@@ -205,6 +171,7 @@ static const struct example examples[] = {
     {"git diff | hob run qwen2.5-coder-0.5b \"Write a commit message\"", "what is piped in follows the prompt"},
     {"hob run ./model.gguf --system \"Be brief.\" --temp 0 hello", "a file, a system message, the likeliest tokens"},
     {"hob run smollm2 --json --seed 7 hi", "a reply object with tokens, timings and a receipt"},
+    {"hob run qwen2.5-coder-0.5b --tools tools.json \"Weather in Paris?\"", "a call of a tool, its arguments valid"},
     {0},
 };
 

@@ -3,6 +3,7 @@
  * /help and its kin.
  */
 #include "cli/slash.h"
+#include "cli/input.h"
 
 #include <stdio.h>
 
@@ -154,8 +155,7 @@ static void show_parameters(const struct repl *repl)
 
 static bool set_think(struct repl *repl, json_t *think)
 {
-    json_decref(repl->talk->think);
-    repl->talk->think = think;
+    json_object_set_new(repl->talk->members, "think", think);
     return true;
 }
 
@@ -174,7 +174,7 @@ static bool set_word(struct repl *repl, const char *word, const char *rest, bool
     else if (strcmp(word, "nothink") == 0)
         return set_think(repl, json_false());
     else if (strcmp(word, "think") == 0)
-        return set_think(repl, *rest ? json_bytes(str_of(rest)) : json_true());
+        return set_think(repl, input_think(rest));
     else if (strcmp(word, "system") == 0)
         return do_system(repl, rest, err);
     else if (strcmp(word, "parameter") == 0)

@@ -13,9 +13,7 @@
 void talk_clear(struct talk *talk)
 {
     json_decref(talk->messages);
-    json_decref(talk->tools);
-    json_decref(talk->think);
-    json_decref(talk->now);
+    json_decref(talk->members);
     view_clear(&talk->view);
     *talk = (struct talk){0};
 }
@@ -102,7 +100,7 @@ static void on_event(void *user, const struct chat_event *event)
         view_call_end(&show->talk->view, event->cut ? "cut" : event->broken ? "no call" : NULL);
 }
 
-/* Appends the reply to the messages, with its whole calls as templates want them. */
+/* Appends the reply to the messages, with its thoughts and its whole calls as templates want them. */
 static bool add_reply(struct talk *talk, const struct reply *reply, struct hob_error *err)
 {
     const json_t *calls = reply_calls(reply);
@@ -122,8 +120,11 @@ static bool add_reply(struct talk *talk, const struct reply *reply, struct hob_e
             json_array_append_new(list, entry);
     }
     bool good = talk_add(talk, "assistant", reply_text(reply), err);
+    json_t *message = good ? json_array_get(talk->messages, json_array_size(talk->messages) - 1) : NULL;
     if (good && json_array_size(list))
-        json_object_set(json_array_get(talk->messages, json_array_size(talk->messages) - 1), "tool_calls", list);
+        json_object_set(message, "tool_calls", list);
+    if (good && reply_thinking(reply).len)
+        json_object_set_new(message, "thinking", json_bytes(reply_thinking(reply)));
     json_decref(list);
     return good;
 }
@@ -152,14 +153,8 @@ static void tell_speed(const struct reply *reply)
 /* The request of the messages as they are. */
 static json_t *make_request(const struct talk *talk)
 {
-    json_t *request = json_object();
+    json_t *request = json_copy(talk->members);
     json_object_set(request, "messages", talk->messages);
-    if (talk->tools)
-        json_object_set(request, "tools", talk->tools);
-    if (talk->think)
-        json_object_set(request, "think", talk->think);
-    if (talk->now)
-        json_object_set(request, "now", talk->now);
     return request;
 }
 

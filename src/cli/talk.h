@@ -8,13 +8,11 @@
 #include "cli/open.h"
 #include "cli/view.h"
 
-/* Zero-initialised but for `opened` and `messages` is ready. JSON values are owned. */
+/* Zero-initialised but for `opened`, `messages` and `members` is ready. JSON values are owned. */
 struct talk {
     struct opened *opened;
     json_t *messages; /* an array of {"role", "content"} */
-    json_t *tools;    /* an array, or NULL */
-    json_t *think;    /* true, false, a level, or NULL: as the template has it */
-    json_t *now;      /* seconds since 1970, or NULL: the clock */
+    json_t *members;  /* of the requests beside them: an object with "tools", "think", "now" and the like */
     bool verbose;     /* a last line with speeds */
     bool silent;      /* nothing is shown */
     bool receipt;     /* the JSON reply carries a receipt */

@@ -40,7 +40,7 @@ static uint32_t grammar_a(struct reply_grammar *g, unsigned trigger)
     call = reply_seq(g, (uint32_t[]){reply_literal(g, "{\"tool_call_id\": \""), number, call, REPLY_GRAMMAR_END});
     code_set_clear(&digits);
     (void)trigger;
-    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), space, reply_many(g, call, between), space,
+    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), space, reply_one_or_many(g, call, between), space,
                                      reply_literal(g, "]"), space, reply_mark(g, "<|END_ACTION|>"), REPLY_GRAMMAR_END});
 }
 
@@ -57,7 +57,7 @@ static uint32_t grammar_r(struct reply_grammar *g, unsigned trigger)
         name = grammar_or(g->builder, name, reply_call_in_json(g, before, between, indent ? "\n    }" : "}"));
     }
     uint32_t between = reply_seq(g, (uint32_t[]){reply_literal(g, ","), space, REPLY_GRAMMAR_END});
-    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), space, reply_many(g, name, between), space,
+    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), space, reply_one_or_many(g, name, between), space,
                                      reply_literal(g, "]"), space, reply_literal(g, "```"), REPLY_GRAMMAR_END});
 }
 
@@ -68,6 +68,7 @@ const struct reply_format reply_command_a = {
     .think_close = "<|END_THINKING|>",
     .think_anywhere = true,
     .triggers = {"<|START_ACTION|>"},
+    .around = {"<|START_RESPONSE|>", "<|END_RESPONSE|>"},
     .dropped = {"<|START_RESPONSE|>", "<|END_RESPONSE|>", "<|START_TEXT|>", "<|END_TEXT|>", "<|END_OF_TURN_TOKEN|>"},
     .tokens = {"<|END_ACTION|>"},
     .step = step_a,

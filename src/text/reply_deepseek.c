@@ -132,7 +132,8 @@ static enum reply_read step(struct reply_parser *parser)
 static uint32_t calls_grammar(struct reply_grammar *g, uint32_t call)
 {
     call = reply_seq(g, (uint32_t[]){reply_mark(g, CALL_BEGIN), call, reply_mark(g, CALL_END), REPLY_GRAMMAR_END});
-    return reply_seq(g, (uint32_t[]){reply_many(g, call, reply_space(g)), reply_mark(g, CALLS_END), REPLY_GRAMMAR_END});
+    return reply_seq(
+        g, (uint32_t[]){reply_one_or_many(g, call, reply_space(g)), reply_mark(g, CALLS_END), REPLY_GRAMMAR_END});
 }
 
 static uint32_t grammar_v3(struct reply_grammar *g, unsigned trigger)

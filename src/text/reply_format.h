@@ -35,12 +35,14 @@ struct reply_format {
     bool think_anywhere;                  /* the opening mark is a token of its own, not only a reply's beginning */
     const char *triggers[REPLY_MARKS];    /* what starts calls; the number of the one that did is `trigger` */
     const char *dropped[REPLY_MARKS];     /* marks around text that mean nothing to the reader */
+    const char *around[2];                /* marks that may stand around the answer */
     const char *tokens[REPLY_MARKS * 2];  /* other texts of its markup that may be control tokens */
     bool bare;                            /* the last trigger is the first byte of the call itself */
     bool whole; /* step() reads all of the reply, from the end of the last think_open in the prompt on */
     /* Reads on in a call. */
     enum reply_read (*step)(struct reply_parser *parser);
-    /* What follows trigger number `trigger` in a call of one of the tools; with `whole`, all of a reply. */
+    /* What follows trigger number `trigger` in a call of one of the tools; with `whole`, all of a reply, with no tools
+     * too. */
     uint32_t (*grammar)(struct reply_grammar *g, unsigned trigger);
     const char *bare_start; /* the bytes that tell a bare call from other text */
     /* The reply ended within step()'s bytes; NULL: a call that began is cut, all else is text. */

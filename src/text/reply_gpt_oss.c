@@ -221,22 +221,35 @@ static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
                                      reply_json_arguments(g, tool), REPLY_GRAMMAR_END});
 }
 
-/* Messages, with a header each; the first one's has been begun by the prompt. A call is the last of them. */
+/* A message in one of the channels (n). */
+static uint32_t message(struct reply_grammar *g, const struct str *channels, size_t n, uint32_t body)
+{
+    return reply_seq(g, (uint32_t[]){reply_mark(g, "<|channel|>"), grammar_choices(g->builder, channels, n),
+                                     reply_mark(g, "<|message|>"), body, REPLY_GRAMMAR_END});
+}
+
+/* Messages, with a header each; the first one's has been begun by the prompt. The last of them is a call, the answer
+ * or, where it is free, any. */
 static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
 {
-    static const char *const channels[] = {"analysis", "commentary", "final"};
+    static const struct str marks[] = {
+        {"<|end|>", 7}, {"<|start|>", 9}, {"<|channel|>", 11}, {"<|call|>", 8}, {"<|return|>", 10}};
+    static const struct str channels[] = {{"analysis", 8}, {"commentary", 10}, {"final", 5}};
     struct grammar_builder *b = g->builder;
-    struct str marks[] = {STR("<|end|>"), STR("<|start|>"), STR("<|channel|>"), STR("<|call|>"), STR("<|return|>")};
-    uint32_t call = reply_any_tool(g, one_tool), named = GRAMMAR_NOTHING;
+    const struct str *first = g->no_thinking ? channels + 1 : channels;
+    const struct str *before_end = g->has_answer ? channels + 1 : g->must ? channels + 2 : channels + 3;
+    size_t n = (size_t)(before_end - first);
+    uint32_t last = json_array_size(g->tools) ? reply_any_tool(g, one_tool) : GRAMMAR_NOTHING;
     uint32_t body = grammar_without(b, marks, sizeof marks / sizeof *marks);
-    for (unsigned i = 0; i < 3; i++)
-        named = grammar_or(b, named, reply_literal(g, channels[i]));
-    uint32_t message = reply_seq(
-        g, (uint32_t[]){reply_mark(g, "<|channel|>"), named, reply_mark(g, "<|message|>"), body, REPLY_GRAMMAR_END});
-    uint32_t next = reply_seq(g, (uint32_t[]){message, reply_mark(g, "<|end|>"), reply_mark(g, "<|start|>"),
-                                              reply_literal(g, "assistant"), REPLY_GRAMMAR_END});
+    uint32_t next = n ? message(g, first, n, body) : GRAMMAR_NOTHING;
     (void)trigger;
-    return grammar_then(b, grammar_repeat(b, next, 0, GRAMMAR_MANY), grammar_or(b, message, call));
+    if (g->has_answer && !g->must)
+        last = grammar_or(b, last, message(g, channels + 2, 1, g->answer));
+    else if (!g->must)
+        last = grammar_or(b, last, next);
+    next = reply_seq(g, (uint32_t[]){next, reply_mark(g, "<|end|>"), reply_mark(g, "<|start|>"),
+                                     reply_literal(g, "assistant"), REPLY_GRAMMAR_END});
+    return grammar_then(b, grammar_repeat(b, next, 0, GRAMMAR_MANY), last);
 }
 
 const struct reply_format reply_gpt_oss = {

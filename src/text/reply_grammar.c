@@ -70,6 +70,11 @@ uint32_t reply_many(struct reply_grammar *g, uint32_t part, uint32_t between)
     return grammar_then(g->builder, part, more);
 }
 
+uint32_t reply_one_or_many(struct reply_grammar *g, uint32_t call, uint32_t between)
+{
+    return g->one_call ? call : reply_many(g, call, between);
+}
+
 /* ---- tools ---- */
 
 /* The schema as one of objects: what says nothing of types is taken to mean them. */
@@ -91,6 +96,7 @@ uint32_t reply_any_tool(struct reply_grammar *g,
         const json_t *entry = json_array_get(g->tools, i), *inner = json_object_get(entry, "function");
         struct str name = json_span(json_object_get(inner ? inner : entry, "name"));
         struct reply_tool tool = {name, object_schema(g, reply_tool_schema(g->tools, name))};
+        g->at = name;
         any = grammar_or(g->builder, any, one(g, &tool));
     }
     return any;
@@ -109,6 +115,7 @@ uint32_t reply_call_in_json(struct reply_grammar *g, const char *before, const c
         const json_t *entry = json_array_get(g->tools, i), *inner = json_object_get(entry, "function");
         struct str name = json_span(json_object_get(inner ? inner : entry, "name"));
         struct buf head = {0};
+        g->at = name;
         buf_str(&head, str_of(before));
         if (quoted)
             reply_json_escape(name, &head);
@@ -219,56 +226,109 @@ static uint32_t start_text(struct reply_grammar *g, const struct str *marks, siz
     return part;
 }
 
-/* Free text and calls, as often as they like. */
-static uint32_t whole_reply(struct reply_grammar *g, const struct reply_format *format)
+/* What starts calls, and what follows. */
+struct ways {
+    struct str marks[REPLY_MARKS + 2]; /* that free text does not hold */
+    size_t n_marks;
+    struct buf line;      /* the mark of a call without one, at the start of a line */
+    uint32_t first, bare; /* a call at the start of a reply; one without a mark */
+    uint32_t later;       /* a call behind text or calls */
+};
+
+static struct ways find_ways(struct reply_grammar *g, const struct reply_format *format)
 {
     struct grammar_builder *b = g->builder;
-    struct str marks[REPLY_MARKS + 1];
-    struct buf line = {0}; /* a call without a mark starts a line with these bytes */
-    uint32_t calls = GRAMMAR_NOTHING, bare = GRAMMAR_NOTHING;
-    size_t n = 0;
+    struct ways w = {.first = GRAMMAR_NOTHING, .bare = GRAMMAR_NOTHING, .later = GRAMMAR_NOTHING};
     for (unsigned i = 0; i < REPLY_MARKS && format->triggers[i]; i++) {
         bool is_bare = format->bare && (i + 1 == REPLY_MARKS || !format->triggers[i + 1]);
-        uint32_t body = format->grammar(g, i);
+        uint32_t body = json_array_size(g->tools) ? format->grammar(g, i) : GRAMMAR_NOTHING;
         if (is_bare) {
-            bare = body;
-            buf_format(&line, "\n%s", format->bare_start);
-            marks[n++] = buf_view(&line);
-            calls = grammar_or(b, calls, grammar_then(b, reply_literal(g, "\n"), bare));
-            continue;
+            w.bare = body;
+            buf_format(&w.line, "\n%s", format->bare_start);
+            w.marks[w.n_marks++] = buf_view(&w.line);
+            body = grammar_then(b, reply_literal(g, "\n"), body);
+        } else {
+            w.marks[w.n_marks++] = str_of(format->triggers[i]);
+            body = grammar_then(b, reply_mark(g, format->triggers[i]), body);
+            w.first = grammar_or(b, w.first, body);
         }
-        marks[n++] = str_of(format->triggers[i]);
-        calls = grammar_or(b, calls, grammar_then(b, reply_mark(g, format->triggers[i]), body));
+        w.later = grammar_or(b, w.later, body);
     }
-    uint32_t text = free_text(g, marks, n);
-    uint32_t rest = grammar_repeat(b, grammar_then(b, calls, text), 0, GRAMMAR_MANY);
-    uint32_t whole = grammar_then(b, text, rest);
-    if (format->bare) {
-        uint32_t call = grammar_then(b, reply_space(g), grammar_then(b, bare, whole));
-        uint32_t start = start_text(g, marks, n, str_of(format->bare_start));
-        start = grammar_then(b, start, reply_optional(g, control_then(g, marks, n, text)));
-        whole = grammar_or(b, call, grammar_then(b, start, rest));
-    }
-    buf_clear(&line);
+    if (g->no_thinking)
+        w.marks[w.n_marks++] = str_of(format->think_open);
+    w.first = grammar_or(b, w.first, w.bare);
+    return w;
+}
+
+/* Free text and calls, as often as they like. */
+static uint32_t free_reply(struct reply_grammar *g, const struct reply_format *format, struct ways *w)
+{
+    struct grammar_builder *b = g->builder;
+    uint32_t text = free_text(g, w->marks, w->n_marks), call = grammar_then(b, w->later, text);
+    uint32_t rest = grammar_repeat(b, call, 0, g->one_call ? 1 : GRAMMAR_MANY);
+    if (!format->bare)
+        return grammar_then(b, text, rest);
+    uint32_t bare = reply_seq(g, (uint32_t[]){reply_space(g), w->bare, text, REPLY_GRAMMAR_END});
+    uint32_t start = start_text(g, w->marks, w->n_marks, str_of(format->bare_start));
+    start = grammar_then(b, start, reply_optional(g, control_then(g, w->marks, w->n_marks, text)));
+    if (!g->one_call)
+        bare = grammar_then(b, bare, rest);
+    return grammar_or(b, bare, grammar_then(b, start, rest));
+}
+
+/* Calls and nothing else. */
+static uint32_t only_calls(struct reply_grammar *g, struct ways *w)
+{
+    struct grammar_builder *b = g->builder;
+    uint32_t space = reply_space(g);
+    uint32_t more = grammar_repeat(b, grammar_then(b, space, w->later), 0, g->one_call ? 0 : GRAMMAR_MANY);
+    return reply_seq(g, (uint32_t[]){space, w->first, more, REPLY_GRAMMAR_END});
+}
+
+/* The answer, and the marks that may stand around it. */
+static uint32_t answer(struct reply_grammar *g, const struct reply_format *format)
+{
+    uint32_t whole = g->answer;
+    if (format->around[0])
+        whole = reply_seq(g, (uint32_t[]){reply_optional(g, reply_mark(g, format->around[0])), whole,
+                                          reply_optional(g, reply_mark(g, format->around[1])), REPLY_GRAMMAR_END});
     return whole;
 }
 
+/* What may follow the thinking part. */
+static uint32_t reply_body(struct reply_grammar *g, const struct reply_format *format)
+{
+    struct ways w = find_ways(g, format);
+    uint32_t body;
+    if (g->must)
+        body = only_calls(g, &w);
+    else if (!g->has_answer)
+        body = free_reply(g, format, &w);
+    else if (json_array_size(g->tools))
+        body = grammar_or(g->builder, answer(g, format), only_calls(g, &w));
+    else
+        body = answer(g, format);
+    buf_clear(&w.line);
+    return body;
+}
+
 /* The same behind a thinking part, in which marks mean nothing. */
-static uint32_t behind_thinking(struct reply_grammar *g, const struct reply_format *format, bool in_thinking,
-                                uint32_t reply)
+static uint32_t behind_thinking(struct reply_grammar *g, const struct reply_form *form, uint32_t body)
 {
     struct grammar_builder *b = g->builder;
-    if (!format->think_open || format->whole)
-        return reply;
-    struct str close = str_of(format->think_close);
-    uint32_t thoughts =
-        grammar_then(b, free_text(g, &close, 1), grammar_then(b, reply_mark(g, format->think_close), reply));
-    if (!in_thinking)
-        thoughts =
-            reply_seq(g, (uint32_t[]){reply_space(g), reply_mark(g, format->think_open), thoughts, REPLY_GRAMMAR_END});
-    else
-        reply = grammar_or(b, reply, free_text(g, &close, 1));
-    return grammar_or(b, reply, thoughts);
+    if (form->format->whole || !reply_form_may_think(form))
+        return body;
+    bool inside = reply_form_in_thinking(form), is_free = !g->must && !g->has_answer;
+    struct str close = str_of(form->format->think_close);
+    uint32_t thoughts = free_text(g, &close, 1), space = is_free ? GRAMMAR_EMPTY : reply_space(g);
+    uint32_t both =
+        reply_seq(g, (uint32_t[]){thoughts, reply_mark(g, form->format->think_close), space, body, REPLY_GRAMMAR_END});
+    if (inside)
+        return is_free ? grammar_or(b, thoughts, both) : both;
+    if (g->no_thinking)
+        return body;
+    uint32_t open = grammar_then(b, reply_space(g), reply_mark(g, form->format->think_open));
+    return grammar_or(b, body, grammar_then(b, open, both));
 }
 
 /* Whether tools have names that can stand in every format. */
@@ -290,28 +350,75 @@ static bool check_tools(const json_t *tools, struct hob_error *err)
     return true;
 }
 
-struct grammar *reply_grammar_new(const struct reply_format *format, const json_t *tools, bool in_thinking,
-                                  const struct tokenizer *tokenizer, struct hob_error *err)
+/* The tools that may be called: all, the one that is named, or none. The caller owns the reference. */
+static json_t *callable(const struct reply_demand *demand, struct hob_error *err)
 {
-    if (!format->grammar) {
-        error_set(err, HOB_FORMAT, "replies of the format \"%s\" have no tool calls", format->name);
-        return NULL;
+    json_t *some = json_array();
+    for (size_t i = 0; demand->choice != REPLY_CALLS_NONE && i < json_array_size(demand->tools); i++) {
+        json_t *entry = json_array_get(demand->tools, i), *inner = json_object_get(entry, "function");
+        struct str name = json_span(json_object_get(inner ? inner : entry, "name"));
+        if (demand->only.len == 0 || str_eq(demand->only, name))
+            json_array_append(some, entry);
     }
-    if (!check_tools(tools, err))
+    bool none = json_array_size(some) == 0;
+    if (some && !(none && (demand->only.len || demand->choice == REPLY_CALLS_MUST)))
+        return some;
+    if (!some)
+        error_memory(err, 64);
+    else if (demand->only.len)
+        error_set(err, HOB_USAGE, "tool_choice: no tool is named \"%.*s\"", (int)demand->only.len, demand->only.ptr);
+    else
+        error_set(err, HOB_USAGE, "tool_choice: there are no tools to be called");
+    json_decref(some);
+    return NULL;
+}
+
+/* Whether the format can do what is demanded. */
+static bool check_demand(const struct reply_demand *demand, struct hob_error *err)
+{
+    const struct reply_format *format = demand->form.format;
+    if (json_array_size(demand->tools) == 0)
+        return true;
+    if (!format->grammar)
+        return error_set(err, HOB_FORMAT, "tools: replies of the format \"%s\" have no tool calls", format->name);
+    if (format->bare && demand->answer && demand->choice == REPLY_CALLS_MAY)
+        return error_set(err, HOB_FORMAT,
+                         "tools: a constraint beside them is not possible in the format \"%s\", where a call and an "
+                         "answer in JSON look the same",
+                         format->name);
+    return check_tools(demand->tools, err);
+}
+
+struct grammar *reply_grammar_new(const struct reply_demand *demand, const struct tokenizer *tokenizer,
+                                  struct hob_error *err)
+{
+    const struct reply_format *format = demand->form.format;
+    if (!check_demand(demand, err))
         return NULL;
-    struct reply_grammar g = {
-        .builder = grammar_begin(err), .tokenizer = tokenizer, .tools = tools, .made = json_array()};
+    struct reply_grammar g = {.builder = grammar_begin(err),
+                              .tokenizer = tokenizer,
+                              .must = demand->choice == REPLY_CALLS_MUST,
+                              .one_call = demand->one_call,
+                              .no_thinking = demand->no_thinking,
+                              .has_answer = demand->answer != NULL};
     struct grammar *grammar = NULL;
-    if (g.builder && g.made) {
-        uint32_t root = format->whole ? format->grammar(&g, 0) : whole_reply(&g, format);
-        grammar = grammar_finish(g.builder, behind_thinking(&g, format, in_thinking, root), err);
+    if (g.builder && (g.tools = callable(demand, err)) && (g.made = json_array())) {
+        if (demand->answer)
+            g.answer = demand->answer(g.builder, demand->user);
+        bool failed = grammar_failed(g.builder); /* by what has nothing to do with tools */
+        uint32_t root = format->whole ? format->grammar(&g, 0) : reply_body(&g, format);
+        bool by_tool = !failed && grammar_failed(g.builder);
+        grammar = grammar_finish(g.builder, behind_thinking(&g, &demand->form, root), err);
+        if (!grammar && by_tool && g.at.len)
+            error_prefix(err, "tools: %.*s", (int)g.at.len, g.at.ptr);
+        else if (!grammar && !demand->answer)
+            error_prefix(err, "tools");
     } else {
         grammar_drop(g.builder);
-        if (!g.made)
+        if (g.tools && g.builder)
             error_memory(err, 64);
     }
     json_decref(g.made);
-    if (!grammar)
-        error_prefix(err, "tools");
+    json_decref(g.tools);
     return grammar;
 }

@@ -9,12 +9,31 @@
 #include "text/constraint.h"
 #include "text/reply_parser.h"
 
-/* The grammar of replies that may call `tools`, to prompts that the format's template makes; `in_thinking`: the prompt
- * has opened the thinking part. `tokenizer` (may be NULL: marks are text) knows the marks that are control tokens; both
- * are borrowed during the call. The caller owns it. NULL with HOB_USAGE where tools are no tools, with HOB_FORMAT where
- * a schema cannot be honoured, and for a format without calls. */
-struct grammar *reply_grammar_new(const struct reply_format *format, const json_t *tools, bool in_thinking,
-                                  const struct tokenizer *tokenizer, struct hob_error *err);
+enum reply_choice {
+    REPLY_CALLS_MAY,  /* the model decides */
+    REPLY_CALLS_NONE, /* tools are known, but none may be called */
+    REPLY_CALLS_MUST  /* one at least is called, and nothing else is said */
+};
+
+/* What a reply must keep to. */
+struct reply_demand {
+    struct reply_form form;
+    const json_t *tools;      /* that may be called; NULL or empty: none */
+    enum reply_choice choice; /* of them */
+    struct str only;          /* the one tool that may be called, or empty: any */
+    bool one_call;            /* at most one call */
+    bool no_thinking;         /* a thinking part that the prompt has not opened does not come */
+    /* Adds what the answer's text must be, where it does not call; NULL: anything. */
+    uint32_t (*answer)(struct grammar_builder *builder, void *user);
+    void *user;
+};
+
+/* The grammar of replies that do as demanded. `tokenizer` (may be NULL: marks are text) knows the marks that are
+ * control tokens; it and what the demand borrows are borrowed during the call. The caller owns the grammar. NULL with
+ * HOB_USAGE where tools are no tools or the demand is not one, with HOB_FORMAT where a schema cannot be honoured, and
+ * for tools in a format without calls. */
+struct grammar *reply_grammar_new(const struct reply_demand *demand, const struct tokenizer *tokenizer,
+                                  struct hob_error *err);
 
 /* ---- for the files of formats ---- */
 
@@ -22,7 +41,13 @@ struct grammar *reply_grammar_new(const struct reply_format *format, const json_
 struct reply_grammar {
     struct grammar_builder *builder;
     const struct tokenizer *tokenizer;
-    const json_t *tools;
+    json_t *tools; /* that may be called; empty: none */
+    bool must;     /* one of them is called, and nothing else is said */
+    bool one_call;
+    bool has_answer; /* text is `answer` and nothing else */
+    uint32_t answer;
+    bool no_thinking;
+    struct str at;   /* the tool that was written last, whose schema may be what failed */
     uint32_t shared; /* a rule of the format's own, or 0 */
     json_t *made;    /* schemas that were made, which live until the grammar is */
 };
@@ -43,6 +68,9 @@ uint32_t reply_literal(struct reply_grammar *g, const char *text);
 uint32_t reply_mark(struct reply_grammar *g, const char *mark);
 uint32_t reply_space(struct reply_grammar *g);
 uint32_t reply_optional(struct reply_grammar *g, uint32_t part);
+
+/* `call` at least once, with `between` between; just once where more may not come. */
+uint32_t reply_one_or_many(struct reply_grammar *g, uint32_t call, uint32_t between);
 
 /* `part` at least once, with `between` between. */
 uint32_t reply_many(struct reply_grammar *g, uint32_t part, uint32_t between);

@@ -89,8 +89,8 @@ static uint32_t list_grammar(struct reply_grammar *g, unsigned trigger)
     uint32_t between = reply_seq(g, (uint32_t[]){reply_literal(g, ","), space, REPLY_GRAMMAR_END});
     call = reply_seq(g, (uint32_t[]){call, reply_optional(g, id), reply_literal(g, "}"), REPLY_GRAMMAR_END});
     (void)trigger;
-    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), reply_many(g, call, between), reply_literal(g, "]"),
-                                     REPLY_GRAMMAR_END});
+    return reply_seq(g, (uint32_t[]){space, reply_literal(g, "["), reply_one_or_many(g, call, between),
+                                     reply_literal(g, "]"), REPLY_GRAMMAR_END});
 }
 
 /* NAME, an id where the model wants one, and the arguments. */

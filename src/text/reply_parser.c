@@ -22,6 +22,11 @@ static const struct reply_format *const formats[] = {
 
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* ---- formats ---- */
 
 static bool has_signs(const struct reply_format *format, struct str template_text)
@@ -40,6 +45,14 @@ const struct reply_format *reply_format_find(struct str template_text)
     return formats[i];
 }
 
+const struct reply_format *reply_format_named(struct str name)
+{
+    for (size_t i = 0; i < N_FORMATS; i++)
+        if (str_eq(str_of(formats[i]->name), name))
+            return formats[i];
+    return NULL;
+}
+
 const char *reply_format_name(const struct reply_format *format)
 {
     return format->name;
@@ -53,23 +66,55 @@ static bool thinks(const struct reply_format *format, struct str template_text)
                                    str_find(template_text, str_of(format->think_close), 0) != SIZE_MAX));
 }
 
-const char *reply_format_thinking(const struct reply_format *format, struct str template_text)
+struct reply_form reply_form_find(struct str template_text, struct str prompt)
 {
-    return thinks(format, template_text) ? format->think_open : NULL;
+    const struct reply_format *format = reply_format_find(template_text);
+    struct reply_form form = {format, thinks(format, template_text), STR("")};
+    if (format->whole) {
+        struct str open = str_of(format->think_open);
+        for (size_t at = 0; (at = str_find(prompt, open, at)) != SIZE_MAX; at++)
+            form.start = (struct str){prompt.ptr + at, prompt.len - at};
+        return form;
+    }
+    while (prompt.len && is_space(prompt.ptr[prompt.len - 1]))
+        prompt.len--;
+    for (size_t i = 0; i < 2 && form.thinks; i++) {
+        struct str mark = str_of(i ? format->think_close : format->think_open);
+        if (str_ends(prompt, mark))
+            form.start = mark;
+    }
+    return form;
 }
 
-const char *reply_format_thinking_end(const struct reply_format *format, struct str template_text)
+struct reply_form reply_form_guess(struct str template_text, struct str reply)
 {
-    return thinks(format, template_text) ? format->think_close : NULL;
+    struct reply_form form = reply_form_find(template_text, STR(""));
+    if (!form.thinks || form.format->whole)
+        return form;
+    struct str open = str_of(form.format->think_open);
+    size_t close = str_find(reply, str_of(form.format->think_close), 0), first = str_find(reply, open, 0);
+    if (close != SIZE_MAX && first > close)
+        form.start = open;
+    return form;
 }
 
-struct str reply_format_missing(const struct reply_format *format, struct str template_text, struct str reply)
+bool reply_form_in_thinking(const struct reply_form *form)
 {
-    if (!thinks(format, template_text) || format->whole)
+    return form->thinks && !form->format->whole && form->start.len &&
+           str_eq(form->start, str_of(form->format->think_open));
+}
+
+bool reply_form_may_think(const struct reply_form *form)
+{
+    return form->thinks && (form->format->whole || !str_eq(form->start, str_of(form->format->think_close)));
+}
+
+struct str reply_form_begun(const struct reply_form *form)
+{
+    size_t opened = form->format->whole ? strlen(form->format->think_open) : 0;
+    if (!opened || form->start.len <= opened)
         return STR("");
-    struct str open = str_of(format->think_open);
-    size_t close = str_find(reply, str_of(format->think_close), 0), first = str_find(reply, open, 0);
-    return close != SIZE_MAX && first > close ? open : STR("");
+    return (struct str){form->start.ptr + opened, form->start.len - opened};
 }
 
 bool reply_format_calls(const struct reply_format *format)
@@ -95,11 +140,6 @@ bool reply_format_wants(const struct reply_format *format, struct str token)
 }
 
 /* ---- telling ---- */
-
-static bool is_space(char c)
-{
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
 
 /* Tells what waits in `out`. */
 static void flush(struct reply_parser *parser)
@@ -418,31 +458,20 @@ static struct buf *buf_at(struct reply_parser *parser, size_t i)
 struct reply_parser *reply_parser_new(const struct reply_setting *setting)
 {
     struct reply_parser *parser = calloc(1, sizeof *parser);
-    const struct reply_format *format = reply_format_find(setting->template_text);
-    struct str prompt = setting->prompt;
+    const struct reply_form *form = &setting->form;
     if (!parser)
         return NULL;
-    parser->format = format;
+    parser->format = form->format;
     parser->tools = json_incref((json_t *)setting->tools);
-    parser->thinks = thinks(format, setting->template_text);
+    parser->thinks = form->thinks;
     parser->no_bare = setting->no_calls;
-    if (format->whole) {
-        size_t from = SIZE_MAX;
-        for (size_t at = 0; (at = str_find(prompt, str_of(format->think_open), at)) != SIZE_MAX; at++)
-            from = at;
+    if (form->format->whole) {
         parser->mode = REPLY_IN_CALL;
-        if (from != SIZE_MAX)
-            from += strlen(format->think_open);
-        if (from != SIZE_MAX)
-            reply_parser_add(parser, (struct str){prompt.ptr + from, prompt.len - from}, NULL, NULL);
-        return parser;
-    }
-    while (prompt.len && is_space(prompt.ptr[prompt.len - 1]))
-        prompt.len--;
-    if (parser->thinks && str_ends(prompt, str_of(format->think_open))) {
+        reply_parser_add(parser, reply_form_begun(form), NULL, NULL);
+    } else if (reply_form_in_thinking(form)) {
         parser->mode = REPLY_IN_THINKING;
         parser->fresh = true;
-    } else if (parser->thinks && str_ends(prompt, str_of(format->think_close))) {
+    } else if (form->thinks && !reply_form_may_think(form)) {
         reply_tell_mark(parser);
         parser->has_thought = true;
     }

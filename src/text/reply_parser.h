@@ -37,20 +37,23 @@ struct reply_event {
 
 typedef void reply_event_fn(void *user, const struct reply_event *event);
 
+/* How a reply is written: its format, and where the prompt left it. */
+struct reply_form {
+    const struct reply_format *format;
+    bool thinks;      /* the template knows the format's thinking */
+    struct str start; /* the end of the prompt as far as it matters: the mark that opened or closed the thinking part,
+                         or all that was begun of a message; borrowed */
+};
+
 /* The format of replies to prompts that this chat template makes. Never NULL: text that has no markup is a format.
  * Lives for ever. */
 const struct reply_format *reply_format_find(struct str template_text);
 
+/* The format of this name, or NULL. */
+const struct reply_format *reply_format_named(struct str name);
+
 /* Its name. */
 const char *reply_format_name(const struct reply_format *format);
-
-/* What opens its thinking part, and what stands between that and the answer; NULL without one. */
-const char *reply_format_thinking(const struct reply_format *format, struct str template_text);
-const char *reply_format_thinking_end(const struct reply_format *format, struct str template_text);
-
-/* The opening tag of the thinking part that `reply` closes and did not open, so that its prompt must have ended with
- * it; else an empty span. */
-struct str reply_format_missing(const struct reply_format *format, struct str template_text, struct str reply);
 
 /* Whether it has tool calls. */
 bool reply_format_calls(const struct reply_format *format);
@@ -58,12 +61,24 @@ bool reply_format_calls(const struct reply_format *format);
 /* Whether the text of a control token is markup of the format, which its parser must see. */
 bool reply_format_wants(const struct reply_format *format, struct str token);
 
+/* How a reply to `prompt` (rendered by this template; may be empty) is written. */
+struct reply_form reply_form_find(struct str template_text, struct str prompt);
+
+/* The same where the prompt is not known: a reply that closes a thinking part it did not open begins in one. */
+struct reply_form reply_form_guess(struct str template_text, struct str reply);
+
+/* Whether a thinking part may come, and whether the reply begins in it. */
+bool reply_form_may_think(const struct reply_form *form);
+bool reply_form_in_thinking(const struct reply_form *form);
+
+/* What the prompt has begun of a reply that is made of messages; else an empty span. */
+struct str reply_form_begun(const struct reply_form *form);
+
 /* What a parser is made for. */
 struct reply_setting {
-    struct str template_text; /* the chat template */
-    struct str prompt;        /* the rendered prompt, which may have opened the thinking part; may be empty */
-    const json_t *tools;      /* an array of tools, whose schemas give arguments their types; may be NULL */
-    bool no_calls;            /* calls that no mark starts (a JSON object alone) are text */
+    struct reply_form form;
+    const json_t *tools; /* an array of tools, whose schemas give arguments their types; may be NULL */
+    bool no_calls;       /* calls that no mark starts (a JSON object alone) are text */
 };
 
 /* A parser for one reply. It keeps a reference to the tools and borrows nothing else. The caller owns it; NULL without

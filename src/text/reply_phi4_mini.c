@@ -33,9 +33,9 @@ static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
 {
     uint32_t space = reply_space(g), call = reply_call_in_json(g, "{\"name\": \"", "\", \"arguments\": ", "}");
     uint32_t between = reply_seq(g, (uint32_t[]){reply_literal(g, ","), space, REPLY_GRAMMAR_END});
-    uint32_t list =
-        reply_seq(g, (uint32_t[]){trigger ? GRAMMAR_EMPTY : reply_literal(g, "["), space, reply_many(g, call, between),
-                                  space, reply_literal(g, "]"), REPLY_GRAMMAR_END});
+    uint32_t list = reply_seq(g, (uint32_t[]){trigger ? GRAMMAR_EMPTY : reply_literal(g, "["), space,
+                                              reply_one_or_many(g, call, between), space, reply_literal(g, "]"),
+                                              REPLY_GRAMMAR_END});
     if (trigger)
         return list;
     return reply_seq(g, (uint32_t[]){space, grammar_or(g->builder, list, call), space, reply_mark(g, "<|/tool_call|>"),

@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (size < 2 || data[0] < 'a' || data[0] - 'a' >= N_TEMPLATES || data[1] < 'a')
         return 0;
     struct str reply = {(const char *)data + 2, size - 2};
-    struct reply_setting setting = {.template_text = str_of(templates[data[0] - 'a']), .tools = tools};
+    struct reply_setting setting = {.form = reply_form_find(str_of(templates[data[0] - 'a']), STR("")), .tools = tools};
     struct heard whole = hear(&setting, reply, reply.len + 1), split = hear(&setting, reply, data[1] - 'a' + 1);
     if (!str_eq(buf_view(&whole.log), buf_view(&split.log)) || whole.log.len > GROWTH * size + 1024)
         abort();

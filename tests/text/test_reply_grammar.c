@@ -24,13 +24,14 @@ static json_t *load(const char *name)
     return file;
 }
 
-/* What a grammar says of a reply. */
-static const char *judge(const struct grammar *grammar, struct str reply)
+/* What a grammar says of a reply to a prompt that has begun it. */
+static const char *judge(const struct grammar *grammar, struct str begun, struct str reply)
 {
     struct hob_error err = {0};
     size_t at;
     struct matcher *matcher = matcher_new(grammar, NULL, true, &err);
-    bool fits = matcher_text(matcher, reply, &at), whole = fits && matcher_whole(matcher);
+    bool fits = matcher_text(matcher, begun, &at) && matcher_text(matcher, reply, &at),
+         whole = fits && matcher_whole(matcher);
     assert_false(matcher_failed(matcher));
     matcher_free(matcher);
     return whole ? "whole" : fits ? "prefix" : "no";
@@ -59,7 +60,7 @@ static void on_event(void *user, const struct reply_event *event)
 static bool calls_well(struct str template, struct str prompt, const json_t *tools, struct str reply)
 {
     struct heard heard = {tools, true};
-    struct reply_setting setting = {.template_text = template, .prompt = prompt, .tools = tools};
+    struct reply_setting setting = {.form = reply_form_find(template, prompt), .tools = tools};
     struct reply_parser *parser = reply_parser_new(&setting);
     reply_parser_add(parser, reply, on_event, &heard);
     reply_parser_end(parser, on_event, &heard);
@@ -72,21 +73,18 @@ static void check_format(void **state)
     json_t *file = load(*state);
     struct hob_error err = {0};
     struct str template = json_span(json_object_get(file, "template"));
-    const struct reply_format *format = reply_format_find(template);
     const json_t *tools = json_object_get(file, "tools"), *cases = json_object_get(file, "cases");
-    struct str open = str_of(reply_format_thinking(format, template));
-    struct grammar *grammars[2];
-    for (int i = 0; i < 2; i++)
-        if (!(grammars[i] = reply_grammar_new(format, tools, i, NULL, &err)))
-            fail_msg("%s", err.text);
     size_t n_whole = 0;
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *one = json_array_get(cases, i);
         struct str reply = json_span(json_object_get(one, "reply")), prompt = json_span(json_object_get(one, "prompt"));
-        while (prompt.len && prompt.ptr[prompt.len - 1] == '\n')
-            prompt.len--;
+        struct reply_demand demand = {.form = reply_form_find(template, prompt), .tools = tools};
+        struct grammar *grammar = reply_grammar_new(&demand, NULL, &err);
+        if (!grammar)
+            fail_msg("%s", err.text);
         const char *want = json_string_value(json_object_get(one, "grammar"));
-        const char *found = judge(grammars[open.len && str_ends(prompt, open)], reply);
+        const char *found = judge(grammar, reply_form_begun(&demand.form), reply);
+        grammar_free(grammar);
         if (want && strcmp(want, found) != 0)
             fail_msg("%s: %.*s\nwant %s, found %s", (const char *)*state, (int)reply.len, reply.ptr, want, found);
         if (!want)
@@ -96,8 +94,6 @@ static void check_format(void **state)
         n_whole += strcmp(found, "whole") == 0 && json_object_get(one, "calls");
     }
     assert_true(n_whole >= 2);
-    grammar_free(grammars[0]);
-    grammar_free(grammars[1]);
     json_decref(file);
 }
 
@@ -107,17 +103,17 @@ static void test_refusals(void **state)
     static const struct {
         const char *template, *tools, *says;
     } cases[] = {
-        {"<tool_call>", "[]", "1 to"},
         {"<tool_call>", "[{\"type\": \"function\"}]", "name"},
         {"<tool_call>", "[{\"name\": \"a b\"}]", "no name"},
-        {"<tool_call>", "[{\"name\": \"a\", \"parameters\": {\"not\": {}}}]", "not"},
+        {"<tool_call>", "[{\"name\": \"a\", \"parameters\": {\"not\": {}}}]", "tools: a: schema"},
         {"nothing", "[{\"name\": \"a\"}]", "no tool calls"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct hob_error err = {0};
         json_t *tools = json_read(str_of(cases[i].tools), "tools", &err);
-        assert_null(reply_grammar_new(reply_format_find(str_of(cases[i].template)), tools, false, NULL, &err));
+        struct reply_demand demand = {.form = reply_form_find(str_of(cases[i].template), STR("")), .tools = tools};
+        assert_null(reply_grammar_new(&demand, NULL, &err));
         if (err.status == HOB_OK || !strstr(err.text, cases[i].says))
             fail_msg("%zu: \"%s\"", i, err.text);
         json_decref(tools);
@@ -143,9 +139,10 @@ static void test_plain_strings(void **state)
     (void)state;
     struct hob_error err = {0};
     json_t *tools = json_read(str_of(tools_text), "tools", &err);
-    struct grammar *qwen =
-        reply_grammar_new(reply_format_find(STR("<function= <parameter=")), tools, false, NULL, &err);
-    struct grammar *glm = reply_grammar_new(reply_format_find(STR("<arg_key>")), tools, false, NULL, &err);
+    struct reply_demand demand = {.form = reply_form_find(STR("<function= <parameter="), STR("")), .tools = tools};
+    struct grammar *qwen = reply_grammar_new(&demand, NULL, &err);
+    demand.form = reply_form_find(STR("<arg_key>"), STR(""));
+    struct grammar *glm = reply_grammar_new(&demand, NULL, &err);
     if (!qwen || !glm)
         fail_msg("%s", err.text);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -155,13 +152,13 @@ static void test_plain_strings(void **state)
         snprintf(reply, sizeof reply, "<function=f>\n<parameter=a>\n%s\n</parameter>\n%s%s%s%s%s</function>",
                  first ? value : "XYZ", first ? "" : "<parameter=", first ? "" : key, first ? "" : ">\n",
                  first ? "" : value, first ? "" : "\n</parameter>\n");
-        if (strcmp(judge(qwen, str_of(reply)), cases[i].want) != 0)
+        if (strcmp(judge(qwen, STR(""), str_of(reply)), cases[i].want) != 0)
             fail_msg("%s", reply);
         snprintf(reply, sizeof reply,
                  "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>%s</arg_value>\n%s%s%s%s%s</tool_call>",
                  first ? value : "XYZ", first ? "" : "<arg_key>", first ? "" : key,
                  first ? "" : "</arg_key>\n<arg_value>", first ? "" : value, first ? "" : "</arg_value>\n");
-        if (strcmp(judge(glm, str_of(reply)), cases[i].want) != 0)
+        if (strcmp(judge(glm, STR(""), str_of(reply)), cases[i].want) != 0)
             fail_msg("%s", reply);
     }
     grammar_free(qwen);

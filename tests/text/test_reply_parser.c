@@ -101,12 +101,12 @@ static void check_part(const char *reply, const char *name, struct str want, str
                  found.ptr ? found.ptr : "");
 }
 
-static void check_case(struct reply_setting setting, const json_t *one)
+static void check_case(struct str template, struct reply_setting setting, const json_t *one)
 {
     const char *text = json_string_value(json_object_get(one, "reply"));
     struct str reply = json_span(json_object_get(one, "reply"));
     const json_t *tools = json_object_get(one, "tools");
-    setting.prompt = json_span(json_object_get(one, "prompt"));
+    setting.form = reply_form_find(template, json_span(json_object_get(one, "prompt")));
     setting.no_calls = json_is_true(json_object_get(one, "no_calls"));
     if (tools)
         setting.tools = json_is_array(tools) ? tools : NULL;
@@ -138,8 +138,7 @@ static void check_format(void **state)
     assert_string_equal(reply_format_name(format), (const char *)*state);
     assert_true(json_array_size(cases) >= 12);
     for (size_t i = 0; i < json_array_size(cases); i++)
-        check_case((struct reply_setting){.template_text = template, .tools = json_object_get(file, "tools")},
-                   json_array_get(cases, i));
+        check_case(template, (struct reply_setting){.tools = json_object_get(file, "tools")}, json_array_get(cases, i));
     json_decref(file);
 }
 
