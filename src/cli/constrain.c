@@ -44,7 +44,8 @@ static bool prepare(struct job *job, const struct args *args, struct hob_error *
     if (args->n_words &&
         (!open_model(&job->opened, args->words[0], err) || !(tokenizer = model_tokenizer(job->opened.model, err))))
         return false;
-    return constrain_start(job->description, NULL, tokenizer, NULL, &job->constrain, err);
+    static const struct markup raw; /* texts as they stand */
+    return constrain_start(job->description, &raw, NULL, tokenizer, &job->constrain, err);
 }
 
 /* Says how far a text keeps to the constraint. */
