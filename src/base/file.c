@@ -106,12 +106,25 @@ static bool read_to_end(int fd, const char *name, size_t max, struct buf *out, s
     return good;
 }
 
+/* Loads what has no size: a pipe, a device. */
+static bool load_stream(const char *path, size_t max, struct buf *out, struct hob_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return error_system(err, path, "cannot be opened");
+    bool good = read_to_end(fd, path, max, out, err);
+    close(fd);
+    return good;
+}
+
 bool file_load(const char *path, size_t max, struct buf *out, struct hob_error *err)
 {
+    struct file file;
     out->len = 0;
     if (strcmp(path, "-") == 0)
         return read_to_end(STDIN_FILENO, "standard input", max, out, err);
-    struct file file;
+    if (file_is_stream(path))
+        return load_stream(path, max, out, err);
     if (!file_open(&file, path, err))
         return false;
     bool good = false;
@@ -130,6 +143,12 @@ bool file_is_folder(const char *path)
 {
     struct stat st;
     return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool file_is_stream(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
 }
 
 bool file_exists(const char *path)

@@ -31,7 +31,8 @@ const char *file_name(const struct file *file);
 /* Reads exactly `size` bytes at `offset`; short files are HOB_INTEGRITY errors ("was cut"). Thread-safe. */
 bool file_read_at(const struct file *file, uint64_t offset, void *out, size_t size, struct hob_error *err);
 
-/* Reads a whole file (or "-": standard input) of at most `max` bytes into `out`, which the caller clears. */
+/* Reads a whole file, pipe or device (or "-": standard input) of at most `max` bytes into `out`, which the caller
+ * clears. A path that does not come from the person is asked file_is_stream() first. */
 bool file_load(const char *path, size_t max, struct buf *out, struct hob_error *err);
 
 /* Writes a whole file: a temporary beside it, fsync, rename, fsync of the folder. "-" is standard output. */
@@ -47,7 +48,7 @@ struct file_writer {
 /* Starts a file. Errors name `path`. */
 bool file_writer_open(struct file_writer *writer, const char *path, struct hob_error *err);
 
-/* Writes more. */
+/* Writes more. HOB_DISK with an empty text when the reader of a pipe left. */
 bool file_writer_add(struct file_writer *writer, struct str bytes, struct hob_error *err);
 
 /* Makes what was written durable and gives it its name; the writer is closed also after a failure. */
@@ -58,6 +59,9 @@ void file_writer_drop(struct file_writer *writer);
 
 /* Whether `path` is a folder. */
 bool file_is_folder(const char *path);
+
+/* Whether `path` is neither file nor folder: a pipe, a device, a socket. Reading it may wait for ever. */
+bool file_is_stream(const char *path);
 
 /* Whether `path` exists (after following links). */
 bool file_exists(const char *path);

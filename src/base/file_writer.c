@@ -104,6 +104,8 @@ bool file_writer_add(struct file_writer *writer, struct str bytes, struct hob_er
         ssize_t put = write(writer->fd, bytes.ptr, bytes.len);
         if (put < 0 && errno == EINTR)
             continue;
+        if (put < 0 && errno == EPIPE && !writer->temporary) /* its reader has enough, and knows */
+            return error_set(err, HOB_DISK, "%s", "");
         if (put < 0)
             return error_system(err, writer->path, "cannot be written");
         bytes.ptr += put;

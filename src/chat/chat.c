@@ -32,6 +32,7 @@ struct chat *chat_new(struct model *model, const struct options *options,
         struct hob_error none; /* a model without a tokenizer still takes ids */
         model_tokenizer(model, &none);
         model_drop_vocabulary(model);
+        good = request_check(model, options, err);
     }
     good = good && (chat->engine = engine_new(model, &engine, progress, ctx, err)) != NULL;
     chat->load_ms = clock_ms() - start;

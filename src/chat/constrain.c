@@ -174,6 +174,16 @@ static struct grammar *markup_grammar(struct compiling *c, const struct markup *
     return reply_grammar_new(&demand, c->tokenizer, err);
 }
 
+bool constrain_check(const json_t *description, const struct tokenizer *tokenizer, struct hob_error *err)
+{
+    struct compiling c = read_description(description, tokenizer);
+    struct grammar *grammar = tokenizer ? raw_grammar(&c, &(struct markup){0}, err) : NULL;
+    bool good = grammar != NULL;
+    grammar_free(grammar);
+    json_decref(c.made);
+    return good;
+}
+
 static const uint32_t *allowed(void *state)
 {
     return matcher_mask(((struct constrain *)state)->matcher);

@@ -30,6 +30,10 @@ bool constrain_describe(const struct options *options, const json_t *given, cons
 /* Whether it takes a grammar to keep to this description (NULL: none) in this markup. */
 bool constrain_needed(const json_t *description, const struct markup *markup);
 
+/* Whether a description can be compiled for replies in the tokens of `tokenizer`; false with the error also when that
+ * is NULL. */
+bool constrain_check(const json_t *description, const struct tokenizer *tokenizer, struct hob_error *err);
+
 /* Compiles a description (NULL: none) for a reply in this markup over `trie`; all are borrowed. The caller clears `out`
  * also after a failure. */
 bool constrain_start(const json_t *description, const struct markup *markup, const struct token_trie *trie,

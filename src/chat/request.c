@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "chat/constrain.h"
+#include "engine/sampler_options.h"
 
 #define MAX_MESSAGES 100000
 
@@ -181,20 +182,28 @@ static bool check_stops(const struct options *options, struct hob_error *err)
     return true;
 }
 
+/* A template that knows no tools would leave them out in silence. */
+static bool check_tools(const json_t *tools, struct str template_text, struct hob_error *err)
+{
+    return json_array_size(tools) == 0 || str_find(template_text, STR("tools"), 0) != SIZE_MAX ||
+           error_set(err, HOB_USAGE, "tools: this model's template has no tools");
+}
+
 /* The prompt of messages: rendered, then tokenized; nothing that came from a message becomes a control token. */
 static bool read_messages(struct model *model, const struct chat_template *replacement, const json_t *json,
                           struct request *request, struct hob_error *err)
 {
     struct rendered rendered = {0};
     const struct tokenizer *tokenizer = model_tokenizer(model, err);
-    bool good = tokenizer && chat_render(model, replacement, json, &rendered, err);
+    struct str text = replacement ? replacement->text : model_template_text(model);
+    bool good = tokenizer && check_tools(json_object_get(json, "tools"), text, err) &&
+                chat_render(model, replacement, json, &rendered, err);
     if (good) {
         struct encode_options encode = {
             .special = true,
             .untrusted = rendered.untrusted,
             .n_untrusted = rendered.n_untrusted,
         };
-        struct str text = replacement ? replacement->text : model_template_text(model);
         good = markup_make(text, trusted_end(&rendered), json, &request->markup, err) &&
                tokenizer_encode(tokenizer, buf_view(&rendered.text), &encode, &request->prompt, err);
     }
@@ -364,6 +373,25 @@ bool request_read(struct model *model, const struct chat_template *replacement, 
     read = read && (!markup || markup_read(markup, &request->markup, err)) &&
            ((request->parser = markup_parser(&request->markup)) != NULL || error_memory(err, 256));
     return read && read_sampling(model, request, err);
+}
+
+/* Whether the constraint is still to come from standard input. */
+static bool constraint_is_piped(const struct options *options)
+{
+    const char *schema = options_get(options, "schema")->text, *grammar = options_get(options, "grammar")->text;
+    return (schema && strcmp(schema, "-") == 0) || (grammar && strcmp(grammar, "-") == 0);
+}
+
+bool request_check(struct model *model, const struct options *session, struct hob_error *err)
+{
+    struct request request = {0};
+    bool good = options_copy(&request.options, session, err) && check_stops(&request.options, err) &&
+                read_sampling(model, &request, err) && sampler_check_options(&request.sampling, model->n_vocab, err);
+    if (good && !constraint_is_piped(session))
+        good = constrain_describe(&request.options, NULL, NULL, &request.constraint, err) &&
+               (!request.constraint || constrain_check(request.constraint, model_tokenizer(model, err), err));
+    request_clear(&request);
+    return good;
 }
 
 void request_clear(struct request *request)

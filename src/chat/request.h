@@ -27,6 +27,10 @@ struct request {
 bool request_read(struct model *model, const struct chat_template *replacement, const struct options *session,
                   const json_t *json, struct request *request, struct hob_error *err);
 
+/* Refuses what every request under the session's options would be refused for. A constraint in standard input is left
+ * for the request that reads it. */
+bool request_check(struct model *model, const struct options *session, struct hob_error *err);
+
 /* Frees what a request holds. */
 void request_clear(struct request *request);
 

@@ -164,6 +164,17 @@ static bool init_own(struct args *args, struct hob_error *err)
     return true;
 }
 
+/* What goes into a report is no use without it. */
+static bool check_reports(const struct args *args, struct hob_error *err)
+{
+    size_t n;
+    const struct option *table = options_table(&n);
+    for (size_t i = 0; i < n; i++)
+        if (table[i].group == OPTION_REPORT && args->options.values[i].given && args->command->json && !args->json)
+            return error_set(err, HOB_USAGE, "--%s: is told in the reply of --json", table[i].name);
+    return true;
+}
+
 static bool count_words(const struct args *args, struct hob_error *err)
 {
     const struct command *command = args->command;
@@ -201,7 +212,7 @@ bool args_parse(struct args *args, const struct command *command, int argc, char
             return false;
         i += used_next;
     }
-    return count_words(args, err);
+    return count_words(args, err) && check_reports(args, err);
 }
 
 void args_clear(struct args *args)
@@ -216,4 +227,23 @@ const struct option_value *args_own(const struct args *args, const char *name)
     while (strcmp(args->command->options[i].name, name) != 0)
         i++;
     return &args->own[i];
+}
+
+/* Whether the option is a file to read, and that is standard input. */
+static bool is_stdin(const struct option *option, const struct option_value *value)
+{
+    return option->kind == OPTION_TEXT && value->given && strcmp(value->text, "-") == 0 && option->value &&
+           strstr(option->value, "FILE") && strcmp(option->name, "output") != 0;
+}
+
+size_t args_n_stdin(const struct args *args)
+{
+    const struct option *own = args->command->options;
+    size_t n_table, n = 0;
+    const struct option *table = options_table(&n_table);
+    for (size_t i = 0; own && own[i].name; i++)
+        n += is_stdin(&own[i], &args->own[i]);
+    for (size_t i = 0; i < n_table; i++)
+        n += is_stdin(&table[i], &args->options.values[i]);
+    return n;
 }

@@ -25,6 +25,7 @@ struct item {
     struct reply *reply; /* NULL once it was turned into a line */
     bool ended;
     struct hob_error error; /* why it failed */
+    size_t number;          /* of its line in the input */
     struct buf line;        /* of the output */
 };
 
@@ -77,14 +78,14 @@ static bool end_item(struct item *item, json_t *json, struct hob_error *err)
 }
 
 /* The line for a request that cannot be run. */
-static json_t *error_json(const struct batch_run *run, const json_t *id, const struct hob_error *error)
+static json_t *error_json(const struct item *item, const json_t *id)
 {
     json_t *json = json_object();
     if (id)
         json_object_set(json, "id", (json_t *)id);
     json_object_set_new(json, "error",
-                        json_pack("{s:i, s:o, s:I}", "status", (int)error->status, "message",
-                                  json_bytes(str_of(error->text)), "line", (json_int_t)run->n_read));
+                        json_pack("{s:i, s:o, s:I}", "status", (int)item->error.status, "message",
+                                  json_bytes(str_of(item->error.text)), "line", (json_int_t)item->number));
     return json;
 }
 
@@ -92,16 +93,14 @@ static json_t *error_json(const struct batch_run *run, const json_t *id, const s
 static bool add_item(struct batch_run *run, struct str line, struct hob_error *err)
 {
     struct item *item = item_at(run, run->n_items++);
-    char name[32];
-    snprintf(name, sizeof name, "line %zu", run->n_read);
-    *item = (struct item){0};
-    json_t *request = json_read(line, name, &item->error);
+    *item = (struct item){.number = run->n_read};
+    json_t *request = json_read(line, "the request", &item->error);
     if (json_object_get(request, "messages"))
         json_object_update_missing(request, run->members);
     if (request)
         item->reply = chat_submit(run->chat, request, true, item, &item->error);
     run->n_active += item->reply != NULL;
-    bool good = item->reply || end_item(item, error_json(run, json_object_get(request, "id"), &item->error), err);
+    bool good = item->reply || end_item(item, error_json(item, json_object_get(request, "id")), err);
     json_decref(request);
     return good;
 }
@@ -146,8 +145,10 @@ static bool drain(struct batch_run *run, struct hob_error *err)
     while (run->n_items > 0 && !item_at(run, 0)->reply) {
         struct item *item = item_at(run, 0);
         bool good = batch_output_line(&run->output, buf_view(&item->line), err);
-        if (run->first.status == HOB_OK)
+        if (run->first.status == HOB_OK && item->error.status != HOB_OK) {
             run->first = item->error;
+            error_prefix(&run->first, "line %zu", item->number);
+        }
         buf_clear(&item->line);
         run->head = (run->head + 1) % RING;
         run->n_items--;
@@ -176,7 +177,9 @@ static bool collect(struct batch_run *run, struct hob_error *err)
         if (!item->reply || !item->ended)
             continue;
         item->error = *reply_error(item->reply);
-        json_t *json = reply_json(item->reply, err);
+        json_t *json = reply_json(item->reply, err), *error = json_object_get(json, "error");
+        if (error)
+            json_object_set_new(error, "line", json_integer((json_int_t)item->number));
         reply_free(item->reply);
         item->reply = NULL;
         if (!json || !end_item(item, json, err))
@@ -235,7 +238,13 @@ static bool batch_run(struct args *args, struct hob_error *err)
         args->options.values[parallel].i = DEFAULT_PARALLEL;
     run->parallel = (unsigned)args->options.values[parallel].i;
     run->progress = (struct progress){.label = "requests", .unit = PROGRESS_ITEMS};
-    bool good = (run->members = input_chat(args, err)) != NULL && open_input(run, args->words[1], err) &&
+    /* A constraint is read anew for each request. */
+    const char *schema = options_get(&args->options, "schema")->text;
+    const char *grammar = options_get(&args->options, "grammar")->text;
+    bool piped = strcmp(args->words[1], "-") == 0 || (schema && strcmp(schema, "-") == 0) ||
+                 (grammar && strcmp(grammar, "-") == 0);
+    bool good = input_check_stdin(args, piped, err) && (run->members = input_chat(args, err)) != NULL &&
+                open_input(run, args->words[1], err) &&
                 batch_output_open(&run->output, args_own(args, "output")->text, run->input, &run->first, err);
     if (good) {
         run->n_total = count_requests(run);

@@ -27,7 +27,8 @@ static void note_error(const json_t *line, struct hob_error *first)
     if (error && first->status == HOB_OK) {
         long long status = json_integer_value(json_object_get(error, "status"));
         struct str text = json_span(json_object_get(error, "message"));
-        error_set(first, status > 0 && status < 256 ? (enum hob_status)status : HOB_USAGE, "%.*s",
+        error_set(first, status > 0 && status < 256 ? (enum hob_status)status : HOB_USAGE, "line %lld: %.*s",
+                  (long long)json_integer_value(json_object_get(error, "line")),
                   (int)(text.len < sizeof first->text ? text.len : sizeof first->text), text.ptr);
     }
 }

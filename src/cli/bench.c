@@ -44,8 +44,8 @@ static bool read_numbers(const struct args *args, const char *name, struct numbe
 {
     struct ids ids = {0};
     bool good = input_ids(name, str_of(args_own(args, name)->text), &ids, err);
-    if (good && ids.len > MAX_NUMBERS)
-        good = error_set(err, HOB_USAGE, "--%s: %zu numbers, want at most %d", name, ids.len, MAX_NUMBERS);
+    if (good && (ids.len < 1 || ids.len > MAX_NUMBERS))
+        good = error_set(err, HOB_USAGE, "--%s: %zu numbers, want 1 to %d", name, ids.len, MAX_NUMBERS);
     for (size_t i = 0; good && i < ids.len; i++)
         out->value[out->n++] = (size_t)ids.ptr[i];
     ids_clear(&ids);

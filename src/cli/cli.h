@@ -68,6 +68,9 @@ void args_clear(struct args *args);
 /* The value of one of the command's own options, which is in its table. */
 const struct option_value *args_own(const struct args *args, const char *name);
 
+/* How many of the files that options name are standard input ("-"). */
+size_t args_n_stdin(const struct args *args);
+
 /* All commands, in the order of help; ends with NULL. Lives for ever (main.c). */
 const struct command *const *commands_all(void);
 

@@ -54,6 +54,8 @@ static json_t *read_request(const struct args *args, struct hob_error *err)
         error_set(err, HOB_USAGE, "want one of PROMPT, --tokens and --file");
         return NULL;
     }
+    if (!input_check_stdin(args, !has_word && !tokens->given && !file->given, err))
+        return NULL;
     json_t *request = NULL;
     if (tokens->given) {
         struct ids ids = {0};

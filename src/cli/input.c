@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 
 bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_error *err)
 {
@@ -31,7 +32,7 @@ bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_er
         if (!ids_add(ids, (int32_t)id))
             return error_memory(err, ids->len * sizeof *ids->ptr);
     }
-    return ids->len > 0 || error_set(err, HOB_USAGE, "%s: want at least one id", name);
+    return true;
 }
 
 bool input_is_piped(void)
@@ -44,6 +45,12 @@ bool input_piped(const char *want, struct buf *out, struct hob_error *err)
     if (!input_is_piped())
         return error_set(err, HOB_USAGE, "want %s, as a word or on standard input", want);
     return file_load("-", INPUT_MAX_BYTES, out, err);
+}
+
+bool input_check_stdin(const struct args *args, bool taken, struct hob_error *err)
+{
+    return args_n_stdin(args) + taken < 2 ||
+           error_set(err, HOB_USAGE, "standard input can be one thing only: an option's \"-\" wants another file");
 }
 
 bool input_line(FILE *file, const char *name, size_t max, struct buf *line, bool *end, struct hob_error *err)
@@ -75,9 +82,13 @@ bool input_time(const char *name, const char *text, json_t **now, struct hob_err
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         struct tm tm = {.tm_isdst = -1};
         const char *rest = strptime(text, forms[i], &tm);
+        int day = tm.tm_mday;
         if (!rest || *rest)
             continue;
-        *now = json_integer((json_int_t)mktime(&tm));
+        time_t at = mktime(&tm);
+        if (tm.tm_mday != day) /* there is no such day */
+            break;
+        *now = json_integer((json_int_t)at);
         return *now || error_memory(err, 1);
     }
     return error_set(err, HOB_USAGE, "%s: found \"%.40s\", want seconds since 1970, or YYYY-MM-DD [HH:MM[:SS]]", name,
@@ -87,15 +98,25 @@ bool input_time(const char *name, const char *text, json_t **now, struct hob_err
 bool input_encode(const struct tokenizer *tokenizer, struct str text, bool special, struct ids *ids,
                   struct hob_error *err)
 {
+    size_t n_lost = 0;
     struct encode_options encode = {
         .special = special,
         .add_bos = tokenizer_adds_bos(tokenizer),
         .add_eos = tokenizer_adds_eos(tokenizer),
+        .n_lost = &n_lost,
     };
     struct str bos = tokenizer_text(tokenizer, tokenizer_bos(tokenizer));
     if (special && encode.add_bos && bos.len && str_starts(text, bos))
         encode.add_bos = false;
-    return tokenizer_encode(tokenizer, text, &encode, ids, err);
+    bool good = tokenizer_encode(tokenizer, text, &encode, ids, err);
+    input_tell_lost(n_lost);
+    return good;
+}
+
+void input_tell_lost(size_t n)
+{
+    if (n)
+        message("%zu byte%s of the text left out, having no token in the vocabulary", n, n == 1 ? "" : "s");
 }
 
 bool input_model_ids(const struct args *args, struct model *model, struct ids *ids, struct hob_error *err)

@@ -12,8 +12,8 @@
 /* Largest text or JSON file that a command reads whole. */
 #define INPUT_MAX_BYTES ((size_t)1 << 30)
 
-/* Appends the ids of "1,2,3" (also parted by white space, also in brackets); `name` stands in the error. The caller
- * clears `ids`. */
+/* Appends the ids of "1,2,3" (also parted by white space, also in brackets), none where there are none; `name` stands
+ * in the error. The caller clears `ids`. */
 bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_error *err);
 
 /* Whether standard input is something that can be read without asking a person: not a terminal. */
@@ -21,6 +21,9 @@ bool input_is_piped(void);
 
 /* Loads standard input; HOB_USAGE with `want` ("a prompt") when it is a terminal. The caller clears `out`. */
 bool input_piped(const char *want, struct buf *out, struct hob_error *err);
+
+/* Refuses options that want standard input when it is `taken`, or more than one. */
+bool input_check_stdin(const struct args *args, bool taken, struct hob_error *err);
 
 /* Reads the next line of `file` into `line`, without its newline, and sets `*end` where there is none left. HOB_LIMIT
  * past `max` bytes. `name` stands in the error. The caller clears `line`. */
@@ -34,6 +37,9 @@ bool input_time(const char *name, const char *text, json_t **now, struct hob_err
  * `special`, text may name special tokens. */
 bool input_encode(const struct tokenizer *tokenizer, struct str text, bool special, struct ids *ids,
                   struct hob_error *err);
+
+/* Says that `n` bytes of a text were left out (tokenizer.h); nothing for none. */
+void input_tell_lost(size_t n);
 
 /* The options that input_model_ids() reads: --tokens, --text, --file, --special. */
 #define INPUT_OPTIONS                                                                                                  \

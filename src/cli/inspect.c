@@ -197,7 +197,7 @@ static void put_facts(const json_t *facts)
     json_array_foreach(json_object_get(facts, "warnings"), at, warning)
     {
         output_format("%swarning%s ", style_on(STYLE_YELLOW), style_on(STYLE_PLAIN));
-        put_text(json_span(warning));
+        put_line(json_span(warning));
         output_write(STR("\n"));
     }
     json_decref(rest);

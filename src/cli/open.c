@@ -49,10 +49,13 @@ bool open_bound(struct opened *opened, const char *name, struct hob_error *err)
     return open_model(opened, name, err) && model_bind(opened->model, families, n, err);
 }
 
-/* Says so when the context is smaller than it was to be. */
-static void tell_reduction(const struct engine *engine)
+/* Says so when the context is smaller than it was to be, or larger than the model was made for. */
+static void tell_context(const struct opened *opened)
 {
-    const struct engine_plan *plan = engine_get_plan(engine);
+    const struct engine_plan *plan = engine_get_plan(opened->engine);
+    if (plan->ctx > opened->model->hparams.n_ctx)
+        message("the context of %zu tokens is larger than the model's own, %u: what lies beyond may make no sense",
+                plan->ctx, opened->model->hparams.n_ctx);
     if (plan->ctx < plan->ctx_wanted)
         message("context reduced from %zu to %zu tokens to fit memory (%.1f GB available); --kv q8_0 takes half",
                 plan->ctx_wanted, plan->ctx, (double)plan->available_bytes / 1e9);
@@ -71,7 +74,7 @@ bool open_chat(struct opened *opened, struct args *args, const char *name, struc
         return false;
     opened->engine = chat_engine(opened->chat);
     opened->load_ms = clock_ms() - start_ms;
-    tell_reduction(opened->engine);
+    tell_context(opened);
     return true;
 }
 
@@ -88,7 +91,7 @@ bool open_engine(struct opened *opened, const struct args *args, const char *nam
     if (!opened->engine)
         return false;
     opened->load_ms = clock_ms() - start_ms;
-    tell_reduction(opened->engine);
+    tell_context(opened);
     return true;
 }
 

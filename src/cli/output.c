@@ -16,7 +16,7 @@
 #include "base/error.h"
 #include "base/json.h"
 
-enum { MAX_MESSAGE = 200 }; /* bytes of a line on standard error */
+enum { MAX_MESSAGE = 201, HEAD_BYTES = 40 }; /* a line on standard error with its NUL; the start of one that is cut */
 
 static int write_errno; /* of the first write to standard output that failed */
 
@@ -128,14 +128,26 @@ const char *style_on(enum style style)
     return plain ? "" : sequences[style];
 }
 
-/* Writes the line to standard error, cut between characters. */
-static void put_message(const char *text)
+/* Where the character that holds byte `at` ends. */
+static size_t character_end(struct str text, size_t at)
+{
+    while (at < text.len && ((unsigned char)text.ptr[at] & 0xc0) == 0x80)
+        at++;
+    return at;
+}
+
+/* Writes the line to standard error. Of a long one the middle is left out: it begins with the object and ends with what
+ * is wrong with it. */
+static void put_message(struct str text)
 {
     char line[MAX_MESSAGE];
-    int full = snprintf(line, sizeof line, "hob: %s", text);
-    size_t len = full < MAX_MESSAGE ? (size_t)full : MAX_MESSAGE - 1;
-    len -= utf8_incomplete_tail((struct str){line, len});
-    line[len++] = '\n';
+    size_t room = sizeof line - sizeof "hob: ...\n", head = text.len, tail = text.len;
+    if (text.len > room) {
+        head = HEAD_BYTES - utf8_incomplete_tail((struct str){text.ptr, HEAD_BYTES});
+        tail = character_end(text, text.len - (room - head));
+    }
+    size_t len = (size_t)snprintf(line, sizeof line, "hob: %.*s%s%.*s\n", (int)head, text.ptr,
+                                  head < text.len ? "..." : "", (int)(text.len - tail), text.ptr + tail);
     for (size_t at = 0; at < len;) {
         ssize_t n = write(STDERR_FILENO, line + at, len - at);
         if (n < 0 && errno != EINTR)
@@ -153,7 +165,7 @@ void message(const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     error_set(&line, HOB_OK, "%s", text);
-    put_message(line.text);
+    put_message(str_of(line.text));
 }
 
 void message_error(const struct hob_error *err)

@@ -51,7 +51,7 @@ enum style { STYLE_PLAIN, STYLE_BOLD, STYLE_DIM, STYLE_ITALIC, STYLE_GREEN, STYL
 const char *style_on(enum style style);
 
 /* Prints one line to standard error: "hob: " and formatted text, with control characters made visible, 200 bytes at
- * most. */
+ * most: of a longer one the middle is left out. */
 void message(const char *format, ...) HOB_PRINTF(1, 2);
 
 /* Prints the error as message() does, if it has a text. */

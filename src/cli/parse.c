@@ -35,7 +35,8 @@ static bool read_job(struct job *job, const struct args *args, struct hob_error 
                               *prompt = args_own(args, "prompt");
     if (args->n_words == 0 && !template->given)
         return error_set(err, HOB_USAGE, "want MODEL, --template, or both");
-    return (args->n_words == 0 || open_model(&job->opened, args->words[0], err)) &&
+    return input_check_stdin(args, true, err) &&
+           (args->n_words == 0 || open_model(&job->opened, args->words[0], err)) &&
            (!template->given || file_load(template->text, MAX_TEMPLATE_BYTES, &job->template_text, err)) &&
            (!tools->given || (job->tools = input_tools(tools->text, err))) &&
            (!prompt->given || file_load(prompt->text, INPUT_MAX_BYTES, &job->prompt, err)) &&

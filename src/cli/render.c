@@ -82,7 +82,8 @@ static bool render_run(struct args *args, struct hob_error *err)
         return error_set(err, HOB_USAGE, "want MODEL, --template, or both");
     if (!messages->given && !input_is_piped())
         return error_set(err, HOB_USAGE, "want --messages FILE, or messages on standard input");
-    bool good = !now_text->given || input_time("--now", now_text->text, &now, err);
+    bool good = input_check_stdin(args, !messages->given, err);
+    good = good && (!now_text->given || input_time("--now", now_text->text, &now, err));
     json_t *file = good ? json_read_file(messages->given ? messages->text : "-", INPUT_MAX_BYTES, err) : NULL;
     if (!file)
         json_decref(now);

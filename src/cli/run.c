@@ -2,8 +2,6 @@
  *
  * hob run: one reply, or a chat.
  */
-#include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -42,7 +40,9 @@ static bool read_prompt(const struct args *args, bool input_is_free, struct buf 
         buf_format(out, "%s%s", i > 1 ? " " : "", args->words[i]);
     if (out->failed)
         return error_memory(err, out->len);
-    return !input_is_free || isatty(STDIN_FILENO) || read_piped(out, err);
+    if (input_is_free && !isatty(STDIN_FILENO) && !read_piped(out, err))
+        return false;
+    return utf8_valid(buf_view(out)) || error_set(err, HOB_FORMAT, "the prompt is not UTF-8 text");
 }
 
 /* --format, in the words of the options of constraints. */
@@ -79,6 +79,8 @@ static bool set_up(struct args *args, struct talk *talk, struct hob_error *err)
         if (!array || !talk_take_messages(talk, array, messages->text, err))
             return false;
     }
+    if (system->given && !utf8_valid(str_of(system->text)))
+        return error_set(err, HOB_USAGE, "--system: is not UTF-8 text");
     return !system->given || talk_set_system(talk, str_of(system->text), err);
 }
 
@@ -116,13 +118,11 @@ static bool check_template(const struct args *args, struct opened *opened, struc
 
 static bool run_model(struct args *args, struct talk *talk, struct buf *prompt, struct hob_error *err)
 {
-    const struct option_value *messages = args_own(args, "messages");
-    if (!set_up(args, talk, err))
+    bool input_is_free = args_n_stdin(args) == 0;
+    if (!input_check_stdin(args, false, err) || !set_up(args, talk, err) ||
+        !read_prompt(args, input_is_free, prompt, err))
         return false;
-    bool input_is_free = !messages->given || strcmp(messages->text, "-") != 0;
-    if (!read_prompt(args, input_is_free, prompt, err))
-        return false;
-    bool chats = prompt->len == 0 && args->n_words == 1 && isatty(STDIN_FILENO) && !args->json;
+    bool chats = prompt->len == 0 && args->n_words == 1 && input_is_free && isatty(STDIN_FILENO) && !args->json;
     if (!chats && prompt->len == 0 && !waits(talk))
         return error_set(err, HOB_USAGE, "no prompt: want words after MODEL, or text on standard input");
     if (prompt->len && !talk_add(talk, "user", buf_view(prompt), err))

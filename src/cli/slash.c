@@ -127,6 +127,8 @@ static bool set_parameter(struct repl *repl, const char *rest, struct hob_error 
     if (table[at].group == OPTION_MACHINE)
         return error_set(err, HOB_USAGE, "/set: %s cannot be changed in a chat; start hob with --%s", name,
                          table[at].name);
+    if (table[at].kind == OPTION_TEXT && strcmp(rest, "-") == 0)
+        return error_set(err, HOB_USAGE, "/set: %s: standard input is the chat's; want a file", name);
     if (table[at].kind != OPTION_FLAG)
         return *rest ? options_set(&repl->args->options, at, rest, err)
                      : error_set(err, HOB_USAGE, "/set: %s: want a value, %s", name, table[at].value);

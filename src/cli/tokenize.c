@@ -16,6 +16,7 @@ enum { MAX_LINE_BYTES = 256 << 20 };
 struct tokenizing {
     const struct tokenizer *tokenizer;
     struct encode_options encode;
+    size_t n_lost; /* bytes that have no token */
     bool json, decode, count;
     struct ids ids;
     struct buf out;
@@ -96,7 +97,7 @@ static bool convert(struct tokenizing *t, struct str text, bool is_line, struct 
 {
     t->ids.len = 0;
     if (t->decode)
-        return (text.len == 0 || input_ids("ids", text, &t->ids, err)) && put_text(t, is_line, err);
+        return input_ids("ids", text, &t->ids, err) && put_text(t, is_line, err);
     if (!tokenizer_encode(t->tokenizer, text, &t->encode, &t->ids, err))
         return false;
     if (t->count)
@@ -149,6 +150,7 @@ static bool tokenize_run(struct args *args, struct hob_error *err)
             .special = args_own(args, "special")->flag,
             .add_bos = bos->given ? bos->flag : tokenizer_adds_bos(t.tokenizer),
             .add_eos = (!bos->given || bos->flag) && tokenizer_adds_eos(t.tokenizer),
+            .n_lost = &t.n_lost,
         };
     if (good && lines) {
         good = convert_lines(&t, file->text, err);
@@ -159,6 +161,7 @@ static bool tokenize_run(struct args *args, struct hob_error *err)
             good = file->given ? file_load(file->text, INPUT_MAX_BYTES, &text, err) : input_piped("a text", &text, err);
         good = good && convert(&t, buf_view(&text), false, err);
     }
+    input_tell_lost(t.n_lost);
     buf_clear(&text);
     buf_clear(&t.out);
     ids_clear(&t.ids);
@@ -191,7 +194,8 @@ const struct command tokenize_command = {
     .summary = "Cuts a text into tokens, or puts it together",
     .usage = "MODEL [TEXT]",
     .help = "The text is TEXT, that of --file, or standard input, byte for byte. Names of special tokens in it are "
-            "plain text unless --special is given.\n\n"
+            "plain text unless --special is given. With --lines a line is what stands between newlines; a carriage "
+            "return before a newline is part of it.\n\n"
             "Only the tokenizer of the model is read: a file or folder that holds nothing else will do.",
     .examples = examples,
     .options = own_options,

@@ -16,6 +16,10 @@ char *hf_path(struct hf *hf, const char *name, struct hob_error *err)
     char *path = arena_format(&hf->arena, "%s/%s", hf->path, name);
     if (!path)
         error_memory(err, strlen(hf->path) + strlen(name) + 2);
+    if (path && file_is_stream(path)) { /* nobody may be at the other end of a pipe that somebody else made */
+        error_set(err, HOB_FORMAT, "%s: is not a regular file", path);
+        return NULL;
+    }
     return path;
 }
 

@@ -73,6 +73,8 @@ struct bpe_scratch {
     size_t cap_heap;
     struct buf mapped;
     bool after_unknown; /* the token before is the unknown one, of the same piece */
+    size_t n_lost;      /* bytes so far that have no token, in a vocabulary without an unknown one */
+    uint8_t lost;       /* the first of them */
 };
 
 /* Frees it. */

@@ -188,6 +188,14 @@ static int32_t find_character(const struct bpe *bpe, struct bpe_scratch *scratch
     return lexicon_find_plain(bpe->lexicon, character);
 }
 
+/* Notes bytes that are left out. */
+static void lose(struct bpe_scratch *scratch, struct str bytes)
+{
+    if (scratch->n_lost == 0)
+        scratch->lost = (uint8_t)bytes.ptr[0];
+    scratch->n_lost += bytes.len;
+}
+
 /* Cuts the piece into symbols; returns how many, or SIZE_MAX on an error. */
 static size_t make_symbols(const struct bpe *bpe, struct bpe_scratch *scratch, struct str piece, struct hob_error *err)
 {
@@ -211,11 +219,15 @@ static size_t make_symbols(const struct bpe *bpe, struct bpe_scratch *scratch, s
                           (uint8_t)piece.ptr[at]);
                 return SIZE_MAX;
             }
-            if (id == TOKEN_NONE && bpe->pairs && bpe->unknown == TOKEN_NONE && !has_bytes(bpe, character))
+            if (id == TOKEN_NONE && bpe->pairs && bpe->unknown == TOKEN_NONE && !has_bytes(bpe, character)) {
+                lose(scratch, character);
                 continue;
+            }
         }
-        if (id == TOKEN_NONE && bpe->unit != BPE_CHARACTERS && bpe->unknown == TOKEN_NONE)
+        if (id == TOKEN_NONE && bpe->unit != BPE_CHARACTERS && bpe->unknown == TOKEN_NONE) {
+            lose(scratch, (struct str){piece.ptr + at, 1});
             continue;
+        }
         scratch->symbols[n] = (struct bpe_symbol){.start = (uint32_t)at,
                                                   .len = size,
                                                   .id = id,
@@ -239,6 +251,8 @@ static bool emit_unknown(const struct bpe *bpe, struct bpe_scratch *scratch, str
                 return false;
         return true;
     }
+    if (bpe->unknown == TOKEN_NONE)
+        lose(scratch, text);
     if (bpe->unknown == TOKEN_NONE || (scratch->after_unknown && bpe->fuse_unknown))
         return true;
     scratch->after_unknown = true;

@@ -208,6 +208,11 @@ bool tokenizer_encode(const struct tokenizer *tokenizer, struct str text, const 
     size_t before = out->len;
     bool ok = regex_scratch_init(&e.regex, err) && (!options->add_bos || add_frame(&tokenizer->before, out, err)) &&
               encode_text(&e, text, &trust, err) && (!options->add_eos || add_frame(&tokenizer->after, out, err));
+    if (ok && e.bpe.n_lost && !options->n_lost)
+        ok = error_set(err, HOB_FORMAT, "the text has the byte 0x%02X, for which the vocabulary has no token",
+                       e.bpe.lost);
+    if (options->n_lost)
+        *options->n_lost += e.bpe.n_lost;
     if (!ok)
         out->len = before;
     regex_scratch_clear(&e.regex);

@@ -91,6 +91,8 @@ struct encode_options {
     const struct text_span *untrusted; /* ascending, disjoint spans that came from messages: no control token in
                                           or across them, but they never split the text otherwise */
     size_t n_untrusted;
+    size_t *n_lost; /* counts bytes for which the vocabulary has no token, not even an unknown one: they are left out,
+                       as publishers leave them out. NULL: a text with such bytes is HOB_FORMAT */
 };
 
 /* Builds a tokenizer. The caller owns it. NULL with HOB_FORMAT names the field that is wrong or unsupported. */
