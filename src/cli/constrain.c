@@ -92,7 +92,7 @@ static bool constrain_run(struct args *args, struct hob_error *err)
 {
     struct job job = {0};
     bool end = false, strings = args_own(args, "strings")->flag;
-    bool good = prepare(&job, args, err);
+    bool good = input_check_stdin(args, true, err) && prepare(&job, args, err);
     if (good && !input_is_piped())
         good = error_set(err, HOB_USAGE, "want texts on standard input, one a line");
     for (size_t number = 1; good && !end && !output_failed(); number++)

@@ -33,7 +33,7 @@ def literal(reply):
 def template(signs, prompt, file="t.jinja"):
     """A template file that has a format's signs and whose prompt ends so."""
     quoted = json.dumps(prompt or "x", ensure_ascii=False)
-    return write(file, ("{%% if false %%}{%% raw %%}%s{%% endraw %%}{%% endif %%}{{ %s }}"
+    return write(file, ("{%% if false %%}{%% raw %%}%s tools{%% endraw %%}{%% endif %%}{{ %s }}"
                         % (signs, quoted)).encode())
 
 
