@@ -46,7 +46,7 @@ static void build(void)
     }
     if (cpu_features()->avx512_vnni) {
         struct kernels *avx512 = append("avx512");
-        avx512_linear_init(avx512);
+        avx512_init(avx512);
         by_isa[ISA_AVX512] = avx512;
     }
 #endif

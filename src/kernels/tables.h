@@ -18,6 +18,8 @@ void avx2_init(struct kernels *table);
 void avx2_rows_init(struct kernels *table);
 void avx2_attend_init(struct kernels *table);
 void avx2_linear_init(struct kernels *table);
-void avx512_linear_init(struct kernels *table); /* over a table of AVX2; wants VNNI too */
+void avx512_init(struct kernels *table); /* over a table of AVX2; wants VNNI too */
+void avx512_attend_init(struct kernels *table);
+void avx512_linear_init(struct kernels *table);
 
 #endif

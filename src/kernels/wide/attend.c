@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Attention over a block of 64 keys, compiled for each instruction set.
+ *
+ * Some queries are taken together. A slice of the keys (or values) is decoded to float32 once for all of them and
+ * stays in the first level of cache; TILE_ROWS queries by four registers of keys (or value elements) are sums in
+ * registers, so that each load of a key serves all these queries and each load of a query four registers. Where there
+ * are no more queries than that, float16 keys and values are widened as they are loaded. Lanes hold keys for the scores
+ * and value elements for the output, and every lane is the reference's own chain.
+ */
+#include <string.h>
+
+#include "kernels/cache.h"
+#include "kernels/elementary.h"
+#include "kernels/tables.h"
+#include "kernels/wide/vector.h"
+
+#define QUERIES 64          /* whose probabilities are kept */
+#define COLUMNS (4 * LANES) /* lanes of a tile */
+#define DEPTH   32          /* dimensions of a slice of keys */
+#define SLICE   (CACHE_BLOCK * (COLUMNS > DEPTH ? COLUMNS : DEPTH))
+
+struct attend_work {
+    _Alignas(64) float p[QUERIES][CACHE_BLOCK]; /* scores, then probabilities */
+    _Alignas(64) float slice[SLICE];
+};
+
+_Static_assert(CACHE_BLOCK % COLUMNS == 0, "tiles fill a block of keys");
+
+/* What a tile multiplies with: float32 or float16 rows, `step` elements apart. */
+struct rows {
+    const void *at;
+    size_t step;
+    bool halves;
+};
+
+/* Rows from `row` on, and elements from `element` on. */
+static inline struct rows rows_from(struct rows rows, size_t row, size_t element)
+{
+    size_t offset = row * rows.step + element;
+    return (struct rows){(const char *)rows.at + offset * (rows.halves ? 2 : 4), rows.step, rows.halves};
+}
+
+/* Dimensions [i0, i0 + n) of the keys as rows of 64: in place where they are float32, else decoded. */
+static struct rows key_slice(const struct attend_args *args, size_t i0, size_t n, float *slice)
+{
+    if (args->type == CACHE_F32)
+        return (struct rows){(const float *)args->k + i0 * CACHE_BLOCK, CACHE_BLOCK, false};
+    if (args->type == CACHE_F16) {
+        const uint16_t *k = (const uint16_t *)args->k + i0 * CACHE_BLOCK;
+        for (size_t at = 0; at < n * CACHE_BLOCK; at += LANES)
+            vec_store(slice + at, vec_halves(k + at));
+    } else {
+        const uint16_t *scales = args->k;
+        const int8_t *q = (const int8_t *)(scales + args->d / 32 * CACHE_BLOCK) + i0 * CACHE_BLOCK;
+        scales += i0 / 32 * CACHE_BLOCK;
+        for (size_t j = 0; j < CACHE_BLOCK; j += LANES) {
+            vec scale = vec_halves(scales + j);
+            for (size_t at = j; at < n * CACHE_BLOCK; at += CACHE_BLOCK)
+                vec_store(slice + at, vec_mul(vec_bytes(q + at), scale));
+        }
+    }
+    return (struct rows){slice, CACHE_BLOCK, false};
+}
+
+/* Elements [i0, i0 + n) of values [lo, hi) as float32 rows of COLUMNS, zeros behind the n-th. */
+static struct rows value_slice(const struct attend_args *args, size_t i0, size_t n, unsigned lo, unsigned hi,
+                               float *slice)
+{
+    for (unsigned j = lo; j < hi; j++) {
+        float *out = slice + (size_t)j * COLUMNS;
+        size_t at = j * args->dv + i0, i = 0;
+        if (n < COLUMNS)
+            memset(out, 0, COLUMNS * sizeof *out);
+        if (args->type == CACHE_F32) {
+            memcpy(out, (const float *)args->v + at, n * sizeof *out);
+        } else if (args->type == CACHE_F16) {
+            const uint16_t *v = (const uint16_t *)args->v + at;
+            for (; i + LANES <= n; i += LANES)
+                vec_store(out + i, vec_halves(v + i));
+            for (; i < n; i++)
+                out[i] = half_to_float(v[i]);
+        } else {
+            const uint16_t *scales = args->v;
+            const int8_t *q = (const int8_t *)(scales + args->dv / 32 * CACHE_BLOCK) + at;
+            for (; i < n; i += LANES)
+                vec_store(out + i, vec_mul(vec_bytes(q + i), vec_set(half_to_float(scales[(at + i) / 32]))));
+        }
+    }
+    return (struct rows){slice, COLUMNS, false};
+}
+
+/* sum[n_q, COLUMNS] = fma(x[q, i], rows[i, COLUMNS], sum) for i = 0 .. n - 1, for constant n_q and rows.halves. */
+WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t n, float *sum, size_t sum_stride,
+                      const unsigned n_q)
+{
+    vec acc[TILE_ROWS][4];
+#pragma GCC unroll 8
+    for (unsigned a = 0; a < n_q; a++)
+#pragma GCC unroll 4
+        for (unsigned v = 0; v < 4; v++)
+            acc[a][v] = vec_load(sum + a * sum_stride + (size_t)v * LANES);
+    const float *wide = rows.at;
+    const uint16_t *narrow = rows.at;
+    for (size_t i = 0; i < n; i++, wide += rows.step, narrow += rows.step) {
+        vec row[4];
+#pragma GCC unroll 4
+        for (unsigned v = 0; v < 4; v++)
+            row[v] = rows.halves ? vec_halves(narrow + (size_t)v * LANES) : vec_load(wide + (size_t)v * LANES);
+#pragma GCC unroll 8
+        for (unsigned a = 0; a < n_q; a++) {
+            vec factor = vec_set(x[a * x_stride + i]);
+#pragma GCC unroll 4
+            for (unsigned v = 0; v < 4; v++)
+                acc[a][v] = vec_fma(factor, row[v], acc[a][v]);
+        }
+    }
+#pragma GCC unroll 8
+    for (unsigned a = 0; a < n_q; a++)
+#pragma GCC unroll 4
+        for (unsigned v = 0; v < 4; v++)
+            vec_store(sum + a * sum_stride + (size_t)v * LANES, acc[a][v]);
+}
+
+/* The same for 1 to TILE_ROWS queries. */
+WIDE_INLINE void tile_of(const float *x, size_t x_stride, struct rows rows, size_t n, float *sum, size_t sum_stride,
+                         size_t n_q)
+{
+    switch (n_q) {
+    case 1:
+        tile(x, x_stride, rows, n, sum, sum_stride, 1);
+        break;
+    case 2:
+        tile(x, x_stride, rows, n, sum, sum_stride, 2);
+        break;
+    case 3:
+        tile(x, x_stride, rows, n, sum, sum_stride, 3);
+        break;
+#if TILE_ROWS > 3
+    case 4:
+        tile(x, x_stride, rows, n, sum, sum_stride, 4);
+        break;
+    case 5:
+        tile(x, x_stride, rows, n, sum, sum_stride, 5);
+        break;
+#endif
+    default:
+        tile(x, x_stride, rows, n, sum, sum_stride, TILE_ROWS);
+    }
+}
+
+static void tile_any(const float *x, size_t x_stride, struct rows rows, size_t n, float *sum, size_t sum_stride,
+                     size_t n_q)
+{
+    if (rows.halves)
+        tile_of(x, x_stride, (struct rows){rows.at, rows.step, true}, n, sum, sum_stride, n_q);
+    else
+        tile_of(x, x_stride, (struct rows){rows.at, rows.step, false}, n, sum, sum_stride, n_q);
+}
+
+/* How many of n queries the next tile takes, so that the tiles are of about one size. */
+static inline size_t even_part(size_t n)
+{
+    size_t tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+    return (n + tiles - 1) / tiles;
+}
+
+/* Scores of queries [q0, q0 + n), before the scale. */
+static void scores(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work)
+{
+    bool narrow = n <= TILE_ROWS && args->type == CACHE_F16;
+    memset(work->p, 0, n * sizeof work->p[0]);
+    for (size_t i0 = 0, n_i; i0 < args->d; i0 += n_i) {
+        n_i = args->d - i0 < DEPTH || narrow ? args->d - i0 : DEPTH;
+        struct rows keys = narrow ? (struct rows){args->k, CACHE_BLOCK, true} : key_slice(args, i0, n_i, work->slice);
+        for (size_t a = 0, n_a; a < n; a += n_a) {
+            n_a = even_part(n - a);
+            const float *q = args->q + (q0 + a) * args->q_stride + i0;
+            for (size_t j = 0; j < CACHE_BLOCK; j += COLUMNS)
+                tile_any(q, args->q_stride, rows_from(keys, 0, j), n_i, work->p[a] + j, CACHE_BLOCK, n_a);
+        }
+    }
+}
+
+/* One query's scores to probabilities. All 64 lanes are computed; keys that the query does not see count as minus
+ * infinity in the maximum, which leaves it alone, and as +0 in the sum, which does too. */
+static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], unsigned lo, unsigned hi, float *m,
+                          float *s)
+{
+    bool all = lo == 0 && hi == CACHE_BLOCK;
+    for (unsigned j = 0; j < CACHE_BLOCK; j++)
+        p[j] *= args->scale;
+    if (args->softcap != 0.0f)
+        for (unsigned j = 0; j < CACHE_BLOCK; j++)
+            p[j] = args->softcap * elementary_tanh(p[j] / args->softcap);
+    if (!all)
+        for (unsigned j = 0; j < CACHE_BLOCK; j++)
+            p[j] = j >= lo && j < hi ? p[j] : -INFINITY;
+    vec part[16 / LANES];
+    for (unsigned v = 0; v < 16 / LANES; v++)
+        part[v] = vec_set(-INFINITY);
+#pragma GCC unroll 16
+    for (unsigned j = 0; j < CACHE_BLOCK; j += LANES)
+        part[j / LANES % (16 / LANES)] = vec_max(vec_load(p + j), part[j / LANES % (16 / LANES)]);
+    float largest = vec_tree_max(part);
+    for (unsigned j = 0; j < CACHE_BLOCK; j++)
+        p[j] = elementary_exp(p[j] - largest);
+    if (!all)
+        for (unsigned j = 0; j < CACHE_BLOCK; j++)
+            p[j] = j >= lo && j < hi ? p[j] : 0.0f;
+    for (unsigned v = 0; v < 16 / LANES; v++)
+        part[v] = vec_set(0);
+#pragma GCC unroll 16
+    for (unsigned j = 0; j < CACHE_BLOCK; j += LANES)
+        part[j / LANES % (16 / LANES)] = vec_add(part[j / LANES % (16 / LANES)], vec_load(p + j));
+    *m = largest;
+    *s = vec_tree_sum(part);
+}
+
+static inline unsigned smaller(unsigned a, unsigned b)
+{
+    return a < b ? a : b;
+}
+
+static inline unsigned larger(unsigned a, unsigned b)
+{
+    return a > b ? a : b;
+}
+
+/* sum[n_q, COLUMNS] += p . values for some queries, each over the keys it sees: what all see goes together, what is
+ * before and after it one by one, so that no key is multiplied that is not seen. */
+static void weighted(float (*p)[CACHE_BLOCK], struct rows values, size_t n_q, const uint8_t *lo, const uint8_t *hi,
+                     float *sum, size_t sum_stride)
+{
+    unsigned first = 0, last = CACHE_BLOCK;
+    for (size_t i = 0; i < n_q; i++) {
+        first = larger(first, lo[i]);
+        last = smaller(last, hi[i]);
+    }
+    last = larger(first, last);
+    for (size_t i = 0; i < n_q; i++) {
+        unsigned end = smaller(first, hi[i]);
+        if (lo[i] < end)
+            tile_any(p[i] + lo[i], 0, rows_from(values, lo[i], 0), end - lo[i], sum + i * sum_stride, 0, 1);
+    }
+    if (first < last)
+        tile_any(p[0] + first, CACHE_BLOCK, rows_from(values, first, 0), last - first, sum, sum_stride, n_q);
+    for (size_t i = 0; i < n_q; i++) {
+        unsigned start = larger(last, lo[i]);
+        if (start < hi[i])
+            tile_any(p[i] + start, 0, rows_from(values, start, 0), hi[i] - start, sum + i * sum_stride, 0, 1);
+    }
+}
+
+/* o[n, DV] = p . values. */
+static void outputs(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work)
+{
+    const uint8_t *lo = args->lo + q0, *hi = args->hi + q0;
+    unsigned first = CACHE_BLOCK, last = 0;
+    for (size_t a = 0; a < n; a++) {
+        first = smaller(first, lo[a]);
+        last = larger(last, hi[a]);
+    }
+    for (size_t i0 = 0; i0 < args->dv; i0 += COLUMNS) {
+        size_t n_i = args->dv - i0 < COLUMNS ? args->dv - i0 : COLUMNS;
+        bool narrow = n <= TILE_ROWS && args->type == CACHE_F16 && n_i == COLUMNS;
+        struct rows values = narrow ? (struct rows){(const uint16_t *)args->v + i0, args->dv, true}
+                                    : value_slice(args, i0, n_i, first, last, work->slice);
+        for (size_t a = 0, n_a; a < n; a += n_a) {
+            n_a = even_part(n - a);
+            _Alignas(64) float sum[TILE_ROWS][COLUMNS] = {{0}};
+            weighted(work->p + a, values, n_a, lo + a, hi + a, *sum, COLUMNS);
+            for (size_t i = 0; i < n_a; i++)
+                memcpy(args->o + (q0 + a + i) * args->o_stride + i0, sum[i], n_i * sizeof(float));
+        }
+    }
+}
+
+static void attend(const struct attend_args *args)
+{
+    struct attend_work work;
+    for (size_t q0 = 0; q0 < args->n_q; q0 += QUERIES) {
+        size_t n = args->n_q - q0 < QUERIES ? args->n_q - q0 : QUERIES;
+        scores(args, q0, n, &work);
+        for (size_t a = 0; a < n; a++)
+            probabilities(args, work.p[a], args->lo[q0 + a], args->hi[q0 + a], args->m + q0 + a, args->s + q0 + a);
+        outputs(args, q0, n, &work);
+    }
+}
+
+void WIDE(attend_init)(struct kernels *table)
+{
+    table->attend = attend;
+}
