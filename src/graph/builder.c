@@ -53,6 +53,13 @@ static int mistake(struct graph *graph, const char *what, const struct weight *w
     return -1;
 }
 
+/* Bytes rounded up to an odd number of 64: rows at a power of two from each other would all fall on the same few sets
+ * of a cache. */
+static size_t odd_lines(size_t bytes)
+{
+    return ((bytes + 63) / 64 | 1) * 64;
+}
+
 int graph_add_node(struct graph *graph, const struct node *node, size_t width, bool selected)
 {
     if (graph->error.status != HOB_OK)
@@ -76,7 +83,7 @@ int graph_add_node(struct graph *graph, const struct node *node, size_t width, b
         .width = width,
         .q8 = q8,
         .selected = selected,
-        .stride = q8 ? q8_row_bytes(width) : (width * sizeof(float) + 63) & ~(size_t)63,
+        .stride = odd_lines(q8 ? q8_row_bytes(width) : width * sizeof(float)),
     };
     return added->out;
 }

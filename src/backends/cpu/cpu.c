@@ -40,7 +40,10 @@ size_t backend_cpu_bytes(const struct graph *graph, unsigned n_workers)
 static void *map_memory(size_t bytes)
 {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
+    if (memory == MAP_FAILED)
+        return NULL;
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    return memory;
 }
 
 struct backend *backend_cpu_new(const struct graph *graph, const struct kernels *kernels, struct pool *pool,

@@ -8,6 +8,8 @@
 
 #define UNIT        32          /* outputs */
 #define CHUNK_BYTES (64 * 1024) /* weights of a chunk, about */
+#define FEW_ROWS    8           /* with more, what a kernel prepares for its rows is worth spreading over */
+#define MANY_UNITS  8           /* so many units */
 
 /* Units of a linear. */
 static size_t units_of(const struct weight *weight)
@@ -59,6 +61,8 @@ struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *ste
     if (rows == 0 || units == 0)
         return cpu_no_work(claim);
     size_t chunk = CHUNK_BYTES / (bytes / units + 1) + 1, fair = units / (4 * pool_size(cpu->pool)) + 1;
+    if (rows > FEW_ROWS && chunk < MANY_UNITS)
+        chunk = MANY_UNITS;
     if (chunk > fair)
         chunk = fair;
     struct cpu_work work = {0, units};

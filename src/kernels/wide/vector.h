@@ -14,7 +14,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-/* The trees 4, 2, 1 over eight sums, and over eight maxima: what is left once 16 have met in pairs. */
+/* The tree 4, 2, 1 over eight sums: what is left once 16 have met in pairs. */
 WIDE_INLINE float eight_sum(__m256 part)
 {
     __m128 x = _mm_add_ps(_mm256_castps256_ps128(part), _mm256_extractf128_ps(part, 1));
@@ -22,6 +22,7 @@ WIDE_INLINE float eight_sum(__m256 part)
     return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
 }
 
+/* The same over eight maxima. */
 WIDE_INLINE float eight_max(__m256 part)
 {
     __m128 x = _mm_max_ps(_mm256_castps256_ps128(part), _mm256_extractf128_ps(part, 1));
@@ -37,16 +38,19 @@ WIDE_INLINE float eight_max(__m256 part)
 #define TILE_ROWS  6 /* rows of 4 registers of sums that stay in registers, with what is multiplied beside them */
 typedef __m512 vec;
 
+/* LANES floats, aligned or not. */
 WIDE_INLINE vec vec_load(const float *p)
 {
     return _mm512_loadu_ps(p);
 }
 
+/* Writes LANES floats. */
 WIDE_INLINE void vec_store(float *p, vec x)
 {
     _mm512_storeu_ps(p, x);
 }
 
+/* x in every lane. */
 WIDE_INLINE vec vec_set(float x)
 {
     return _mm512_set1_ps(x);
@@ -58,11 +62,13 @@ WIDE_INLINE vec vec_fma(vec a, vec b, vec c)
     return _mm512_fmadd_ps(a, b, c);
 }
 
+/* a * b. */
 WIDE_INLINE vec vec_mul(vec a, vec b)
 {
     return _mm512_mul_ps(a, b);
 }
 
+/* a + b. */
 WIDE_INLINE vec vec_add(vec a, vec b)
 {
     return _mm512_add_ps(a, b);
@@ -74,23 +80,25 @@ WIDE_INLINE vec vec_max(vec a, vec b)
     return _mm512_max_ps(a, b);
 }
 
-/* LANES float16, and LANES int8. */
+/* LANES float16 as float32. */
 WIDE_INLINE vec vec_halves(const uint16_t *p)
 {
     return _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)p));
 }
 
+/* LANES int8 as float32. */
 WIDE_INLINE vec vec_bytes(const int8_t *p)
 {
     return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)p)));
 }
 
-/* The tree 8, 4, 2, 1 over 16 partial sums, and over 16 partial maxima. */
+/* The tree 8, 4, 2, 1 over 16 partial sums. */
 WIDE_INLINE float vec_tree_sum(const vec part[1])
 {
     return eight_sum(_mm256_add_ps(_mm512_castps512_ps256(part[0]), _mm512_extractf32x8_ps(part[0], 1)));
 }
 
+/* The same over 16 partial maxima. */
 WIDE_INLINE float vec_tree_max(const vec part[1])
 {
     return eight_max(_mm256_max_ps(_mm512_castps512_ps256(part[0]), _mm512_extractf32x8_ps(part[0], 1)));
@@ -102,56 +110,67 @@ WIDE_INLINE float vec_tree_max(const vec part[1])
 #define TILE_ROWS  3
 typedef __m256 vec;
 
+/* LANES floats, aligned or not. */
 WIDE_INLINE vec vec_load(const float *p)
 {
     return _mm256_loadu_ps(p);
 }
 
+/* Writes LANES floats. */
 WIDE_INLINE void vec_store(float *p, vec x)
 {
     _mm256_storeu_ps(p, x);
 }
 
+/* x in every lane. */
 WIDE_INLINE vec vec_set(float x)
 {
     return _mm256_set1_ps(x);
 }
 
+/* a * b + c, rounded once. */
 WIDE_INLINE vec vec_fma(vec a, vec b, vec c)
 {
     return _mm256_fmadd_ps(a, b, c);
 }
 
+/* a * b. */
 WIDE_INLINE vec vec_mul(vec a, vec b)
 {
     return _mm256_mul_ps(a, b);
 }
 
+/* a + b. */
 WIDE_INLINE vec vec_add(vec a, vec b)
 {
     return _mm256_add_ps(a, b);
 }
 
+/* a > b ? a : b. */
 WIDE_INLINE vec vec_max(vec a, vec b)
 {
     return _mm256_max_ps(a, b);
 }
 
+/* LANES float16 as float32. */
 WIDE_INLINE vec vec_halves(const uint16_t *p)
 {
     return _mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)p));
 }
 
+/* LANES int8 as float32. */
 WIDE_INLINE vec vec_bytes(const int8_t *p)
 {
     return _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)p)));
 }
 
+/* The tree 8, 4, 2, 1 over 16 partial sums. */
 WIDE_INLINE float vec_tree_sum(const vec part[2])
 {
     return eight_sum(_mm256_add_ps(part[0], part[1]));
 }
 
+/* The same over 16 partial maxima. */
 WIDE_INLINE float vec_tree_max(const vec part[2])
 {
     return eight_max(_mm256_max_ps(part[0], part[1]));
@@ -165,46 +184,55 @@ WIDE_INLINE float vec_tree_max(const vec part[2])
 #define TILE_ROWS  5
 typedef float32x4_t vec;
 
+/* LANES floats, aligned or not. */
 WIDE_INLINE vec vec_load(const float *p)
 {
     return vld1q_f32(p);
 }
 
+/* Writes LANES floats. */
 WIDE_INLINE void vec_store(float *p, vec x)
 {
     vst1q_f32(p, x);
 }
 
+/* x in every lane. */
 WIDE_INLINE vec vec_set(float x)
 {
     return vdupq_n_f32(x);
 }
 
+/* a * b + c, rounded once. */
 WIDE_INLINE vec vec_fma(vec a, vec b, vec c)
 {
     return vfmaq_f32(c, a, b);
 }
 
+/* a * b. */
 WIDE_INLINE vec vec_mul(vec a, vec b)
 {
     return vmulq_f32(a, b);
 }
 
+/* a + b. */
 WIDE_INLINE vec vec_add(vec a, vec b)
 {
     return vaddq_f32(a, b);
 }
 
+/* a > b ? a : b. */
 WIDE_INLINE vec vec_max(vec a, vec b)
 {
     return vbslq_f32(vcgtq_f32(a, b), a, b);
 }
 
+/* LANES float16 as float32. */
 WIDE_INLINE vec vec_halves(const uint16_t *p)
 {
     return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)));
 }
 
+/* LANES int8 as float32. */
 WIDE_INLINE vec vec_bytes(const int8_t *p)
 {
     int32_t word;
@@ -213,6 +241,7 @@ WIDE_INLINE vec vec_bytes(const int8_t *p)
     return vcvtq_f32_s32(vmovl_s16(vget_low_s16(vmovl_s8(bytes))));
 }
 
+/* The tree 8, 4, 2, 1 over 16 partial sums. */
 WIDE_INLINE float vec_tree_sum(const vec part[4])
 {
     vec four = vaddq_f32(vaddq_f32(part[0], part[2]), vaddq_f32(part[1], part[3]));
@@ -220,6 +249,7 @@ WIDE_INLINE float vec_tree_sum(const vec part[4])
     return vget_lane_f32(two, 0) + vget_lane_f32(two, 1);
 }
 
+/* The same over 16 partial maxima. */
 WIDE_INLINE float vec_tree_max(const vec part[4])
 {
     float four[4];
