@@ -53,6 +53,9 @@ class TemplateDict:
     def __call__(self, *args, **kwargs):
         return dict(*args, **kwargs)
 
+    def fromkeys(self, *args, **kwargs):
+        return dict.fromkeys(*args, **kwargs)
+
 
 class TemplateNamespace(jinja2.utils.Namespace):
     """Namespaces without names that begin with an underscore, as transformers has them."""
@@ -82,7 +85,7 @@ def environment():
         return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
     def strftime_now(format):
-        return datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).strftime(format)
+        return datetime.datetime.fromtimestamp(NOW, datetime.timezone.utc).replace(tzinfo=None).strftime(format)
 
     env = jinja2.sandbox.ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]

@@ -5,13 +5,15 @@
  *   jinja_lexer.c, jinja_parser.c, jinja_expression.c   source -> tree (jinja_ast.h)
  *   jinja_run.c         statements, scopes, loops, macros      jinja_eval.c     expressions
  *   jinja_text.c        strings with their origin              jinja_strings.c  what str methods and filters do to them
+ *   jinja_translate.c   maketrans, translate                   jinja_wrap.c     wordwrap
  *   jinja_value.c       equality, order, printing, walking     jinja_containers.c  lists and dicts
  *   jinja_number.c      arithmetic                             jinja_char.c     character classes and case
  *   jinja_filters.c, jinja_string_filters.c, jinja_sort.c, jinja_iterators.c     x|filter
  *   jinja_tests.c       x is test                              jinja_loop.c     for, and loop
  *   jinja_methods.c, jinja_attributes.c                        x.method(), x.attribute, x[item]
- *   jinja_globals.c     range, namespace, ...                  jinja_format.c   '%s' % x, '{}'.format(x)
- *   jinja_json.c        JSON in, tojson out                    jinja_machine.c  memory, errors, budgets, binding
+ *   jinja_percent.c, jinja_braces.c, jinja_format.c            '%s' % x, '{}'.format(x), and what they share
+ *   jinja_globals.c     range, namespace, ...                  jinja_machine.c  memory, errors, budgets, binding
+ *   jinja_json.c        JSON in, tojson out
  *
  * To add a filter: write `static bool filter_name(struct jinja *, const struct call *, struct value *)` in
  * jinja_filters.c or jinja_string_filters.c and give it a row in that file's table. Tests and methods alike.

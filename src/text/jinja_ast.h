@@ -17,15 +17,22 @@
  * NODE_COMPARE                                          operands    ops[n - 1], enum comparison
  * NODE_CONDITION  test         then         else (may be NULL)
  * NODE_CAPTURE                                                      the text of the block a filter stands on
- * NODE_KEYWORD    value                                             name; in arguments: also NODE_STAR,
- * NODE_DOUBLE_STAR NODE_TEXT       (constant)                                        literal output NODE_PRINT
- * expressions NODE_BODY                                             statements NODE_IF test, body, test, body, ...
- * (test NULL: else) NODE_FOR        target       iterable     test        body, else  flag RECURSIVE NODE_SET target
- * value NODE_SET_BLOCK  target       filter/NULL  body NODE_FILTER_BLOCK            filter       body NODE_MACRO body
- * parameters  name; parameters are NODE_KEYWORD, a: default or NULL NODE_CALL_BLOCK              call         body
- * parameters  also NODE_GENERATION (body alone) NODE_WITH                                 body        target, value,
- * ... NODE_BLOCK                                body                    name; flag SCOPED NODE_TARGET_ATTRIBUTE name,
- * attribute: `set name.attribute`
+ * NODE_KEYWORD    value                                             name; in arguments, also NODE_STAR,
+ *                                                                   NODE_DOUBLE_STAR
+ * NODE_TEXT       (constant)                                        literal output
+ * NODE_PRINT                                            expressions
+ * NODE_BODY                                             statements
+ * NODE_IF                                               test, body, test, body, ... (test NULL: else)
+ * NODE_FOR        target       iterable     test        body, else  flag RECURSIVE
+ * NODE_SET        target       value
+ * NODE_SET_BLOCK  target       filter/NULL  body
+ * NODE_FILTER_BLOCK            filter       body
+ * NODE_MACRO                                body        parameters  name; parameters are NODE_KEYWORD, a: default or
+ *                                                                   NULL
+ * NODE_CALL_BLOCK              call         body        parameters  also NODE_GENERATION (body alone)
+ * NODE_WITH                                 body        target, value, ...
+ * NODE_BLOCK                                body                    name; flag SCOPED
+ * NODE_TARGET_ATTRIBUTE                                             name, attribute: `set name.attribute`
  */
 #ifndef HOB_TEXT_JINJA_AST_H
 #define HOB_TEXT_JINJA_AST_H

@@ -76,6 +76,17 @@ static void range_attribute(const struct range *range, struct str name, struct v
         *out = value_int(range->step);
 }
 
+static void number_attribute(struct value number, struct str name, struct value *out)
+{
+    bool real = number.kind == VALUE_FLOAT;
+    if (str_eq(name, STR("real")) || (!real && str_eq(name, STR("numerator"))))
+        *out = real ? number : value_int(value_integer(number));
+    else if (str_eq(name, STR("imag")))
+        *out = real ? value_float(0) : value_int(0);
+    else if (!real && str_eq(name, STR("denominator")))
+        *out = value_int(1);
+}
+
 bool jinja_own_attribute(struct jinja *j, struct value object, const struct text *name, struct value *out)
 {
     struct str s = text_str(name);
@@ -113,6 +124,16 @@ bool jinja_own_attribute(struct jinja *j, struct value object, const struct text
     case VALUE_RANGE:
         range_attribute(object.as.range, s, out);
         return true;
+    case VALUE_BOOL:
+    case VALUE_INT:
+    case VALUE_FLOAT:
+        number_attribute(object, s, out);
+        return true;
+    case VALUE_FUNCTION: /* dict.fromkeys() */
+        row = object.as.function == jinja_function(STR("dict")) && str_eq(s, STR("fromkeys"))
+                  ? jinja_method(VALUE_DICT, s)
+                  : NULL;
+        return !row || bound_method(j, row, object, out);
     default:
         return true;
     }

@@ -38,6 +38,8 @@ static bool eval_const(struct jinja *j, const struct node *node, struct value *o
 static bool eval_name(struct jinja *j, const struct node *node, struct value *out)
 {
     *out = jinja_lookup(j, node->name);
+    if (out->kind == VALUE_UNDEFINED && str_eq(text_str(j->template->names[node->name]), STR("self")))
+        return jinja_fail(j, "'self' is not supported in a chat template");
     return true;
 }
 
@@ -299,8 +301,8 @@ static bool eval_sign(struct jinja *j, const struct node *node, struct value *ou
         return jinja_fail_undefined(j, v);
     if (!value_is_number(v))
         return jinja_fail(j, "a sign before %s is not supported", kind_name(v.kind));
-    if (node->kind == NODE_NEGATE && v.kind == VALUE_FLOAT) {
-        *out = value_float(-v.as.real);
+    if (v.kind == VALUE_FLOAT) { /* 0 + -0.0 would be 0.0 */
+        *out = value_float(node->kind == NODE_NEGATE ? -v.as.real : v.as.real);
         return true;
     }
     return number_apply(j, node->kind == NODE_NEGATE ? OP_SUB : OP_ADD, value_int(0), v, out);

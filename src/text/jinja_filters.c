@@ -167,7 +167,7 @@ static bool filter_abs(struct jinja *j, const struct call *call, struct value *o
 /* Python's int(float). */
 static bool truncate_float(struct jinja *j, double f, struct value *out)
 {
-    if (fabs(f) >= 9223372036854775808.0)
+    if (!(fabs(f) < 9223372036854775808.0))
         return jinja_fail(j, "number too large: integers have 64 bits");
     *out = value_int((int64_t)f);
     return true;
@@ -176,12 +176,12 @@ static bool truncate_float(struct jinja *j, double f, struct value *out)
 static bool filter_int(struct jinja *j, const struct call *call, struct value *out)
 {
     struct value v = call->self;
-    int64_t base, i;
+    int64_t i, base = 10;
     double f;
     bool big = false;
     *out = call->args[0].kind == VALUE_ABSENT ? value_int(0) : call->args[0];
-    if (!call_int(j, call, 1, 10, &base))
-        return false;
+    if (call->args[1].kind != VALUE_ABSENT) /* what is no base reads no integer */
+        base = call->args[1].kind == VALUE_INT || call->args[1].kind == VALUE_BOOL ? value_integer(call->args[1]) : -1;
     if (v.kind == VALUE_UNDEFINED)
         return jinja_fail_undefined(j, v);
     if (v.kind == VALUE_INT || v.kind == VALUE_BOOL) {
@@ -266,8 +266,9 @@ static bool filter_round(struct jinja *j, const struct call *call, struct value 
 {
     struct value v = call->self, unit;
     const struct text *method = text_borrow(j, STR("common"), false);
-    int64_t precision;
-    if (!method || !call_int(j, call, 0, 0, &precision) || !call_text(j, call, 1, &method))
+    int64_t precision = 0;
+    bool whole = call->args[0].kind == VALUE_NONE; /* round(x, None) is an integer */
+    if (!method || (!whole && !call_int(j, call, 0, 0, &precision)) || !call_text(j, call, 1, &method))
         return false;
     struct str s = text_str(method);
     bool up = str_eq(s, STR("ceil"));
@@ -277,8 +278,13 @@ static bool filter_round(struct jinja *j, const struct call *call, struct value 
         return jinja_fail_undefined(j, v);
     if (!value_is_number(v))
         return jinja_fail(j, "round() needs a number, found %s", kind_name(v.kind));
-    if (str_eq(s, STR("common")))
-        return round_common(j, v, precision, out);
+    if (str_eq(s, STR("common"))) {
+        if (!round_common(j, v, precision, out))
+            return false;
+        return !whole || out->kind != VALUE_FLOAT || truncate_float(j, out->as.real, out);
+    }
+    if (whole)
+        return jinja_fail(j, "round() needs an integer, found None");
     if (!number_apply(j, OP_POW, value_int(10), value_int(precision), &unit) || !number_apply(j, OP_MUL, v, unit, &v))
         return false;
     if (v.kind == VALUE_FLOAT) {

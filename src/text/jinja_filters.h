@@ -7,8 +7,8 @@
 
 #include "text/jinja_strings.h"
 
-/* Follows a path of attributes set apart by dots, "a.b.0"; `path` is a string or any other key. What is missing becomes
- * `fallback` unless that is absent or none. */
+/* Follows a path of attributes set apart by dots, "a.b.0"; `path` is a string or any other key; none gives `v` itself.
+ * What is missing becomes `fallback` unless that is absent or none. */
 bool filter_follow(struct jinja *j, struct value v, struct value path, struct value fallback, struct value *out);
 
 /* What sorting and grouping compare by: an attribute, in lower case unless case matters. */

@@ -93,18 +93,40 @@ static bool function_raise(struct jinja *j, const struct call *call, struct valu
     return error_set(j->err, HOB_FORMAT, "%.*s", len, message->ptr);
 }
 
+/* The pattern for the C library of one for Python, which has %f: microseconds, none here. A blank at the end tells an
+ * empty result from one that does not fit. */
+static bool strftime_pattern(struct str format, char *out, size_t cap)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < format.len; i++) {
+        bool pair = format.ptr[i] == '%' && i + 1 < format.len;
+        struct str piece = {format.ptr + i, pair ? 2 : 1};
+        i += pair;
+        if (str_eq(piece, STR("%f")))
+            piece = STR("000000");
+        if (n + piece.len + 2 > cap)
+            return false;
+        memcpy(out + n, piece.ptr, piece.len);
+        n += piece.len;
+    }
+    memcpy(out + n, " ", 2);
+    return true;
+}
+
 static bool function_strftime(struct jinja *j, const struct call *call, struct value *out)
 {
     const struct text *format = NULL;
-    char text[1024], pattern[256];
+    char text[1024], pattern[1024];
     struct tm tm;
     if (!call_text(j, call, 0, &format))
         return false;
-    /* A blank at the end tells an empty result from one that does not fit. */
-    if (format->len + 2 > sizeof pattern || memchr(format->ptr, 0, format->len))
+    if (memchr(format->ptr, 0, format->len))
+        return jinja_fail(j, "strftime_now(): the format holds a null character");
+    if (!strftime_pattern(text_str(format), pattern, sizeof pattern))
         return jinja_fail(j, "strftime_now(): the format is longer than %zu bytes", sizeof pattern - 2);
-    snprintf(pattern, sizeof pattern, "%.*s ", (int)format->len, format->ptr);
     localtime_r(&j->input->now, &tm);
+    tm.tm_isdst = -1; /* a Python datetime without a zone: nothing for %z and %Z */
+    tm.tm_zone = "";
     size_t n = strftime(text, sizeof text, pattern, &tm);
     if (!n)
         return jinja_fail(j, "strftime_now(): the result is longer than %zu bytes", sizeof text - 2);

@@ -109,11 +109,14 @@ static bool add_list(struct jinja *j, struct list *lists, struct list *list)
 static struct list *make_batch(struct jinja *j, const struct call *call)
 {
     struct list *items = value_list(j, call->self), *batches = list_new(j, 0), *batch = list_new(j, 0);
-    int64_t size;
-    if (!items || !batches || !batch || !call_int(j, call, 0, 0, &size))
+    struct value size = call->args[0];
+    bool full = false, less = true;
+    if (!items || !batches || !batch)
         return NULL;
     for (size_t i = 0; i < items->n; i++) {
-        if ((int64_t)batch->n == size) {
+        if (!value_equal(j, value_int((int64_t)batch->n), size, &full))
+            return NULL;
+        if (full) {
             if (!add_list(j, batches, batch))
                 return NULL;
             batch = list_new(j, 0);
@@ -121,9 +124,14 @@ static struct list *make_batch(struct jinja *j, const struct call *call)
         if (!batch || !list_add(j, batch, items->items[i]))
             return NULL;
     }
-    while (batch->n && is_filled(call->args[1]) && (int64_t)batch->n < size)
+    while (batch->n && is_filled(call->args[1])) {
+        if (!value_less(j, value_int((int64_t)batch->n), size, &less))
+            return NULL;
+        if (!less)
+            break;
         if (!jinja_work(j, 1, 0) || !list_add(j, batch, call->args[1]))
             return NULL;
+    }
     return !batch->n || add_list(j, batches, batch) ? batches : NULL;
 }
 

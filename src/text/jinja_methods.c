@@ -65,7 +65,8 @@ static bool str_split(struct jinja *j, const struct call *call, struct value *ou
 
 static bool str_splitlines(struct jinja *j, const struct call *call, struct value *out)
 {
-    return give_list(string_lines(j, call->self.as.text, call_bool(call, 0, false)), VALUE_LIST, out);
+    int64_t keep;
+    return call_int(j, call, 0, 0, &keep) && give_list(string_lines(j, call->self.as.text, keep != 0), VALUE_LIST, out);
 }
 
 static bool str_join(struct jinja *j, const struct call *call, struct value *out)
@@ -367,8 +368,8 @@ static const struct builtin string_methods[] = {
     {"istitle", str_istitle, "/", 0},
     {"isidentifier", str_isidentifier, "/", 0},
     {"encode", refuse, "*", 0},
-    {"maketrans", refuse, "*", 0},
-    {"translate", refuse, "*", 0},
+    {"maketrans", str_maketrans, "/ x ?y ?z", 0},
+    {"translate", str_translate, "/ table", 0},
 };
 
 /* ---- Lists, tuples and ranges ---- */
@@ -408,7 +409,7 @@ static bool list_index(struct jinja *j, const struct call *call, struct value *o
     return jinja_fail(j, "index(): the value is not in the %s", kind_name(call->self.kind));
 }
 
-/* Lists and dicts do not change, so a copy is the same. */
+/* Lists, dicts and numbers do not change, so a copy is the same. */
 static bool copy(struct jinja *j, const struct call *call, struct value *out)
 {
     (void)j;
@@ -481,9 +482,30 @@ static bool bit_length(struct jinja *j, const struct call *call, struct value *o
     return true;
 }
 
-static const struct builtin number_methods[] = {
-    {"bit_length", bit_length, "/", 0},
-    {"is_integer", is_integer, "/", 0},
+static bool bit_count(struct jinja *j, const struct call *call, struct value *out)
+{
+    (void)j;
+    int64_t i = value_integer(call->self);
+    *out = value_int(__builtin_popcountll(i < 0 ? 0 - (uint64_t)i : (uint64_t)i));
+    return true;
+}
+
+static bool conjugate(struct jinja *j, const struct call *call, struct value *out)
+{
+    (void)j;
+    *out = value_int(value_integer(call->self));
+    return true;
+}
+
+static const struct builtin integer_methods[] = {
+    {"bit_length", bit_length, "/", 0},   {"bit_count", bit_count, "/", 0}, {"conjugate", conjugate, "/", 0},
+    {"as_integer_ratio", refuse, "*", 0}, {"to_bytes", refuse, "*", 0},     {"from_bytes", refuse, "*", 0},
+};
+
+static const struct builtin float_methods[] = {
+    {"is_integer", is_integer, "/", 0},   {"conjugate", copy, "/", 0},
+    {"as_integer_ratio", refuse, "*", 0}, {"hex", refuse, "*", 0},
+    {"fromhex", refuse, "*", 0},
 };
 
 static bool cycler_next(struct jinja *j, const struct call *call, struct value *out)
@@ -522,9 +544,9 @@ const struct builtin *jinja_method(enum value_kind kind, struct str name)
         return builtin_find(dict_methods, COUNT(dict_methods), name);
     case VALUE_INT:
     case VALUE_BOOL:
-        return builtin_find(number_methods, COUNT(number_methods) - 1, name);
+        return builtin_find(integer_methods, COUNT(integer_methods), name);
     case VALUE_FLOAT:
-        return builtin_find(number_methods + 1, 1, name);
+        return builtin_find(float_methods, COUNT(float_methods), name);
     case VALUE_CYCLER:
         return builtin_find(cycler_methods, COUNT(cycler_methods), name);
     default:

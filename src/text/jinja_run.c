@@ -178,7 +178,13 @@ static enum flow run_filter_block(struct jinja *j, const struct node *node)
     enum flow flow = run_captured(j, node->c, &value);
     if (flow != FLOW_NEXT)
         return flow;
-    return filter_capture(j, node, &value) && value_write(j, j->out, value, false) ? FLOW_NEXT : FLOW_FAIL;
+    if (!filter_capture(j, node, &value))
+        return FLOW_FAIL;
+    if (value.kind != VALUE_STRING) { /* Python joins what a block puts out, and joins only strings */
+        jinja_fail(j, "a filter block gives a string, found %s", kind_name(value.kind));
+        return FLOW_FAIL;
+    }
+    return builder_text(j, j->out, value.as.text) ? FLOW_NEXT : FLOW_FAIL;
 }
 
 static enum flow run_with(struct jinja *j, const struct node *node)

@@ -9,8 +9,14 @@
 bool filter_follow(struct jinja *j, struct value v, struct value path, struct value fallback, struct value *out)
 {
     *out = v;
-    if (path.kind != VALUE_STRING)
-        return jinja_item(j, v, path, out);
+    bool falls_back = fallback.kind != VALUE_ABSENT && fallback.kind != VALUE_NONE;
+    if (path.kind == VALUE_NONE)
+        return true;
+    if (path.kind != VALUE_STRING) {
+        bool ok = jinja_item(j, v, path, out);
+        *out = ok && falls_back && out->kind == VALUE_UNDEFINED ? fallback : *out;
+        return ok;
+    }
     struct str s = text_str(path.as.text);
     for (size_t at = 0, end; at <= s.len; at = end + 1) {
         end = str_find(s, STR("."), at);
@@ -23,7 +29,7 @@ bool filter_follow(struct jinja *j, struct value v, struct value path, struct va
         const struct text *name = digits ? NULL : text_slice(j, path.as.text, at, end);
         if ((!digits && !name) || !jinja_item(j, *out, digits ? value_int(index) : value_text(name), out))
             return false;
-        if (out->kind == VALUE_UNDEFINED && fallback.kind != VALUE_ABSENT && fallback.kind != VALUE_NONE)
+        if (out->kind == VALUE_UNDEFINED && falls_back)
             *out = fallback;
     }
     return true;

@@ -64,6 +64,10 @@ bool string_find(struct jinja *j, const struct text *text, const struct text *ne
 /* The filter wordwrap (jinja_wrap.c). */
 bool filter_wordwrap(struct jinja *j, const struct call *call, struct value *out);
 
+/* The methods maketrans and translate (jinja_translate.c). */
+bool str_maketrans(struct jinja *j, const struct call *call, struct value *out);
+bool str_translate(struct jinja *j, const struct call *call, struct value *out);
+
 /* islower() or isupper(): some cased character, and none of another case. */
 bool string_is_case(const struct text *text, bool upper);
 

@@ -104,8 +104,9 @@ static bool test_order(struct jinja *j, const struct call *call, struct value *o
 /* Whether a filter (detail 0) or test of that name exists. */
 static bool test_exists(struct jinja *j, const struct call *call, struct value *out)
 {
-    (void)j;
     struct value v = call->self;
+    if (v.kind == VALUE_LIST || v.kind == VALUE_DICT)
+        return jinja_fail(j, "%s cannot be a name", kind_name(v.kind));
     if (v.kind != VALUE_STRING)
         return give(false, out);
     return give((call->row->detail ? jinja_test(text_str(v.as.text)) : jinja_filter(text_str(v.as.text))) != NULL, out);
