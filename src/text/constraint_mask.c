@@ -146,7 +146,7 @@ static void fill(struct matcher *matcher, uint32_t *mask)
     memset(mask, 0, matcher->trie->n_words * sizeof *mask);
     if (matcher->text_start && !matcher->started && matcher->trie->drops_first_space)
         walk_text_start(matcher, mask);
-    else if (!fill_by_turns(matcher, id, mask) && !fill_by_loop(matcher, id, mask))
+    else if (!fill_by_turns(matcher, id, mask) && !fill_by_loop(matcher, id, mask) && !fill_by_kin(matcher, id, mask))
         matcher_walk(matcher, 0, id, mask);
     add_tokens(matcher, id, mask);
     if (matcher->states.states[id].accepts)

@@ -47,6 +47,7 @@ void matcher_walk(struct matcher *matcher, uint32_t node, uint32_t state, uint32
  * there is no slice for it. */
 bool fill_by_turns(struct matcher *matcher, uint32_t state, uint32_t *mask);
 bool fill_by_loop(struct matcher *matcher, uint32_t state, uint32_t *mask);
+bool fill_by_kin(struct matcher *matcher, uint32_t state, uint32_t *mask);
 
 /* Whether a set of tokens holds a token. */
 bool token_set_has(const struct grammar *grammar, const struct token_trie *trie, const struct token_set *set,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Masks of free text, by slices of the vocabulary. Two kinds of states can be told to repeat something: one whose leaf
- * is repeated, perhaps so many times, and whose end shows by its first byte; and one that most bytes lead back to.
+ * is repeated, perhaps so many times, and whose end shows by its first byte; and one that most bytes lead back to. And
+ * a state from which most bytes lead to such a one differs from it by the tokens that start with the other bytes.
  */
 #include <stdlib.h>
 
@@ -307,4 +308,48 @@ bool fill_by_loop(struct matcher *matcher, uint32_t id, uint32_t *mask)
     }
     free(machine);
     return slice != NULL;
+}
+
+/* ---- states that are nearly such ---- */
+
+/* The state that most bytes lead to; STATE_DEAD where it is no more than a few. */
+static uint32_t main_target(struct states *s, uint32_t id)
+{
+    uint32_t best = STATE_DEAD;
+    unsigned most = MIN_LOOP_BYTES - 1;
+    if (!states_prepare(s, id))
+        return STATE_DEAD;
+    for (uint32_t i = 0; i < s->states[id].n_edges; i++) {
+        uint32_t next = s->edges[s->states[id].first_edge + i].next;
+        unsigned n_bytes = 0;
+        for (uint32_t k = 0; k < s->states[id].n_edges; k++) {
+            struct state_edge edge = s->edges[s->states[id].first_edge + k];
+            n_bytes += edge.next == next ? edge.high - edge.low + 1u : 0;
+        }
+        if (n_bytes > most) {
+            most = n_bytes;
+            best = next;
+        }
+    }
+    return best;
+}
+
+bool fill_by_kin(struct matcher *matcher, uint32_t id, uint32_t *mask)
+{
+    struct states *s = &matcher->states;
+    const struct token_trie *trie = matcher->trie;
+    uint32_t kin = main_target(s, id);
+    if (kin == STATE_DEAD || kin == id || !fill_by_loop(matcher, kin, mask))
+        return false;
+    for (uint32_t i = 0; i < trie->n_children[0]; i++) {
+        uint32_t child = trie->first_child[0] + i, next = states_step(s, id, trie->bytes[child]);
+        if (next == states_step(s, kin, trie->bytes[child]))
+            continue;
+        trie_unset_below(trie, child, mask);
+        if (next == STATE_DEAD)
+            continue;
+        trie_set(trie, child, mask);
+        matcher_walk(matcher, child, next, mask);
+    }
+    return true;
 }

@@ -312,23 +312,22 @@ static uint32_t char_to(struct grammar_builder *builder, const struct automaton 
     return node;
 }
 
-/* What may follow in a state: any number of steps to itself, then one away or the end. */
+/* What may follow in a state. Steps to itself are no repetition but name its rule, so that a reply which comes here
+ * from elsewhere stands where one does that stayed: constraint_slice.c lives on that. */
 static uint32_t state_grammar(struct grammar_builder *builder, const struct automaton *a, size_t state,
                               const uint32_t *rules, uint32_t *seen, bool json)
 {
-    uint32_t ways = a->accepts[state] ? GRAMMAR_EMPTY : GRAMMAR_NOTHING, loop = GRAMMAR_NOTHING;
+    uint32_t ways = a->accepts[state] ? GRAMMAR_EMPTY : GRAMMAR_NOTHING;
     for (size_t k = 0; k < a->n_classes && !grammar_failed(builder); k++) {
         uint32_t next = a->next[state * a->n_classes + k];
         if (seen[next] == state + 1)
             continue;
         seen[next] = (uint32_t)state + 1;
-        uint32_t one = char_to(builder, a, state, next, json);
-        if (next == state)
-            loop = one;
-        else
-            ways = grammar_or(builder, ways, grammar_then(builder, one, rules[next]));
+        if (rules[next] != GRAMMAR_NOTHING)
+            ways =
+                grammar_or(builder, ways, grammar_then(builder, char_to(builder, a, state, next, json), rules[next]));
     }
-    return grammar_then(builder, grammar_repeat(builder, loop, 0, GRAMMAR_MANY), ways);
+    return ways;
 }
 
 /* Marks the states from which a text is accepted. */

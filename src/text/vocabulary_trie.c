@@ -208,6 +208,20 @@ struct token_trie *token_trie_new(const struct tokenizer *tokenizer, size_t n_vo
     return trie;
 }
 
+void trie_unset_below(const struct token_trie *trie, uint32_t child, uint32_t *mask)
+{
+    uint32_t last = trie->first_child[0] + trie->n_children[0], at = trie->first_child[child], end = child + 1;
+    while (end < last && !trie->n_children[end])
+        end++;
+    uint32_t below_next = end < last ? trie->first_child[end] : (uint32_t)trie->n_nodes;
+    for (uint32_t node = child;; node = at++) {
+        for (uint32_t id = trie->tokens[node]; id != TRIE_NONE; id = trie->same ? trie->same[id] : TRIE_NONE)
+            mask[id / 32] &= ~(1u << id % 32);
+        if (!trie->n_children[child] || at == below_next)
+            return;
+    }
+}
+
 void token_trie_free(struct token_trie *trie)
 {
     if (!trie)

@@ -79,6 +79,9 @@ static inline void trie_set(const struct token_trie *trie, uint32_t node, uint32
         mask[id / 32] |= 1u << id % 32;
 }
 
+/* Clears the bits of all tokens that start with the byte of a child of the root. */
+void trie_unset_below(const struct token_trie *trie, uint32_t child, uint32_t *mask);
+
 /* The child of the root for a byte, or TRIE_NONE. */
 static inline uint32_t trie_root_child(const struct token_trie *trie, uint8_t byte)
 {
