@@ -23,58 +23,72 @@ static uint32_t child_from(const struct token_trie *trie, uint32_t at, uint32_t 
     return at;
 }
 
-/* Finds the next child that a byte of the state leads to; false when there is none. */
-static bool next_child(const struct matcher *matcher, struct walk_place *place, uint32_t *child, uint32_t *next)
+/* A place for the children of a node, from a state that is prepared. */
+static struct walk_place place_of(const struct matcher *matcher, uint32_t node, uint32_t state)
 {
     const struct token_trie *trie = matcher->trie;
-    const struct state *state = &matcher->states.states[place->state];
-    if (state->row) {
-        uint32_t at = place->at, end = place->end;
-        while (at < end && state->row[trie->bytes[at]] == STATE_DEAD)
-            at++;
-        place->at = at + 1;
-        *child = at;
-        *next = at < end ? state->row[trie->bytes[at]] : STATE_DEAD;
-        return at < end;
-    }
-    const struct state_edge *edge = matcher->states.edges + state->first_edge, *last = edge + state->n_edges;
-    while (place->at < place->end && edge < last) {
-        uint8_t byte = trie->bytes[place->at];
-        if (byte > edge->high) {
-            edge++;
-        } else if (byte < edge->low) {
-            place->at = child_from(trie, place->at, place->end, edge->low);
+    const struct state *from = &matcher->states.states[state];
+    uint32_t at = trie->first_child[node];
+    return (struct walk_place){at, at + trie->n_children[node], from->first_edge, from->first_edge + from->n_edges,
+                               from->row};
+}
+
+/* Moves on to the next child that an edge of the state leads to; false when there is none. */
+static bool follow_edges(const struct matcher *matcher, struct walk_place *place, uint32_t *next)
+{
+    const uint8_t *bytes = matcher->trie->bytes;
+    while (place->at < place->end && place->edge < place->last_edge) {
+        struct state_edge edge = matcher->states.edges[place->edge];
+        if (bytes[place->at] > edge.high) {
+            place->edge++;
+        } else if (bytes[place->at] < edge.low) {
+            place->at = child_from(matcher->trie, place->at, place->end, edge.low);
         } else {
-            *child = place->at++;
-            *next = edge->next;
+            *next = edge.next;
             return true;
         }
     }
     return false;
 }
 
+/* Most of the time of hard masks is spent here: what the loop needs is in variables of its own. */
 void matcher_walk(struct matcher *matcher, uint32_t node, uint32_t state, uint32_t *mask)
 {
     const struct token_trie *trie = matcher->trie;
+    const uint32_t *tokens = trie->tokens;
+    const uint16_t *n_children = trie->n_children;
+    const uint8_t *bytes = trie->bytes;
+    bool twins = trie->same != NULL;
     struct walk_place *top = matcher->places;
     if (!states_prepare(&matcher->states, state))
         return;
-    *top = (struct walk_place){trie->first_child[node], trie->first_child[node] + trie->n_children[node], state};
+    struct walk_place now = place_of(matcher, node, state);
     for (;;) {
-        uint32_t child, next;
-        if (!next_child(matcher, top, &child, &next)) {
+        uint32_t next = STATE_DEAD;
+        if (now.row)
+            while (now.at < now.end && (next = now.row[bytes[now.at]]) == STATE_DEAD)
+                now.at++;
+        else
+            follow_edges(matcher, &now, &next);
+        if (next == STATE_DEAD) {
             if (top == matcher->places)
                 return;
-            top--;
+            now = *--top;
             continue;
         }
-        trie_set(trie, child, mask);
-        if (trie->n_children[child]) {
-            if (!states_prepare(&matcher->states, next))
-                return;
-            *++top =
-                (struct walk_place){trie->first_child[child], trie->first_child[child] + trie->n_children[child], next};
+        uint32_t child = now.at++, id = tokens[child];
+        if (id != TRIE_NONE) {
+            mask[id / 32] |= 1u << id % 32;
+            if (twins)
+                trie_set(trie, child, mask);
         }
+        if (!n_children[child])
+            continue;
+        if (!matcher->states.states[next].stepped && !states_prepare(&matcher->states, next))
+            return;
+        if (now.at < now.end)
+            *top++ = now;
+        now = place_of(matcher, child, next);
     }
 }
 

@@ -11,7 +11,8 @@
 /* Children of a trie node that are still to be walked, from a state. */
 struct walk_place {
     uint32_t at, end;
-    uint32_t state;
+    uint32_t edge, last_edge; /* of the state */
+    const uint32_t *row;      /* of the state, or NULL */
 };
 
 enum { KEPT_LEAVES = 8 };

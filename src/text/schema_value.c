@@ -234,15 +234,16 @@ static int fits(struct schema_compiler *c, const struct conjunction *bases, cons
     return result;
 }
 
-static int allowed(struct schema_compiler *c, const struct conjunction *bases, const json_t *value, unsigned types,
-                   struct trial trials[2])
+/* Whether a value of `from`, one of the bases, fits all; -1 after a failure. */
+static int allowed(struct schema_compiler *c, const struct conjunction *bases, const json_t *from, const json_t *value,
+                   unsigned types, struct trial trials[2])
 {
     unsigned type = schema_type_of(value);
     bool limited = false;
     if (!(types & type))
         return 0;
     for (size_t i = 0; i < bases->n; i++) {
-        if (!listed(bases->parts[i].schema, value))
+        if (bases->parts[i].schema != from && !listed(bases->parts[i].schema, value))
             return 0;
         limited = limited || has_limits(bases->parts[i].schema, type);
     }
@@ -286,6 +287,7 @@ uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases,
     struct grammar_builder *b = c->builder;
     const json_t *schema = shortest(bases), *one = json_object_get(schema, "const");
     const json_t *list = one ? NULL : json_object_get(schema, "enum");
+    const json_t *own = one && json_object_get(schema, "enum") ? NULL : schema; /* whose values need no look */
     size_t n = one ? 1 : json_array_size(list), n_parts = 0, n_plain = 0;
     uint32_t *parts = malloc((n + 1) * sizeof *parts);
     struct str *texts = malloc((n + 1) * sizeof *texts);
@@ -296,7 +298,7 @@ uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases,
         grammar_fail(b, HOB_LIMIT, "no memory for a schema");
     for (size_t i = 0; i < n && good && !grammar_failed(b); i++) {
         const json_t *value = one ? one : json_array_get(list, i);
-        int fit = allowed(c, bases, value, types, trials);
+        int fit = allowed(c, bases, own, value, types, trials);
         good = fit >= 0;
         if (fit > 0 && plain(value)) {
             char *quoted = arena_format(&c->arena, "\"%s\"", json_string_value(value));
