@@ -154,9 +154,8 @@ static void walk_text_start(struct matcher *matcher, uint32_t *mask)
     }
 }
 
-static void fill(struct matcher *matcher, uint32_t *mask)
+static void fill(struct matcher *matcher, uint32_t id, uint32_t *mask)
 {
-    uint32_t id = matcher->state;
     memset(mask, 0, matcher->trie->n_words * sizeof *mask);
     if (matcher->text_start && !matcher->started && matcher->trie->drops_first_space)
         walk_text_start(matcher, mask);
@@ -185,17 +184,18 @@ const uint32_t *matcher_compute(struct matcher *matcher)
         return spare;
     }
     if (matcher->text_start && !matcher->started) {
-        fill(matcher, spare);
+        fill(matcher, matcher->state, spare);
     } else {
-        int16_t slot = matcher->states.states[matcher->state].mask;
-        if (slot >= 0 && matcher->slot_state[slot] == matcher->state)
+        uint32_t id = states_far(&matcher->states, matcher->state, matcher->trie->longest);
+        int16_t slot = matcher->states.states[id].mask;
+        if (slot >= 0 && matcher->slot_state[slot] == id)
             return matcher->masks + (size_t)slot * n_words;
         slot = (int16_t)matcher->next_slot;
         matcher->next_slot = matcher->next_slot + 1 == matcher->n_slots ? 0 : matcher->next_slot + 1;
         spare = matcher->masks + (size_t)slot * n_words;
-        fill(matcher, spare);
-        matcher->slot_state[slot] = matcher->state;
-        matcher->states.states[matcher->state].mask = slot;
+        fill(matcher, id, spare);
+        matcher->slot_state[slot] = id;
+        matcher->states.states[id].mask = slot;
     }
     if (matcher->states.failed)
         memset(spare, 0, n_words * sizeof *spare);

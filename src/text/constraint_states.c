@@ -179,6 +179,24 @@ static void work_turns(struct states *s, uint32_t node, uint32_t min, uint32_t m
         add_work(s, GRAMMAR_MANY, next);
 }
 
+/* In a counted part, at a state after `count` characters: one more, or what follows. */
+static void work_counted(struct states *s, uint32_t node, uint32_t at, uint32_t count, uint32_t next)
+{
+    const struct grammar *g = s->grammar;
+    const struct counted *counted = &g->counted[g->nodes[node].a];
+    const struct counted_state *state = &g->counted_states[counted->first_state + at];
+    uint32_t more = counted_next(counted, count);
+    if (state->accepts && counted_enough(counted, count))
+        add_work(s, GRAMMAR_MANY, next);
+    for (uint32_t i = 0; i < state->n_ways && (count >= COUNT_FAR_HIGH || count < counted->max); i++) {
+        struct counted_way way = g->counted_ways[state->first_way + i];
+        if (counted_lives(g, counted, way.next, more))
+            state_add_item(
+                s, way.leaf,
+                cont_intern(s, (struct cont){.node = node, .min = way.next, .max = more, .next = next}, NULL));
+    }
+}
+
 static void work_cont(struct states *s, uint32_t id)
 {
     struct cont cont = s->conts[id];
@@ -189,6 +207,8 @@ static void work_cont(struct states *s, uint32_t id)
     } else if (cont.node == CONT_CHOICE) {
         for (uint32_t i = 0; i < cont.max; i++)
             add_work(s, GRAMMAR_MANY, s->lists[cont.min + i]);
+    } else if (s->grammar->nodes[cont.node].kind == NODE_COUNTED) {
+        work_counted(s, cont.node, cont.min, cont.max, cont.next);
     } else if (cont_is_turns(s, &cont) && cont.max) {
         work_turns(s, cont.node, cont.min, cont.max, cont.next);
     } else {
@@ -218,6 +238,9 @@ static void work_node(struct states *s, uint32_t id, uint32_t cont)
     case NODE_ALT:
         for (uint32_t i = 0; i < node->b; i++)
             add_work(s, g->kids[node->a + i], cont);
+        break;
+    case NODE_COUNTED:
+        work_counted(s, id, 0, 0, cont);
         break;
     case NODE_REPEAT:
         work_turns(s, id, g->repeats[node->b].min, g->repeats[node->b].max, cont);
@@ -266,6 +289,32 @@ uint32_t states_without(struct states *s, uint32_t id, uint32_t item)
         return STATE_DEAD;
     e->items[item] = e->items[--e->n_items];
     return state_intern(s);
+}
+
+uint32_t states_far(struct states *s, uint32_t id, uint32_t n)
+{
+    const struct grammar *g = s->grammar;
+    struct state from = s->states[id];
+    bool changed = false;
+    if (s->failed || !RESERVE(s, s->scratch, items, from.n_items + 1))
+        return id;
+    for (uint32_t i = 0; i < from.n_items; i++) {
+        struct item item = s->items[from.first_item + i];
+        struct cont cont = s->conts[item.cont];
+        if (item.cont != CONT_END && cont.node != CONT_CHOICE && g->nodes[cont.node].kind == NODE_COUNTED) {
+            uint32_t far = counted_far(&g->counted[g->nodes[cont.node].a], cont.max, n);
+            changed = changed || far != cont.max;
+            cont.max = far;
+            item.cont = cont_intern(s, cont, NULL);
+        }
+        state_add_item(s, item.leaf, item.cont);
+    }
+    s->scratch->accepts = from.accepts;
+    if (changed)
+        return state_intern(s);
+    s->scratch->n_items = 0;
+    s->scratch->accepts = false;
+    return id;
 }
 
 uint32_t states_start(struct states *s)

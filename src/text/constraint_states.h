@@ -20,7 +20,8 @@
 #define STATE_NONE  UINT32_MAX
 #define ITEM_TOKENS 0x80000000u /* in `leaf`: the rest is an index in token_sets */
 
-/* `node` and then `next`; of a repetition, `min` to `max` more turns. As a choice: lists[min .. min + max). */
+/* `node` and then `next`; of a repetition, `min` to `max` more turns; of a counted part, state `min` after `max`
+ * characters. As a choice: lists[min .. min + max). */
 struct cont {
     uint32_t node, min, max, next;
     uint32_t state; /* what it expands to, or STATE_NONE while that is not known */
@@ -90,6 +91,10 @@ uint32_t states_join(struct states *states, uint32_t a, uint32_t b);
 
 /* The state with one item left out. */
 uint32_t states_without(struct states *states, uint32_t state, uint32_t item);
+
+/* A state from which texts of up to `n` characters go on as from this one, with counts that are far from their bounds
+ * forgotten: many states have the same. */
+uint32_t states_far(struct states *states, uint32_t state, uint32_t n);
 
 /* Forgets all but what `state` needs, and returns its new number. */
 uint32_t states_shrink(struct states *states, uint32_t state);

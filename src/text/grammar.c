@@ -50,12 +50,15 @@ uint32_t grammar_fail(struct grammar_builder *builder, enum hob_status status, c
 
 bool grammar_grow(struct grammar_builder *builder, void **array, size_t *cap, size_t n, size_t more, size_t size)
 {
+    if (!builder->failed && more > MAX_ELEMENTS - n)
+        grammar_fail(builder, HOB_LIMIT, "the grammar is too large: more than %d elements", MAX_ELEMENTS);
+    return grammar_reserve(builder, array, cap, n, more, size);
+}
+
+bool grammar_reserve(struct grammar_builder *builder, void **array, size_t *cap, size_t n, size_t more, size_t size)
+{
     if (builder->failed)
         return false;
-    if (more > MAX_ELEMENTS - n) {
-        grammar_fail(builder, HOB_LIMIT, "the grammar is too large: more than %d elements", MAX_ELEMENTS);
-        return false;
-    }
     if (n + more <= *cap)
         return true;
     size_t wanted = *cap ? *cap * 2 : 64;
@@ -319,6 +322,10 @@ static void clear(struct grammar *g)
     free(g->repeats);
     free(g->token_sets);
     free(g->token_ids);
+    free(g->counted);
+    free(g->counted_states);
+    free(g->counted_ways);
+    free(g->live);
 }
 
 void grammar_drop(struct grammar_builder *builder)

@@ -40,6 +40,7 @@ static size_t children(const struct grammar *g, const struct node *node, const u
     case NODE_EMPTY:
     case NODE_LEAF:
     case NODE_TOKENS:
+    case NODE_COUNTED:
         break;
     }
     return 0;
@@ -127,6 +128,7 @@ static bool matches(const struct grammar *g, const struct node *node, const bool
     case NODE_EMPTY:
     case NODE_LEAF:
     case NODE_TOKENS:
+    case NODE_COUNTED:
         return true;
     case NODE_SEQ:
         return value[node->a] && value[node->b];
@@ -149,6 +151,8 @@ static bool may_be_empty(const struct grammar *g, const struct node *node, const
         return false;
     case NODE_EMPTY:
         return true;
+    case NODE_COUNTED:
+        return g->counted[node->a].min == 0 && g->counted_states[g->counted[node->a].first_state].accepts;
     case NODE_SEQ:
         return value[node->a] && value[node->b];
     case NODE_ALT:
@@ -222,6 +226,8 @@ static uint32_t solid_make(struct solid *solid, struct node node, unsigned depth
     case NODE_TOKENS:
     case NODE_RULE:
         break;
+    case NODE_COUNTED:
+        return grammar_fail(builder, HOB_LIMIT, "a counted pattern cannot be repeated");
     }
     return GRAMMAR_NOTHING;
 }
@@ -300,6 +306,7 @@ static uint32_t starter(const struct grammar *g, const struct node *node, uint32
     case NODE_EMPTY:
     case NODE_LEAF:
     case NODE_TOKENS:
+    case NODE_COUNTED:
         break;
     }
     return GRAMMAR_MANY;

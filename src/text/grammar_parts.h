@@ -19,12 +19,13 @@
 enum node_kind {
     NODE_NOTHING,
     NODE_EMPTY,
-    NODE_LEAF,   /* a: leaf */
-    NODE_SEQ,    /* a, b: nodes */
-    NODE_ALT,    /* a: first of b numbers in `kids` */
-    NODE_REPEAT, /* a: node, b: index in `repeats` */
-    NODE_TOKENS, /* a: index in `token_sets` */
-    NODE_RULE    /* a: node, or GRAMMAR_MANY while undefined; b: index in the builder's names */
+    NODE_LEAF,    /* a: leaf */
+    NODE_SEQ,     /* a, b: nodes */
+    NODE_ALT,     /* a: first of b numbers in `kids` */
+    NODE_REPEAT,  /* a: node, b: index in `repeats` */
+    NODE_TOKENS,  /* a: index in `token_sets` */
+    NODE_COUNTED, /* a: index in `counted` */
+    NODE_RULE     /* a: node, or GRAMMAR_MANY while undefined; b: index in the builder's names */
 };
 
 struct node {
@@ -50,6 +51,26 @@ struct repeat {
     uint32_t min, max; /* max GRAMMAR_MANY: no bound */
 };
 
+/* The texts of an automaton of characters that have `min` to `max` (GRAMMAR_MANY: no bound) of them. A place in one is
+ * a state and a count. From which states an end can be reached is a column, and few columns differ: high ones are those
+ * of the counts max, max - 1, ... and low ones those of min - 1, min - 2, ...; past the last all are equal to it. */
+struct counted {
+    uint32_t first_state, n_states; /* the first is the start */
+    uint32_t min, max;
+    uint32_t first_live; /* in `live`: [n_high + n_low][n_states] */
+    uint32_t n_high, n_low;
+};
+
+struct counted_state {
+    uint32_t first_way, n_ways; /* of `counted_ways` */
+    bool accepts;
+};
+
+/* One character, and the state after it. */
+struct counted_way {
+    uint32_t leaf, next;
+};
+
 struct token_set {
     uint32_t first, n; /* of `token_ids`, ascending */
     bool negated;
@@ -63,8 +84,14 @@ struct grammar {
     struct repeat *repeats;
     struct token_set *token_sets;
     int32_t *token_ids;
+    struct counted *counted;
+    struct counted_state *counted_states;
+    struct counted_way *counted_ways;
+    bool *live;
     size_t n_nodes, n_kids, n_leaves, n_edges, n_repeats, n_token_sets, n_token_ids;
+    size_t n_counted, n_counted_states, n_counted_ways, n_live;
     size_t cap_nodes, cap_kids, cap_leaves, cap_edges, cap_repeats, cap_token_sets, cap_token_ids;
+    size_t cap_counted, cap_counted_states, cap_counted_ways, cap_live;
     uint32_t root;
 };
 
@@ -81,6 +108,25 @@ struct grammar_builder {
 
 /* Grows `*array` of `size`-byte elements to hold `n` more; false (and the builder fails) at the limit of the kind. */
 bool grammar_grow(struct grammar_builder *builder, void **array, size_t *cap, size_t n, size_t more, size_t size);
+
+/* Counts so far from the bounds that they do not show within a token: at least `min`, and below it. */
+#define COUNT_FAR_HIGH (UINT32_MAX - 1)
+#define COUNT_FAR_LOW  UINT32_MAX
+
+/* The same without a limit, for what is bounded otherwise. */
+bool grammar_reserve(struct grammar_builder *builder, void **array, size_t *cap, size_t n, size_t more, size_t size);
+
+/* Whether an end can be reached from a state after `count` characters. */
+bool counted_lives(const struct grammar *grammar, const struct counted *counted, uint32_t state, uint32_t count);
+
+/* The count after one more character. */
+uint32_t counted_next(const struct counted *counted, uint32_t count);
+
+/* Whether so many characters are enough, and not too many. */
+bool counted_enough(const struct counted *counted, uint32_t count);
+
+/* A count that cannot be told from `count` by texts of up to `n` characters: one of the far ones, or itself. */
+uint32_t counted_far(const struct counted *counted, uint32_t count, uint32_t n);
 
 /* Adds a node. */
 uint32_t grammar_node(struct grammar_builder *builder, enum node_kind kind, uint32_t a, uint32_t b);

@@ -24,9 +24,6 @@ struct automaton *automaton_search(struct grammar_builder *builder, struct str p
 /* All texts but these. */
 struct automaton *automaton_except(struct grammar_builder *builder, const struct str *texts, size_t n);
 
-/* The texts of `min` to `max` (GRAMMAR_MANY: any number) characters. */
-struct automaton *automaton_length(struct grammar_builder *builder, uint32_t min, uint32_t max);
-
 /* What is in `a`, and in `b` (or, with `without`, not in `b`). Both are freed; either may be NULL after a failure. */
 struct automaton *automaton_both(struct grammar_builder *builder, struct automaton *a, struct automaton *b,
                                  bool without);
@@ -42,6 +39,10 @@ bool automaton_empty(const struct automaton *a);
 
 /* The texts it accepts, as they stand or (`json`) written as within a JSON string. */
 uint32_t automaton_grammar(struct grammar_builder *builder, const struct automaton *a, bool json);
+
+/* Those of its texts that have `min` to `max` (GRAMMAR_MANY: any number) characters; written likewise. */
+uint32_t automaton_counted(struct grammar_builder *builder, const struct automaton *a, uint32_t min, uint32_t max,
+                           bool json);
 
 /* Frees it (NULL is fine). */
 void automaton_free(struct automaton *a);

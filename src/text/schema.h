@@ -123,8 +123,8 @@ uint32_t schema_literal(struct schema_compiler *c, const json_t *value);
 /* A string, with its quotes, and what comes after it. */
 uint32_t schema_quoted(struct schema_compiler *c, struct str text, struct str after);
 
-/* The pattern of a format, or NULL when it is not known. */
-const char *schema_format(struct str name);
+/* The pattern of a format, or NULL when it is not known; its texts have `*max` characters at most. */
+const char *schema_format(struct str name, uint32_t *max);
 
 /* Whether no value can match both; false where that is not certain. */
 bool schema_disjoint(struct schema_compiler *c, const struct conjunction *a, const struct conjunction *b);

@@ -16,15 +16,13 @@
 #define DAY_TIME "T(?:[0-9]+H(?:[0-9]+M(?:[0-9]+S)?)?|[0-9]+M(?:[0-9]+S)?|[0-9]+S)"
 #define DAYS     "(?:[0-9]+Y(?:[0-9]+M(?:[0-9]+D)?)?|[0-9]+M(?:[0-9]+D)?|[0-9]+D)"
 
-/* RFC 1123: labels of letters, digits and inner hyphens, 63 characters at most and 253 together. Repetitions that end
- * where another character comes are what masks are fast for. */
+/* RFC 1123: labels of letters, digits and inner hyphens, 63 characters at most; 253 together. */
 #define ALNUM "[A-Za-z0-9]"
-#define LABEL "(?:" ALNUM "{1,62}|" ALNUM "{1,14}(?:-{1,2}" ALNUM "{1,10}){1,4})"
-#define SHORT "(?:" ALNUM "{1,29}|" ALNUM "{1,9}(?:-{1,2}" ALNUM "{1,8}){1,2})"
-#define HOST  "(?:" LABEL "(?:\\." LABEL "){0,3}|" SHORT "(?:\\." SHORT "){0,7})"
+#define LABEL ALNUM "(?:[A-Za-z0-9-]{0,61}" ALNUM ")?"
 
-/* RFC 5322, without quotes and comments. */
+/* RFC 5322, without comments. */
 #define ATOM   "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+#define QUOTED "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\""
 #define PART   ALNUM "+(?:-+" ALNUM "+)*"
 #define DOMAIN PART "(?:\\." PART ")*"
 
@@ -46,13 +44,14 @@
 
 static const struct {
     const char *name, *pattern;
+    uint32_t max;
 } formats[] = {
     {"date", "^" DATE "$"},
     {"time", "^" TIME "$"},
     {"date-time", "^" DATE "[Tt]" TIME "$"},
     {"duration", "^P(?:" DAYS "(?:" DAY_TIME ")?|" DAY_TIME "|[0-9]+W)$"},
-    {"email", "^" ATOM "(?:\\." ATOM ")*@" DOMAIN "$"},
-    {"hostname", "^" HOST "$"},
+    {"email", "^(?:" ATOM "(?:\\." ATOM ")*|" QUOTED ")@(?:" DOMAIN "|\\[(?:" IPV4 "|IPv6:" IPV6 ")\\])$"},
+    {"hostname", "^" LABEL "(?:\\." LABEL ")*$", 253},
     {"ipv4", "^" IPV4 "$"},
     {"ipv6", "^" IPV6 "$"},
     {"uuid", "^[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}$"},
@@ -61,10 +60,13 @@ static const struct {
      "+(?:/" PCHAR "*)*)?|" PCHAR "+(?:/" PCHAR "*)*)?(?:\\?(?:" PCHAR "|[/?])*)?(?:#(?:" PCHAR "|[/?])*)?$"},
 };
 
-const char *schema_format(struct str name)
+const char *schema_format(struct str name, uint32_t *max)
 {
-    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (str_eq(name, str_of(formats[i].name)))
-            return formats[i].pattern;
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        if (!str_eq(name, str_of(formats[i].name)))
+            continue;
+        *max = formats[i].max ? formats[i].max : GRAMMAR_MANY;
+        return formats[i].pattern;
+    }
     return NULL;
 }

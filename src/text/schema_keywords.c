@@ -153,7 +153,10 @@ static bool check_keyword(struct schema_compiler *c, const json_t *schema, const
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++) {
         if (strcmp(keywords[i].name, name) != 0)
             continue;
+        uint32_t max;
         const char *wanted = mismatch(value, keywords[i].kind);
+        if (!wanted && strcmp(name, "format") == 0 && !schema_format(json_span(value), &max))
+            wanted = "a format that is known (date, time, date-time, duration, email, hostname, ipv4, ipv6, uuid, uri)";
         if (wanted)
             schema_fail(c, schema, "%s: want %s", name, wanted);
         return !wanted;

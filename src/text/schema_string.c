@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Strings. One limit is a part of a grammar by itself, with its counts where they are; several are automata, and their
- * product.
+ * Strings. A length or a pattern is a part of a grammar by itself, with its counts where they are; together they are an
+ * automaton whose texts are counted.
  */
 #include <stdlib.h>
 
@@ -41,38 +41,26 @@ static bool read_limits(struct schema_compiler *c, const struct conjunction *bas
         limits->max = max < limits->max ? max : limits->max;
         if (pattern)
             add_pattern(limits, json_span(pattern));
-        if (format && !schema_format(json_span(format)))
-            return schema_fail(c, schema, "format \"%.40s\" is not supported", json_string_value(format));
+        uint32_t most = GRAMMAR_MANY;
         if (format)
-            add_pattern(limits, str_of(schema_format(json_span(format))));
+            add_pattern(limits, str_of(schema_format(json_span(format), &most)));
+        limits->max = most < limits->max ? most : limits->max;
     }
     return true;
 }
 
-/* The product of all limits. */
+/* Several patterns are one automaton, their product; its texts are counted where there is a length. */
 static uint32_t combine(struct schema_compiler *c, const struct limits *limits)
 {
     struct grammar_builder *b = c->builder;
     struct automaton *all = automaton_search(b, limits->patterns[0]);
     for (size_t i = 1; i < limits->n_patterns && all; i++)
         all = automaton_both(b, all, automaton_search(b, limits->patterns[i]), false);
-    struct automaton *length = NULL;
-    bool bounded = limits->min > 0 || limits->max != GRAMMAR_MANY;
-    if (all && bounded) {
-        length = automaton_length(b, limits->min, limits->max);
-        /* Often the pattern says as much: then what is longer or shorter is nothing. */
-        struct automaton *outside =
-            length ? automaton_both(b, automaton_copy(b, all), automaton_copy(b, length), true) : NULL;
-        if (outside && automaton_empty(outside) && limits->n_patterns == 1) {
-            automaton_free(length);
-            automaton_free(outside);
-            automaton_free(all);
-            return regex_grammar(b, limits->patterns[0], REGEX_JSON_SEARCH);
-        }
-        automaton_free(outside);
-        all = automaton_both(b, all, length, false);
-    }
-    uint32_t node = all ? automaton_grammar(b, all, true) : GRAMMAR_NOTHING;
+    uint32_t node = GRAMMAR_NOTHING;
+    if (all && limits->min == 0 && limits->max == GRAMMAR_MANY)
+        node = automaton_grammar(b, all, true);
+    else if (all)
+        node = automaton_counted(b, all, limits->min, limits->max, true);
     automaton_free(all);
     return node;
 }

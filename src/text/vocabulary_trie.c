@@ -50,7 +50,9 @@ static bool read_tokens(struct trie_build *build)
         }
         if (build->blob.len > UINT32_MAX - MAX_TOKEN_BYTES || !token_trie_bytes(trie, (int32_t)id, &build->blob))
             return false;
-        if (build->blob.len > build->start[id])
+        uint32_t n_bytes = (uint32_t)build->blob.len - build->start[id];
+        trie->longest = n_bytes > trie->longest ? n_bytes : trie->longest;
+        if (n_bytes)
             build->ids[build->n_ids++] = (uint32_t)id;
         if (build->blob.len > build->start[id] || type == TOKEN_CONTROL)
             trie->usable[id / 32] |= 1u << id % 32;

@@ -60,6 +60,7 @@ struct token_trie {
     uint32_t *eog;         /* [n_words] mask of the tokens that end generation */
     uint32_t *usable;      /* [n_words] mask of all that stand for something: bytes, or a control token; no eog */
     size_t n_eog;
+    uint32_t longest; /* bytes of any token */
     bool drops_first_space;
     pthread_mutex_t lock; /* of slices being made */
     size_t n_slices;

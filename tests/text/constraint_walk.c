@@ -77,6 +77,7 @@ static int32_t draw_token(const uint32_t *mask, size_t n_words)
 struct costs {
     const struct grammar *grammar;
     uint64_t *leaf, *node, *cont;
+    uint64_t *counted; /* characters from a state of a counted part to an end, whatever the count */
     size_t n_conts;
 };
 
@@ -108,6 +109,8 @@ static uint64_t node_cost(const struct costs *costs, const struct node *node)
         for (uint32_t i = 0; i < node->b; i++)
             cost = least(cost, costs->node[g->kids[node->a + i]]);
         break;
+    case NODE_COUNTED:
+        return g->counted[node->a].min;
     case NODE_REPEAT:
         return turns_cost(costs->node[node->a], g->repeats[node->b].min);
     case NODE_RULE:
@@ -124,28 +127,46 @@ static uint64_t leaf_cost(const struct costs *costs, const struct leaf *leaf)
     return cost;
 }
 
+static uint64_t counted_cost(const struct costs *costs, const struct counted *counted, size_t state)
+{
+    const struct counted_state *from = &costs->grammar->counted_states[state];
+    uint64_t cost = from->accepts ? 0 : NEVER;
+    for (uint32_t i = 0; i < from->n_ways; i++)
+        cost = least(cost,
+                     costs->counted[counted->first_state + costs->grammar->counted_ways[from->first_way + i].next] + 1);
+    return cost;
+}
+
+static bool improve(uint64_t *cost, uint64_t better)
+{
+    bool changed = *cost != better;
+    *cost = better;
+    return changed;
+}
+
 /* Least fixed points, by going over all until nothing changes. */
 static void costs_begin(struct costs *costs, const struct grammar *g)
 {
     *costs = (struct costs){.grammar = g,
                             .leaf = malloc((g->n_leaves + 1) * sizeof *costs->leaf),
-                            .node = malloc((g->n_nodes + 1) * sizeof *costs->node)};
+                            .node = malloc((g->n_nodes + 1) * sizeof *costs->node),
+                            .counted = malloc((g->n_counted_states + 1) * sizeof *costs->counted)};
     for (size_t i = 0; i < g->n_leaves; i++)
         costs->leaf[i] = NEVER;
     for (size_t i = 0; i < g->n_nodes; i++)
         costs->node[i] = NEVER;
+    for (size_t i = 0; i < g->n_counted_states; i++)
+        costs->counted[i] = NEVER;
     for (bool changed = true; changed;) {
         changed = false;
-        for (size_t i = 0; i < g->n_leaves; i++) {
-            uint64_t cost = leaf_cost(costs, &g->leaves[i]);
-            changed = changed || cost != costs->leaf[i];
-            costs->leaf[i] = cost;
-        }
-        for (size_t i = 0; i < g->n_nodes; i++) {
-            uint64_t cost = node_cost(costs, &g->nodes[i]);
-            changed = changed || cost != costs->node[i];
-            costs->node[i] = cost;
-        }
+        for (size_t i = 0; i < g->n_leaves; i++)
+            changed |= improve(&costs->leaf[i], leaf_cost(costs, &g->leaves[i]));
+        for (size_t i = 0; i < g->n_counted; i++)
+            for (size_t k = 0; k < g->counted[i].n_states; k++)
+                changed |= improve(&costs->counted[g->counted[i].first_state + k],
+                                   counted_cost(costs, &g->counted[i], g->counted[i].first_state + k));
+        for (size_t i = 0; i < g->n_nodes; i++)
+            changed |= improve(&costs->node[i], node_cost(costs, &g->nodes[i]));
     }
 }
 
@@ -154,6 +175,15 @@ static void costs_end(struct costs *costs)
     free(costs->leaf);
     free(costs->node);
     free(costs->cont);
+    free(costs->counted);
+}
+
+/* From a state and a count: what the state wants, or the count. */
+static uint64_t count_cost(const struct costs *costs, const struct counted *counted, const struct cont *cont)
+{
+    uint64_t ends = costs->counted[counted->first_state + cont->min];
+    uint64_t missing = cont->max < counted->min ? counted->min - cont->max : 0;
+    return ends > missing ? ends : missing;
 }
 
 /* Brings the costs of continuations up to date: parts have smaller numbers than wholes. */
@@ -167,9 +197,10 @@ static void cost_conts(struct costs *costs, const struct states *s)
             cost = least(cost, costs->cont[s->lists[cont->min + i]]);
         if (id != CONT_END && cont->node != CONT_CHOICE) {
             const struct node *node = &s->grammar->nodes[cont->node];
-            bool turns = node->kind == NODE_REPEAT && cont->max;
-            cost = costs->cont[cont->next] +
-                   (turns ? turns_cost(costs->node[node->a], cont->min) : costs->node[cont->node]);
+            bool turns = node->kind == NODE_REPEAT && cont->max, counts = node->kind == NODE_COUNTED;
+            cost = costs->cont[cont->next] + (counts  ? count_cost(costs, &s->grammar->counted[node->a], cont)
+                                              : turns ? turns_cost(costs->node[node->a], cont->min)
+                                                      : costs->node[cont->node]);
         }
         costs->cont[id] = least(cost, NEVER);
     }
