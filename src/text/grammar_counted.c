@@ -153,3 +153,42 @@ uint32_t automaton_counted(struct grammar_builder *b, const struct automaton *a,
     }
     return node;
 }
+
+/* ---- lengths ---- */
+
+/* One more character than from where a state leads: the fewest, or (`most`) the most; GRAMMAR_MANY past all. */
+static bool lengthen(const struct automaton *a, uint32_t *length, bool most)
+{
+    bool changed = false;
+    for (size_t q = a->n_states; q-- > 0;) {
+        uint32_t best = a->accepts[q] ? 0 : GRAMMAR_MANY;
+        for (size_t k = 0; k < a->n_classes; k++) {
+            uint32_t after = length[a->next[q * a->n_classes + k]];
+            if (after != GRAMMAR_MANY && (best == GRAMMAR_MANY || (most ? after + 1 > best : after + 1 < best)))
+                best = after + 1;
+        }
+        changed = changed || best != length[q];
+        length[q] = best;
+    }
+    return changed;
+}
+
+bool automaton_lengths(struct grammar_builder *b, const struct automaton *a, uint32_t *low, uint32_t *high)
+{
+    enum { MAX_ROUNDS = 64 };
+    uint32_t *length = malloc(a->n_states * sizeof *length);
+    if (!length)
+        return grammar_fail(b, HOB_LIMIT, "no memory for a pattern");
+    memset(length, 0xFF, a->n_states * sizeof *length);
+    unsigned round = 0;
+    while (round < MAX_ROUNDS && lengthen(a, length, false))
+        round++;
+    *low = length[0];
+    bool settled = round < MAX_ROUNDS;
+    for (round = 0; round < MAX_ROUNDS && lengthen(a, length, true);)
+        round++;
+    /* What still grows leads back to itself, or is too tangled to be worth knowing. */
+    *high = round < MAX_ROUNDS ? length[0] : GRAMMAR_MANY;
+    free(length);
+    return settled && *low != GRAMMAR_MANY;
+}

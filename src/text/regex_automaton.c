@@ -60,6 +60,14 @@ struct automaton *automaton_copy(struct grammar_builder *builder, const struct a
     return copy;
 }
 
+struct automaton *automaton_any(struct grammar_builder *builder)
+{
+    struct automaton *a = automaton_new(builder, 1, 1);
+    if (a)
+        a->accepts[0] = true;
+    return a;
+}
+
 /* ---- all texts but some ---- */
 
 /* The code points of the texts, as classes of one each and what lies between. */

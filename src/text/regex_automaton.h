@@ -24,6 +24,9 @@ struct automaton *automaton_search(struct grammar_builder *builder, struct str p
 /* All texts but these. */
 struct automaton *automaton_except(struct grammar_builder *builder, const struct str *texts, size_t n);
 
+/* All texts. */
+struct automaton *automaton_any(struct grammar_builder *builder);
+
 /* What is in `a`, and in `b` (or, with `without`, not in `b`). Both are freed; either may be NULL after a failure. */
 struct automaton *automaton_both(struct grammar_builder *builder, struct automaton *a, struct automaton *b,
                                  bool without);
@@ -36,6 +39,10 @@ bool automaton_accepts(const struct automaton *a, struct str text);
 
 /* Whether it accepts no text. */
 bool automaton_empty(const struct automaton *a);
+
+/* The characters of its shortest and its longest text (GRAMMAR_MANY: it has no longest); false where it has none, or
+ * the builder has failed. */
+bool automaton_lengths(struct grammar_builder *builder, const struct automaton *a, uint32_t *low, uint32_t *high);
 
 /* The texts it accepts, as they stand or (`json`) written as within a JSON string. */
 uint32_t automaton_grammar(struct grammar_builder *builder, const struct automaton *a, bool json);

@@ -217,7 +217,7 @@ static struct automaton *take_out(struct grammar_builder *b, struct automaton *a
  * `bare`. */
 static uint32_t start_text(struct reply_grammar *g, const struct str *marks, size_t n, struct str bare)
 {
-    struct automaton *all = automaton_length(g->builder, 0, GRAMMAR_MANY);
+    struct automaton *all = automaton_any(g->builder);
     all = take_out(g->builder, all, "^[ \n]*", bare);
     for (size_t i = 0; i < n; i++)
         all = take_out(g->builder, all, "", marks[i]);

@@ -52,26 +52,29 @@ uint32_t reply_plain_string(struct reply_grammar *g, const json_t *schema, const
 {
     struct grammar_builder *b = g->builder;
     const json_t *pattern = json_object_get(schema, "pattern"), *format = json_object_get(schema, "format");
-    const json_t *low = json_object_get(schema, "minLength"), *high = json_object_get(schema, "maxLength");
+    uint32_t low = schema_count(json_object_get(schema, "minLength"), 0), most = GRAMMAR_MANY;
+    uint32_t high = schema_count(json_object_get(schema, "maxLength"), GRAMMAR_MANY);
     struct automaton *all = NULL;
     if (pattern)
         all = and_search(b, all, json_span(pattern));
     if (format) {
-        const char *known = schema_format(json_span(format));
+        const char *known = schema_format(json_span(format), &most);
         if (!known)
             return grammar_fail(b, HOB_FORMAT, "format \"%.*s\": cannot be honoured", (int)json_span(format).len,
                                 json_span(format).ptr);
         all = and_search(b, all, str_of(known));
     }
-    if (low || high) {
-        struct automaton *length = automaton_length(b, schema_count(low, 0), schema_count(high, GRAMMAR_MANY));
-        all = all ? automaton_both(b, all, length, false) : length;
-    }
+    high = most < high ? most : high;
+    bool counted = low > 0 || high != GRAMMAR_MANY;
+    if (!all && counted)
+        all = automaton_any(b);
     if (!all)
         return grammar_failed(b) ? GRAMMAR_NOTHING : any_text(g, ends);
     for (size_t i = 0; ends[i]; i++)
         all = automaton_both(b, all, with_end(b, ends[i]), true);
-    uint32_t part = all ? automaton_grammar(b, all, false) : GRAMMAR_NOTHING;
+    uint32_t part = GRAMMAR_NOTHING;
+    if (all)
+        part = counted ? automaton_counted(b, all, low, high, false) : automaton_grammar(b, all, false);
     automaton_free(all);
     return part;
 }

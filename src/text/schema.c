@@ -175,6 +175,21 @@ uint32_t schema_rule(struct schema_compiler *c, const struct conjunction *conjun
     return rule;
 }
 
+uint32_t schema_made(const struct schema_compiler *c, const struct buf *key)
+{
+    return key->failed ? MAP_NONE : map_get(&c->made, buf_view(key));
+}
+
+uint32_t schema_remember(struct schema_compiler *c, const struct buf *key, uint32_t part)
+{
+    char *kept = grammar_failed(c->builder) || key->failed ? NULL : arena_alloc(&c->arena, key->len);
+    if (!kept)
+        return part;
+    memcpy(kept, key->ptr, key->len);
+    map_add(&c->made, (struct str){kept, key->len}, part, NULL);
+    return part;
+}
+
 /* ---- choices ---- */
 
 /* `all` with part `group` replaced by one of its branches. */
@@ -338,6 +353,7 @@ uint32_t schema_grammar(struct grammar_builder *builder, const json_t *schema)
     free(c.jobs);
     map_clear(&c.rules);
     map_clear(&c.checked);
+    map_clear(&c.made);
     arena_clear(&c.arena);
     return root;
 }

@@ -60,6 +60,7 @@ struct schema_compiler {
     struct arena arena; /* keys of `rules` */
     struct map rules;   /* from a conjunction's parts to its rule */
     struct map checked; /* schemas whose keywords were looked at */
+    struct map made;    /* from what is asked of a string or a number to its part: many schemas ask the same */
     struct schema_job *jobs;
     size_t n_jobs, cap_jobs;
     uint32_t space;     /* white space between elements */
@@ -88,6 +89,10 @@ bool schema_spread(struct schema_compiler *c, const struct conjunction *from, st
 
 /* The types that all bases allow, bits of enum schema_type. */
 unsigned schema_types(const struct conjunction *bases);
+
+/* The part that was made of this key, or MAP_NONE; and remembers one. */
+uint32_t schema_made(const struct schema_compiler *c, const struct buf *key);
+uint32_t schema_remember(struct schema_compiler *c, const struct buf *key, uint32_t part);
 
 /* ---- schema_keywords.c ---- */
 

@@ -328,28 +328,40 @@ static uint32_t read_step(struct schema_compiler *c, const struct conjunction *b
     return (uint32_t)step;
 }
 
+/* Numbers as `bounds` and `step` want them; with `integer` only whole ones. */
+static uint32_t make_number(struct grammar_builder *b, const struct number_bounds *bounds, uint32_t step, bool integer)
+{
+    if (!integer && step == 0)
+        return number_grammar(b, bounds);
+    step = step ? step : 1;
+    uint32_t whole = integer_grammar(b, bounds, step);
+    /* With ".0" it is a double, which has 15 digits for sure. */
+    struct number_bounds narrow = *bounds;
+    struct decimal low = decimal_parse("-999999999999999"), high = decimal_parse("999999999999999");
+    if (!narrow.has_low || decimal_compare(&narrow.low, &low) < 0)
+        narrow.low = low;
+    if (!narrow.has_high || decimal_compare(&narrow.high, &high) > 0)
+        narrow.high = high;
+    narrow.has_low = narrow.has_high = true;
+    uint32_t real = grammar_then(b, integer_grammar(b, &narrow, step), grammar_literal(b, STR(".0")));
+    return grammar_or(b, whole, real);
+}
+
 uint32_t schema_number(struct schema_compiler *c, const struct conjunction *bases, bool integer)
 {
-    struct grammar_builder *b = c->builder;
     struct number_bounds bounds = schema_bounds(bases);
+    struct buf key = {0};
     uint32_t step = read_step(c, bases, integer);
     bool multiple = false;
     for (size_t i = 0; i < bases->n; i++)
         multiple = multiple || json_object_get(bases->parts[i].schema, "multipleOf");
     if (!step)
         return GRAMMAR_NOTHING;
-    if (!integer && !multiple)
-        return number_grammar(b, &bounds);
-    uint32_t whole = integer_grammar(b, &bounds, step);
-    if (integer)
-        return whole;
-    /* With ".0" it is a double, which has 15 digits for sure. */
-    struct decimal low = decimal_parse("-999999999999999"), high = decimal_parse("999999999999999");
-    if (!bounds.has_low || decimal_compare(&bounds.low, &low) < 0)
-        bounds.low = low;
-    if (!bounds.has_high || decimal_compare(&bounds.high, &high) > 0)
-        bounds.high = high;
-    bounds.has_low = bounds.has_high = true;
-    uint32_t real = grammar_then(b, integer_grammar(b, &bounds, step), grammar_literal(b, STR(".0")));
-    return grammar_or(b, whole, real);
+    buf_format(&key, "number %u %d ", multiple ? step : 0, integer);
+    buf_add(&key, (const char *)&bounds, sizeof bounds);
+    uint32_t node = schema_made(c, &key);
+    if (node == MAP_NONE)
+        node = schema_remember(c, &key, make_number(c->builder, &bounds, multiple ? step : 0, integer));
+    buf_clear(&key);
+    return node;
 }

@@ -56,8 +56,11 @@ static uint32_t combine(struct schema_compiler *c, const struct limits *limits)
     struct automaton *all = automaton_search(b, limits->patterns[0]);
     for (size_t i = 1; i < limits->n_patterns && all; i++)
         all = automaton_both(b, all, automaton_search(b, limits->patterns[i]), false);
-    uint32_t node = GRAMMAR_NOTHING;
-    if (all && limits->min == 0 && limits->max == GRAMMAR_MANY)
+    uint32_t node = GRAMMAR_NOTHING, low, high;
+    if (all && limits->n_patterns == 1 && automaton_lengths(b, all, &low, &high) && low >= limits->min &&
+        high <= limits->max)
+        node = regex_grammar(b, limits->patterns[0], REGEX_JSON_SEARCH); /* which says as much */
+    else if (all && limits->min == 0 && limits->max == GRAMMAR_MANY)
         node = automaton_grammar(b, all, true);
     else if (all)
         node = automaton_counted(b, all, limits->min, limits->max, true);
@@ -75,6 +78,24 @@ static uint32_t contents(struct schema_compiler *c, const struct limits *limits)
     return combine(c, limits);
 }
 
+/* With its quotes; made once for the same limits. */
+static uint32_t quoted(struct schema_compiler *c, const struct limits *limits)
+{
+    struct buf key = {0};
+    buf_format(&key, "string %u %u", limits->min, limits->max);
+    for (size_t i = 0; i < limits->n_patterns; i++) {
+        buf_format(&key, " %zu ", limits->patterns[i].len);
+        buf_str(&key, limits->patterns[i]);
+    }
+    uint32_t node = schema_made(c, &key);
+    if (node == MAP_NONE) {
+        uint32_t quote = grammar_literal(c->builder, STR("\"")), inner = contents(c, limits);
+        node = schema_remember(c, &key, grammar_seq(c->builder, (uint32_t[]){quote, inner, quote}, 3));
+    }
+    buf_clear(&key);
+    return node;
+}
+
 uint32_t schema_string(struct schema_compiler *c, const struct conjunction *bases)
 {
     struct grammar_builder *b = c->builder;
@@ -83,8 +104,7 @@ uint32_t schema_string(struct schema_compiler *c, const struct conjunction *base
     if (!limits.patterns)
         return grammar_fail(b, HOB_LIMIT, "no memory for a schema");
     if (read_limits(c, bases, &limits) && limits.min <= limits.max) {
-        uint32_t quote = grammar_literal(b, STR("\"")), inner = contents(c, &limits);
-        node = grammar_seq(b, (uint32_t[]){quote, inner, quote}, 3);
+        node = quoted(c, &limits);
         for (size_t i = 0; i < bases->n && grammar_failed(b); i++)
             if (json_object_get(bases->parts[i].schema, "pattern"))
                 schema_fail(c, bases->parts[i].schema, "pattern");

@@ -193,6 +193,7 @@ static void trial_make(struct schema_compiler *c, const struct conjunction *base
     struct code_set all = {0};
     struct hob_error err = {0};
     other.builder = grammar_begin(&err);
+    other.made = (struct map){0};
     trial->made = true;
     trial->failed = !other.builder;
     if (trial->failed)
@@ -203,6 +204,8 @@ static void trial_make(struct schema_compiler *c, const struct conjunction *base
     uint32_t root =
         strings ? schema_string(&other, bases) : schema_number(&other, bases, !(schema_types(bases) & TYPE_NUMBER));
     trial->failed = grammar_failed(other.builder);
+    c->arena = other.arena;
+    map_clear(&other.made);
     trial->grammar = grammar_finish(other.builder, root, &err);
     if (trial->failed || err.status == HOB_LIMIT)
         grammar_fail(c->builder, err.status, "%s", err.text);
