@@ -328,23 +328,52 @@ static uint32_t read_step(struct schema_compiler *c, const struct conjunction *b
     return (uint32_t)step;
 }
 
+/* What json.dumps writes of a double from 1e16 on, all of which are whole. */
+static uint32_t large_doubles(struct grammar_builder *b, const struct number_bounds *bounds)
+{
+    struct number_bounds closed = *bounds;
+    close_bounds(&closed);
+    uint32_t ways[2] = {GRAMMAR_NOTHING, GRAMMAR_NOTHING};
+    for (int negative = 0; negative < 2; negative++) {
+        struct half half = half_of(&closed, negative);
+        struct decimal low = {.n = 1, .exponent = LARGE_EXPONENT, .digits = "1"};
+        low = compare_sizes(&half.low, &low) > 0 ? half.low : low;
+        if (half.has)
+            ways[negative] = with_exponent(b, &low, half.bounded ? &half.high : NULL);
+    }
+    return grammar_or(b, ways[0], grammar_then(b, grammar_literal(b, STR("-")), ways[1]));
+}
+
+/* Whole numbers with ".0", which are doubles: only those that a double has exactly. */
+static uint32_t whole_doubles(struct grammar_builder *b, const struct number_bounds *bounds, uint32_t step)
+{
+    struct number_bounds narrow = *bounds;
+    struct decimal low = decimal_parse("-9007199254740992"), high = decimal_parse("9007199254740992"), zero = {0};
+    if (!narrow.has_low || decimal_compare(&narrow.low, &low) < 0) {
+        narrow.low = low;
+        narrow.open_low = false;
+    }
+    if (!narrow.has_high || decimal_compare(&narrow.high, &high) > 0) {
+        narrow.high = high;
+        narrow.open_high = false;
+    }
+    narrow.has_low = narrow.has_high = true;
+    int above = decimal_compare(&zero, &narrow.low), below = decimal_compare(&zero, &narrow.high);
+    bool has_zero = (above > 0 || (above == 0 && !narrow.open_low)) && (below < 0 || (below == 0 && !narrow.open_high));
+    uint32_t whole =
+        grammar_or(b, integer_grammar(b, &narrow, step), has_zero ? grammar_literal(b, STR("-0")) : GRAMMAR_NOTHING);
+    return grammar_then(b, whole, grammar_literal(b, STR(".0")));
+}
+
 /* Numbers as `bounds` and `step` want them; with `integer` only whole ones. */
 static uint32_t make_number(struct grammar_builder *b, const struct number_bounds *bounds, uint32_t step, bool integer)
 {
     if (!integer && step == 0)
         return number_grammar(b, bounds);
     step = step ? step : 1;
-    uint32_t whole = integer_grammar(b, bounds, step);
-    /* With ".0" it is a double, which has 15 digits for sure. */
-    struct number_bounds narrow = *bounds;
-    struct decimal low = decimal_parse("-999999999999999"), high = decimal_parse("999999999999999");
-    if (!narrow.has_low || decimal_compare(&narrow.low, &low) < 0)
-        narrow.low = low;
-    if (!narrow.has_high || decimal_compare(&narrow.high, &high) > 0)
-        narrow.high = high;
-    narrow.has_low = narrow.has_high = true;
-    uint32_t real = grammar_then(b, integer_grammar(b, &narrow, step), grammar_literal(b, STR(".0")));
-    return grammar_or(b, whole, real);
+    uint32_t ways[] = {integer_grammar(b, bounds, step), whole_doubles(b, bounds, step),
+                       step == 1 ? large_doubles(b, bounds) : GRAMMAR_NOTHING};
+    return grammar_alt(b, ways, 3);
 }
 
 uint32_t schema_number(struct schema_compiler *c, const struct conjunction *bases, bool integer)

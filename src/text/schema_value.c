@@ -2,6 +2,7 @@
  *
  * Values that a schema spells out: enum and const.
  */
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -64,20 +65,46 @@ static uint32_t literal_list(struct schema_compiler *c, const json_t *value)
     return grammar_seq(b, all, 5);
 }
 
-/* A number as it was written, and one without a fraction also with ".0" and without. */
+/* Adds digits, and the point after `n_whole` of them. */
+static void add_digits(struct buf *text, const struct decimal *d, int n_whole)
+{
+    for (int i = n_whole > 0 ? 0 : n_whole - 1; i < d->n || i < n_whole; i++) {
+        if (i == n_whole)
+            buf_byte(text, '.');
+        buf_byte(text, i >= 0 && i < d->n ? d->digits[i] : '0');
+        if (i < 0 && i == n_whole - 1)
+            buf_byte(text, '.');
+    }
+}
+
+/* A number as json.dumps writes it, as an integer or as a double where it may be either. */
 static uint32_t literal_number(struct schema_compiler *c, const json_t *value)
 {
     struct grammar_builder *b = c->builder;
+    struct decimal d = decimal_read(value);
     struct buf text = {0};
     uint32_t node = GRAMMAR_NOTHING;
-    if (json_write(value, &text)) {
+    bool whole = d.exponent >= d.n - 1, sure = d.exponent <= 14 || json_is_integer(value);
+    if (d.n == 0)
+        return grammar_choices(b, (struct str[]){STR("0"), STR("0.0"), STR("-0.0")}, 3);
+    if (json_is_real(value) && d.exponent >= 18 && d.n > 15)
+        return schema_fail(c, value, "a number so large that it was read as another");
+    buf_str(&text, d.negative ? STR("-") : STR(""));
+    size_t sign = text.len;
+    if (d.exponent >= 0 && d.exponent < MAX_DIGITS && whole && sure) {
+        add_digits(&text, &d, d.exponent + 1);
         node = grammar_literal(b, buf_view(&text));
-        if (json_is_integer(value)) {
-            buf_str(&text, STR(".0"));
+    }
+    text.len = sign;
+    if (d.exponent >= -4 && d.exponent < 16) {
+        add_digits(&text, &d, d.exponent + 1);
+        buf_str(&text, whole ? STR(".0") : STR(""));
+        if (d.exponent <= 14 || json_is_real(value))
             node = grammar_or(b, node, grammar_literal(b, buf_view(&text)));
-        } else if (str_ends(buf_view(&text), STR(".0"))) {
-            node = grammar_or(b, node, grammar_literal(b, (struct str){text.ptr, text.len - 2}));
-        }
+    } else if (json_is_real(value)) {
+        add_digits(&text, &d, 1);
+        buf_format(&text, "e%c%02d", d.exponent < 0 ? '-' : '+', d.exponent < 0 ? -d.exponent : d.exponent);
+        node = grammar_literal(b, buf_view(&text));
     }
     buf_clear(&text);
     return node;
@@ -118,7 +145,7 @@ unsigned schema_type_of(const json_t *value)
     case JSON_INTEGER:
         return TYPE_INTEGER;
     case JSON_REAL:
-        return json_real_value(value) == (double)(int64_t)json_real_value(value) ? TYPE_INTEGER : TYPE_NUMBER;
+        return json_real_value(value) == floor(json_real_value(value)) ? TYPE_INTEGER : TYPE_NUMBER;
     case JSON_TRUE:
     case JSON_FALSE:
         return TYPE_BOOLEAN;
