@@ -134,6 +134,9 @@ const char *schema_format(struct str name, uint32_t *max);
 /* Whether no value can match both; false where that is not certain. */
 bool schema_disjoint(struct schema_compiler *c, const struct conjunction *a, const struct conjunction *b);
 
+/* The same for strings. */
+bool schema_strings_apart(struct schema_compiler *c, const struct conjunction *a, const struct conjunction *b);
+
 /* A number as sign, digits and the place of the point: digits are d0.d1d2... times ten to the `exponent`. */
 enum { MAX_DIGITS = 40 };
 struct decimal {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Whether two conjunctions can match the same value: what oneOf must not do. Only what is certain counts: other types,
- * other values, numbers apart, a property that both must have and that is disjoint, or that one must have and the other
- * may not.
+ * other values, numbers apart, strings or arrays of other lengths, patterns that exclude each other, a property that
+ * both must have and that is disjoint, or that one must have and the other may not.
  */
 #include "text/schema.h"
 
-enum { MAX_DEPTH = 12, MAX_COMPARED = 20000 };
+enum { MAX_DEPTH = 12, MAX_COMPARED = 100000 };
 
 static bool disjoint(struct schema_compiler *c, const struct conjunction *a, const struct conjunction *b,
                      unsigned depth);
@@ -97,6 +97,21 @@ static bool numbers_apart(const struct conjunction *a, const struct conjunction 
            (below == 0 && (y.open_low || x.open_high));
 }
 
+/* Whether what one must have at least is more than the other may have. */
+static bool counts_apart(const struct conjunction *a, const struct conjunction *b, const char *min, const char *max)
+{
+    const struct conjunction *sides[2] = {a, b};
+    uint32_t low[2] = {0, 0}, high[2] = {GRAMMAR_MANY, GRAMMAR_MANY};
+    for (int side = 0; side < 2; side++)
+        for (size_t i = 0; i < sides[side]->n; i++) {
+            uint32_t least = schema_count(json_object_get(sides[side]->parts[i].schema, min), 0);
+            uint32_t most = schema_count(json_object_get(sides[side]->parts[i].schema, max), GRAMMAR_MANY);
+            low[side] = least > low[side] ? least : low[side];
+            high[side] = most < high[side] ? most : high[side];
+        }
+    return low[0] > high[1] || low[1] > high[0];
+}
+
 static bool requires(const struct conjunction *bases, struct str name)
 {
     for (size_t i = 0; i < bases->n; i++) {
@@ -167,7 +182,11 @@ static bool bases_apart(struct schema_compiler *c, const struct conjunction *a, 
     unsigned shared = types_of(a) & types_of(b);
     if (!shared || values_apart(valued(a), valued(b)))
         return true;
-    if (shared & ~(unsigned)(TYPE_OBJECT | TYPE_NUMBER | TYPE_INTEGER))
+    if (shared & (TYPE_NULL | TYPE_BOOLEAN))
+        return false;
+    if ((shared & TYPE_STRING) && !schema_strings_apart(c, a, b))
+        return false;
+    if ((shared & TYPE_ARRAY) && !counts_apart(a, b, "minItems", "maxItems"))
         return false;
     if ((shared & (TYPE_NUMBER | TYPE_INTEGER)) && !numbers_apart(a, b))
         return false;

@@ -9,7 +9,7 @@
 #include "text/regex_grammar.h"
 #include "text/schema.h"
 
-enum { MAX_MIN_LENGTH = 100000 };
+enum { MAX_MIN_LENGTH = 100000, PATTERN_COST = 500 /* of comparing patterns, in other comparisons */ };
 
 /* What the bases ask. */
 struct limits {
@@ -111,4 +111,46 @@ uint32_t schema_string(struct schema_compiler *c, const struct conjunction *base
     }
     free(limits.patterns);
     return node;
+}
+
+/* Whether Python and ECMAScript find the same texts: then what is apart here is apart to both. */
+static bool unmistakable(struct str pattern)
+{
+    for (size_t i = 0; i < pattern.len; i++) {
+        bool escaped = pattern.ptr[i] == '\\' && i + 1 < pattern.len;
+        if (pattern.ptr[i] == '.' || (escaped && strchr("dDsSwW", pattern.ptr[i + 1])))
+            return false;
+        i += escaped;
+    }
+    return true;
+}
+
+/* Whether no text has all the patterns of both. */
+static bool patterns_apart(struct schema_compiler *c, const struct limits *a, const struct limits *b)
+{
+    struct automaton *all = NULL;
+    c->n_compared += PATTERN_COST;
+    for (size_t i = 0; i < a->n_patterns + b->n_patterns; i++) {
+        struct str pattern = i < a->n_patterns ? a->patterns[i] : b->patterns[i - a->n_patterns];
+        struct automaton *own = unmistakable(pattern) ? automaton_search(c->builder, pattern) : NULL;
+        if (own)
+            all = all ? automaton_both(c->builder, all, own, false) : own;
+    }
+    bool apart = all && automaton_empty(all);
+    automaton_free(all);
+    return apart;
+}
+
+bool schema_strings_apart(struct schema_compiler *c, const struct conjunction *a, const struct conjunction *b)
+{
+    struct limits x = {.patterns = malloc((2 * a->n + 1) * sizeof *x.patterns)};
+    struct limits y = {.patterns = malloc((2 * b->n + 1) * sizeof *y.patterns)};
+    bool apart = false;
+    if (!x.patterns || !y.patterns)
+        grammar_fail(c->builder, HOB_LIMIT, "no memory for a schema");
+    else if (read_limits(c, a, &x) && read_limits(c, b, &y))
+        apart = x.min > y.max || y.min > x.max || (x.n_patterns && y.n_patterns && patterns_apart(c, &x, &y));
+    free(x.patterns);
+    free(y.patterns);
+    return apart;
 }

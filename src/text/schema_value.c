@@ -69,7 +69,7 @@ static uint32_t literal_list(struct schema_compiler *c, const json_t *value)
 static void add_digits(struct buf *text, const struct decimal *d, int n_whole)
 {
     for (int i = n_whole > 0 ? 0 : n_whole - 1; i < d->n || i < n_whole; i++) {
-        if (i == n_whole)
+        if (i == n_whole && i > 0)
             buf_byte(text, '.');
         buf_byte(text, i >= 0 && i < d->n ? d->digits[i] : '0');
         if (i < 0 && i == n_whole - 1)
