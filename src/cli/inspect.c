@@ -112,6 +112,17 @@ static void put_section(const char *name, const json_t *object)
     output_format("%s%s%s\n", style_on(STYLE_BOLD), name, style_on(STYLE_PLAIN));
     json_object_foreach((json_t *)object, key, value)
     {
+        if (json_is_array(value) && strcmp(key, "special") == 0) { /* there may be a thousand */
+            json_t *token;
+            size_t i;
+            json_array_foreach(value, i, token)
+            {
+                put_key(i ? "" : key);
+                put_value("", token);
+                output_write(STR("\n"));
+            }
+            continue;
+        }
         if (json_is_object(value) && strcmp(key, "types") == 0) { /* a line each, to be read as a table */
             const char *type;
             json_t *entry;

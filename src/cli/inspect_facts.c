@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "chat/doctor.h"
 #include "text/reply_parser.h"
 
@@ -86,7 +87,10 @@ void facts_file(json_t *to, const struct model *model)
     }
     set_text(to, "name", model_title(model));
     set_text(to, "path", str_of(model->path));
-    json_object_set_new(to, "format", json_string(model->gguf ? "GGUF" : "Hugging Face folder"));
+    json_object_set_new(to, "format",
+                        json_string(model->gguf                   ? "GGUF"
+                                    : file_is_folder(model->path) ? "Hugging Face folder"
+                                                                  : "tokenizer file"));
     set_text(to, "architecture", model_architecture(model));
     set_text(to, "license", model_license(model));
     set_count(to, "bytes", total);
@@ -137,6 +141,7 @@ json_t *facts_tokenizer(struct model *model, bool all, json_t *warnings)
     }
     json_t *json = json_object(), *ends = json_array(), *special = json_array();
     size_t n = tokenizer_size(tokenizer);
+    json_object_set_new(json, "algorithm", json_string(tokenizer_algorithm(tokenizer)));
     set_count(json, "tokens", n);
     if (tokenizer_bos(tokenizer) != TOKEN_NONE)
         json_object_set_new(json, "bos", token_json(tokenizer, tokenizer_bos(tokenizer)));

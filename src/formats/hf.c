@@ -4,6 +4,7 @@
  */
 #include "formats/hf.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -84,22 +85,50 @@ static bool read_template(struct hf *hf, struct hob_error *err)
     return good;
 }
 
+static int ends_in_tiktoken(const struct dirent *entry)
+{
+    return str_ends(str_of(entry->d_name), STR(".tiktoken"));
+}
+
+/* Finds the tokenizer file, if there is one. */
+static bool find_tokenizer(struct hf *hf, struct hob_error *err)
+{
+    static const char *const names[] = {"tokenizer.json", "tokenizer.model", "tekken.json", "tiktoken.model"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = hf_path(hf, names[i], err);
+        if (!path)
+            return false;
+        if (file_exists(path)) {
+            hf->tokenizer_path = path;
+            return true;
+        }
+    }
+    struct dirent **entries = NULL;
+    int n = scandir(hf->path, &entries, ends_in_tiktoken, alphasort);
+    if (n > 0)
+        hf->tokenizer_path = hf_path(hf, entries[0]->d_name, err);
+    for (int i = 0; i < n; i++)
+        free(entries[i]);
+    free(entries);
+    return n <= 0 || hf->tokenizer_path;
+}
+
 /* Lists the files that results depend on. */
 static bool list_sources(struct hf *hf, struct hob_error *err)
 {
-    static const char *const names[] = {"config.json", "tokenizer.json"};
-    enum { N_NAMES = sizeof names / sizeof *names };
-    hf->sources = arena_array(&hf->arena, hf->n_files + N_NAMES, sizeof(struct file *));
-    if (!hf->sources)
+    const char *paths[] = {hf->config ? hf_path(hf, "config.json", err) : NULL, hf->tokenizer_path};
+    enum { N_PATHS = sizeof paths / sizeof *paths };
+    hf->sources = arena_array(&hf->arena, hf->n_files + N_PATHS, sizeof(struct file *));
+    if (!hf->sources || (hf->config && !paths[0]))
         return error_memory(err, hf->n_files * sizeof(struct file *));
     for (size_t i = 0; i < hf->n_files; i++)
         hf->sources[hf->n_sources++] = hf->files[i];
-    for (size_t i = 0; i < N_NAMES; i++) {
-        const char *path = hf_path(hf, names[i], err);
-        struct file *file = path ? arena_alloc(&hf->arena, sizeof *file) : NULL;
+    for (size_t i = 0; i < N_PATHS; i++) {
+        const char *path = paths[i];
+        struct file *file = arena_alloc(&hf->arena, sizeof *file);
         if (!file)
-            return path ? error_memory(err, sizeof *file) : false;
-        if (!file_exists(path))
+            return error_memory(err, sizeof *file);
+        if (!path)
             continue;
         if (!file_open(file, path, err))
             return false;
@@ -111,10 +140,7 @@ static bool list_sources(struct hf *hf, struct hob_error *err)
 /* A folder is one of a model when it holds any of the files that are read. */
 static bool check_any(struct hf *hf, struct hob_error *err)
 {
-    const char *path = hf_path(hf, "tokenizer.json", err);
-    if (!path)
-        return false;
-    if (hf->config || hf->tokenizer_config || hf->template_text.len || hf->n_files || file_exists(path))
+    if (hf->config || hf->tokenizer_config || hf->template_text.len || hf->n_files || hf->tokenizer_path)
         return true;
     return error_set(err, HOB_NOT_FOUND, "%s: is no model: it has no config.json and no tokenizer.json", hf->path);
 }
@@ -133,15 +159,39 @@ struct hf *hf_open(const char *path, struct hob_error *err)
     else if (read_object(hf, "config.json", MAX_JSON_BYTES, &hf->config, err) &&
              read_object(hf, "generation_config.json", MAX_JSON_BYTES, &hf->generation_config, err) &&
              read_object(hf, "tokenizer_config.json", MAX_JSON_BYTES, &hf->tokenizer_config, err) &&
-             read_template(hf, err) && hf_open_weights(hf, err) && check_any(hf, err) && list_sources(hf, err))
+             read_template(hf, err) && find_tokenizer(hf, err) && hf_open_weights(hf, err) && check_any(hf, err) &&
+             list_sources(hf, err))
         return hf;
     hf_close(hf);
     return NULL;
 }
 
-bool hf_load_tokenizer(struct hf *hf, struct hob_error *err)
+bool hf_names_tokenizer(const char *path)
 {
-    return hf->tokenizer || read_object(hf, "tokenizer.json", MAX_TOKENIZER_BYTES, &hf->tokenizer, err);
+    const char *slash = strrchr(path, '/');
+    struct str name = str_of(slash ? slash + 1 : path);
+    return str_ends(name, STR(".json")) || str_ends(name, STR(".model")) || str_ends(name, STR(".tiktoken")) ||
+           (str_find(name, STR(".model.v"), 0) != SIZE_MAX && !str_ends(name, STR(".gguf")));
+}
+
+struct hf *hf_open_tokenizer(const char *path, struct hob_error *err)
+{
+    struct hf *hf = calloc(1, sizeof *hf);
+    const char *slash = strrchr(path, '/');
+    if (hf)
+        hf->path = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+    if (!hf || !hf->path || !(hf->tokenizer_path = arena_copy(&hf->arena, path, strlen(path))))
+        error_memory(err, strlen(path));
+    else if (read_object(hf, "tokenizer_config.json", MAX_JSON_BYTES, &hf->tokenizer_config, err) &&
+             list_sources(hf, err))
+        return hf;
+    hf_close(hf);
+    return NULL;
+}
+
+bool hf_load_tokenizer(const struct hf *hf, struct buf *out, struct hob_error *err)
+{
+    return file_load(hf->tokenizer_path, MAX_TOKENIZER_BYTES, out, err);
 }
 
 void hf_close(struct hf *hf)
@@ -150,7 +200,6 @@ void hf_close(struct hf *hf)
         return;
     json_decref(hf->config);
     json_decref(hf->generation_config);
-    json_decref(hf->tokenizer);
     json_decref(hf->tokenizer_config);
     buf_clear(&hf->template_text);
     for (size_t i = 0; i < hf->n_files; i++)

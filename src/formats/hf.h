@@ -13,10 +13,11 @@
 /* What lies in the folder. JSON members are NULL where the file is absent; those present are objects. */
 struct hf {
     char *path;
-    json_t *config;            /* config.json; a folder that holds only a tokenizer has none */
-    json_t *generation_config; /* generation_config.json */
-    json_t *tokenizer;         /* tokenizer.json, read by hf_load_tokenizer() */
-    json_t *tokenizer_config;  /* tokenizer_config.json */
+    json_t *config;             /* config.json; a folder that holds only a tokenizer has none */
+    json_t *generation_config;  /* generation_config.json */
+    json_t *tokenizer_config;   /* tokenizer_config.json */
+    const char *tokenizer_path; /* of the tokenizer file: tokenizer.json, else tokenizer.model, tekken.json,
+                                   tiktoken.model, the first that ends in .tiktoken; NULL where there is none */
     /* chat_template.jinja, else tokenizer_config.json's (of several the one named "default", else the first), else
      * chat_template.json's; empty where there is none. */
     struct buf template_text;
@@ -25,18 +26,24 @@ struct hf {
     size_t n_files;
     struct file **files; /* the safetensors files */
     size_t n_sources;
-    struct file **sources; /* all files that results depend on: those, then config.json and tokenizer.json */
+    struct file **sources; /* all files that results depend on: those, then config.json and the tokenizer file */
     struct arena arena;
     struct map by_name; /* tensor name: index into tensors */
 };
 
-/* Opens a folder: reads and checks everything but the tensors' bytes and tokenizer.json. Weights may be missing
+/* Opens a folder: reads and checks everything but the tensors' bytes and the tokenizer file. Weights may be missing
  * (n_tensors 0), but a folder with only pickled weights is refused. Weights are model.safetensors, or the files that
  * model.safetensors.index.json names. The caller owns it. */
 struct hf *hf_open(const char *path, struct hob_error *err);
 
-/* Reads tokenizer.json into hf->tokenizer; true with NULL left there when there is no such file. */
-bool hf_load_tokenizer(struct hf *hf, struct hob_error *err);
+/* Opens a tokenizer file alone, as if its folder held nothing else but a tokenizer_config.json. The caller owns it. */
+struct hf *hf_open_tokenizer(const char *path, struct hob_error *err);
+
+/* Whether a file is by its name one that hf_open_tokenizer() is for. */
+bool hf_names_tokenizer(const char *path);
+
+/* Reads the tokenizer file, which there must be, into `out`. */
+bool hf_load_tokenizer(const struct hf *hf, struct buf *out, struct hob_error *err);
 
 /* Closes and frees (NULL is fine). */
 void hf_close(struct hf *hf);

@@ -58,6 +58,8 @@ struct model *model_open(const char *path, struct hob_error *err)
         error_memory(err, strlen(path));
     else if (file_is_folder(path))
         opened = (model->hf = hf_open(path, err)) != NULL;
+    else if (hf_names_tokenizer(path))
+        opened = (model->hf = hf_open_tokenizer(path, err)) != NULL;
     else
         opened = (model->gguf = gguf_open(path, err)) != NULL;
     if (opened && read_architecture(model, err))

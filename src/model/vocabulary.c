@@ -6,7 +6,7 @@
 #include "model/vocabulary.h"
 
 #include "base/error.h"
-#include "text/tokenizer_json.h"
+#include "text/tokenizer_files.h"
 
 #define MAX_TOKENS (1 << 22)
 
@@ -74,18 +74,36 @@ static bool read_tables(const struct model *model, struct arena *arena, struct v
     return true;
 }
 
+/* The normalizer of SentencePiece, bytes in an array. */
+static bool read_charsmap(const struct model *model, struct vocab *vocab, struct hob_error *err)
+{
+    const char *key = "tokenizer.ggml.precompiled_charsmap";
+    const struct gguf_value *map = gguf_find(model->gguf, key);
+    if (!map)
+        return true;
+    if (map->type != GGUF_ARRAY || (map->element != GGUF_U8 && map->element != GGUF_I8))
+        return error_set(err, HOB_FORMAT, "%s: %s: want an array of bytes", model->name, key);
+    vocab->charsmap = (struct str){(const char *)map->raw, map->n};
+    return true;
+}
+
 /* Ids and flags; *eom is the end of a message, TOKEN_NONE before. */
 static bool read_specials(const struct model *model, struct vocab *vocab, int32_t *eom, struct hob_error *err)
 {
     return token_id(model, "tokenizer.ggml.bos_token_id", vocab->n_tokens, &vocab->bos, err) &&
+           (vocab->kind != VOCAB_WORDPIECE ||
+            token_id(model, "tokenizer.ggml.cls_token_id", vocab->n_tokens, &vocab->bos, err)) &&
            token_id(model, "tokenizer.ggml.eos_token_id", vocab->n_tokens, &vocab->eos, err) &&
            token_id(model, "tokenizer.ggml.eot_token_id", vocab->n_tokens, &vocab->eot, err) &&
            token_id(model, "tokenizer.ggml.eom_token_id", vocab->n_tokens, eom, err) &&
            token_id(model, "tokenizer.ggml.unknown_token_id", vocab->n_tokens, &vocab->unk, err) &&
            token_id(model, "tokenizer.ggml.padding_token_id", vocab->n_tokens, &vocab->pad, err) &&
+           token_id(model, "tokenizer.ggml.seperator_token_id", vocab->n_tokens, &vocab->sep, err) &&
            gguf_get_bool(model->gguf, "tokenizer.ggml.add_bos_token", &vocab->add_bos, err) &&
            gguf_get_bool(model->gguf, "tokenizer.ggml.add_eos_token", &vocab->add_eos, err) &&
-           gguf_get_bool(model->gguf, "tokenizer.ggml.add_space_prefix", &vocab->add_space_prefix, err);
+           gguf_get_bool(model->gguf, "tokenizer.ggml.add_space_prefix", &vocab->add_space_prefix, err) &&
+           gguf_get_bool(model->gguf, "tokenizer.ggml.remove_extra_whitespaces", &vocab->remove_extra_spaces, err) &&
+           read_charsmap(model, vocab, err);
 }
 
 static bool read_vocab(const struct model *model, struct arena *arena, struct vocab *vocab, struct hob_error *err)
@@ -139,30 +157,42 @@ struct tokenizer *vocabulary_from_gguf(const struct model *model, struct hob_err
     return tokenizer;
 }
 
-struct tokenizer *vocabulary_from_hf(struct model *model, struct hob_error *err)
+/* The ids that end a generation, at most `cap`; returns how many. */
+static size_t read_eog(const struct hf *hf, int32_t *eog, size_t cap)
 {
-    struct hf *hf = model->hf;
-    if (!hf_load_tokenizer(hf, err))
-        return NULL;
-    if (!hf->tokenizer) {
-        error_set(err, HOB_FORMAT, "%s: tokenizer.json: is missing; give ids with --tokens", model->name);
-        return NULL;
-    }
-    int32_t eog[16];
     size_t n_eog = 0;
     const json_t *eos = json_object_get(hf->generation_config, "eos_token_id");
     if (!eos)
         eos = json_object_get(hf->config, "eos_token_id");
     size_t n = json_is_array(eos) ? json_array_size(eos) : 1;
-    for (size_t i = 0; i < n && n_eog < sizeof eog / sizeof *eog; i++) {
+    for (size_t i = 0; i < n && n_eog < cap; i++) {
         const json_t *id = json_is_array(eos) ? json_array_get(eos, i) : eos;
         if (json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < MAX_TOKENS)
             eog[n_eog++] = (int32_t)json_integer_value(id);
     }
-    struct tokenizer *tokenizer = tokenizer_from_json(hf->tokenizer, hf->tokenizer_config, eog, n_eog, err);
-    if (!tokenizer)
-        error_prefix(err, "%s: tokenizer.json", model->name);
-    json_decref(hf->tokenizer); /* as large as the vocabulary, and read only here */
-    hf->tokenizer = NULL;
+    return n_eog;
+}
+
+struct tokenizer *vocabulary_from_hf(const struct model *model, struct hob_error *err)
+{
+    const struct hf *hf = model->hf;
+    if (!hf->tokenizer_path) {
+        error_set(err, HOB_FORMAT, "%s: tokenizer.json: is missing; give ids with --tokens", model->name);
+        return NULL;
+    }
+    int32_t eog[16];
+    struct tokenizer_config given = {
+        .config = hf->tokenizer_config, .eog = eog, .n_eog = read_eog(hf, eog, sizeof eog / sizeof *eog)};
+    const char *slash = strrchr(hf->tokenizer_path, '/'), *name = slash ? slash + 1 : hf->tokenizer_path;
+    struct buf text = {0};
+    struct tokenizer *tokenizer = NULL;
+    if (hf_load_tokenizer(hf, &text, err)) {
+        tokenizer = tokenizer_from_file(buf_view(&text), str_of(name), &given, err);
+        if (!tokenizer && strcmp(name, model->name) == 0)
+            error_prefix(err, "%s", name);
+        else if (!tokenizer)
+            error_prefix(err, "%s: %s", model->name, name);
+    }
+    buf_clear(&text);
     return tokenizer;
 }

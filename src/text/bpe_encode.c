@@ -161,28 +161,34 @@ static bool join_by_heap(const struct bpe *bpe, struct bpe_scratch *scratch, siz
     return true;
 }
 
-/* Whether all bytes of a character have a token. */
-static bool has_bytes(const struct bpe *bpe, struct str character)
+/* Whether all bytes of a text have a token. */
+static bool has_bytes(const struct bpe *bpe, struct str text)
 {
-    for (size_t i = 0; i < character.len; i++)
-        if (bpe->bytes[(uint8_t)character.ptr[i]] == TOKEN_NONE)
+    for (size_t i = 0; i < text.len; i++)
+        if (bpe->bytes[(uint8_t)text.ptr[i]] == TOKEN_NONE)
             return false;
     return true;
 }
 
-/* The entry of the character at [at, at + size) of the piece. */
-static int32_t find_character(const struct bpe *bpe, struct bpe_scratch *scratch, struct str piece, size_t at,
-                              unsigned size)
+/* The character at [at, at + size) of the piece as the vocabulary has it: with the affixes that its place asks for,
+ * then in the scratch. */
+static struct str with_affixes(const struct bpe *bpe, struct bpe_scratch *scratch, struct str piece, size_t at,
+                               size_t size)
 {
     struct str character = {piece.ptr + at, size};
     bool inner = at > 0 && bpe->prefix.len, last = at + size == piece.len && bpe->suffix.len;
-    if (inner || last) {
-        scratch->mapped.len = 0;
-        buf_str(&scratch->mapped, inner ? bpe->prefix : STR(""));
-        buf_str(&scratch->mapped, character);
-        buf_str(&scratch->mapped, last ? bpe->suffix : STR(""));
-        return lexicon_find_plain(bpe->lexicon, buf_view(&scratch->mapped));
-    }
+    if (!inner && !last)
+        return character;
+    scratch->mapped.len = 0;
+    buf_str(&scratch->mapped, inner ? bpe->prefix : STR(""));
+    buf_str(&scratch->mapped, character);
+    buf_str(&scratch->mapped, last ? bpe->suffix : STR(""));
+    return buf_view(&scratch->mapped);
+}
+
+/* The entry of a character. */
+static int32_t find_character(const struct bpe *bpe, struct str character)
+{
     if (character.len == 1 && (uint8_t)character.ptr[0] < 0x80)
         return bpe->ascii[(uint8_t)character.ptr[0]];
     return lexicon_find_plain(bpe->lexicon, character);
@@ -212,8 +218,8 @@ static size_t make_symbols(const struct bpe *bpe, struct bpe_scratch *scratch, s
             id = bpe->bytes[(uint8_t)piece.ptr[at]];
         } else {
             bool valid = utf8_decode(piece, at, &size) >= 0;
-            struct str character = {piece.ptr + at, size};
-            id = valid ? find_character(bpe, scratch, piece, at, size) : TOKEN_NONE;
+            struct str character = with_affixes(bpe, scratch, piece, at, size);
+            id = valid ? find_character(bpe, character) : TOKEN_NONE;
             if (!valid && !has_bytes(bpe, character)) {
                 error_set(err, HOB_FORMAT, "tokenize: byte 0x%02X is not UTF-8 and the vocabulary has no token for it",
                           (uint8_t)piece.ptr[at]);
@@ -264,7 +270,7 @@ static bool emit(const struct bpe *bpe, struct bpe_scratch *scratch, struct str 
     const struct bpe_symbol *symbols = scratch->symbols;
     for (uint32_t i = 0; i != NOWHERE; i = symbols[i].next) {
         if (symbols[i].id == TOKEN_NONE) {
-            if (!emit_unknown(bpe, scratch, (struct str){piece.ptr + symbols[i].start, symbols[i].len}, out))
+            if (!emit_unknown(bpe, scratch, with_affixes(bpe, scratch, piece, symbols[i].start, symbols[i].len), out))
                 return false;
             continue;
         }
@@ -340,7 +346,8 @@ bool bpe_encode(const struct bpe *bpe, struct bpe_scratch *scratch, struct str p
         if (id != TOKEN_NONE)
             return ids_add(out, id) || error_memory(err, out->cap);
     }
-    bool whole = bpe->prefix.len || bpe->suffix.len;
+    /* What stands on both sides of a character that vanishes may be joined, wherever that is. */
+    bool whole = bpe->prefix.len || bpe->suffix.len || (bpe->pairs && bpe->unknown == TOKEN_NONE);
     for (size_t at = 0; at < piece.len;) {
         size_t end = whole ? piece.len : next_part(bpe, piece, at);
         if (!encode_part(bpe, scratch, (struct str){piece.ptr + at, end - at}, out, err))

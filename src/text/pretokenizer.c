@@ -24,15 +24,24 @@ bool pretokenizer_add(struct pretokenizer *pre, struct pretokenizer_step step, s
     return true;
 }
 
+/* Takes the regex. */
+static bool add_split(struct pretokenizer *pre, struct regex *regex, enum split_behavior behavior, bool invert,
+                      struct hob_error *err)
+{
+    struct pretokenizer_step step = {
+        .kind = PRETOKENIZER_SPLIT, .regex = regex, .behavior = behavior, .invert = invert};
+    return regex ? pretokenizer_add(pre, step, err) : error_prefix(err, "pre-tokenizer");
+}
+
 bool pretokenizer_add_split(struct pretokenizer *pre, struct str pattern, enum split_behavior behavior, bool invert,
                             struct hob_error *err)
 {
-    struct regex *regex = regex_compile(pattern, err);
-    if (!regex)
-        return error_prefix(err, "pre-tokenizer");
-    struct pretokenizer_step step = {
-        .kind = PRETOKENIZER_SPLIT, .regex = regex, .behavior = behavior, .invert = invert};
-    return pretokenizer_add(pre, step, err);
+    return add_split(pre, regex_compile(pattern, REGEX_ONIGURUMA, err), behavior, invert, err);
+}
+
+bool pretokenizer_add_rust(struct pretokenizer *pre, struct str pattern, struct hob_error *err)
+{
+    return add_split(pre, regex_compile(pattern, REGEX_RUST, err), SPLIT_ISOLATED, false, err);
 }
 
 bool pretokenizer_add_bert(struct pretokenizer *pre, struct hob_error *err)

@@ -54,6 +54,9 @@ bool pretokenizer_add(struct pretokenizer *pre, struct pretokenizer_step step, s
 bool pretokenizer_add_split(struct pretokenizer *pre, struct str pattern, enum split_behavior behavior, bool invert,
                             struct hob_error *err);
 
+/* Appends a split that isolates the matches of `pattern`, which is in the dialect of Rust's libraries. */
+bool pretokenizer_add_rust(struct pretokenizer *pre, struct str pattern, struct hob_error *err);
+
 /* Takes the last step away if it writes the byte alphabet and is the only one that does: a model that takes raw bytes
  * needs no such step. Returns whether it was so. */
 bool pretokenizer_pop_alphabet(struct pretokenizer *pre);

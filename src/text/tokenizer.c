@@ -53,6 +53,7 @@ struct encoding {
     const char *start; /* of the whole text */
     bool valid;        /* the whole text is UTF-8 */
     bool newer;        /* it has code points that PCRE2 may not know */
+    size_t span;       /* the first untrusted span that does not end before the gap at hand */
     struct ids *out;
     struct regex_scratch regex;
     struct normalizer_scratch normalizer;
@@ -134,15 +135,14 @@ static bool encode_plain(struct encoding *e, struct str text, bool first, struct
 
 /* The text between two added tokens. Of a text that was changed nobody knows where each byte came from, so control
  * tokens that are looked for in it count only when all of it is trusted. */
-static bool encode_gap(struct encoding *e, struct str gap, const struct added_trust *trust, struct hob_error *err)
+static bool encode_gap(struct encoding *e, struct str gap, struct normalizer_place place,
+                       const struct added_trust *trust, struct hob_error *err)
 {
     const struct tokenizer *t = e->tokenizer;
-    if (gap.len == 0)
-        return true;
     bool first = gap.ptr == e->start;
     size_t start = (size_t)(gap.ptr - e->start), end = start + gap.len;
     struct str text;
-    if (!normalizer_run(&t->normalizer, &e->normalizer, &e->regex, gap, &text, err))
+    if (!normalizer_run(&t->normalizer, &e->normalizer, &e->regex, gap, place, &text, err))
         return false;
     first = first && !e->normalizer.front_lost;
     if (t->added_normalized.n_tokens == 0)
@@ -150,9 +150,10 @@ static bool encode_gap(struct encoding *e, struct str gap, const struct added_tr
     struct added_trust here = *trust;
     here.offset = start;
     if (text.ptr != gap.ptr) {
-        for (size_t i = 0; i < trust->n_untrusted; i++)
-            if (trust->untrusted[i].start < end && trust->untrusted[i].end > start)
-                here.special = false;
+        while (e->span < trust->n_untrusted && trust->untrusted[e->span].end <= start)
+            e->span++;
+        if (e->span < trust->n_untrusted && trust->untrusted[e->span].start < end)
+            here.special = false;
         here.n_untrusted = 0;
     }
     struct added_walk walk = {.added = &t->added_normalized, .trust = &here, .scratch = &e->regex, .text = text};
@@ -172,12 +173,19 @@ static bool encode_gap(struct encoding *e, struct str gap, const struct added_tr
 
 static bool encode_text(struct encoding *e, struct str text, const struct added_trust *trust, struct hob_error *err)
 {
+    const struct lexicon *lexicon = &e->tokenizer->lexicon;
     struct added_walk walk = {.added = &e->tokenizer->added, .trust = trust, .scratch = &e->regex, .text = text};
+    struct normalizer_place place = {.starts = true};
     for (;;) {
         struct str gap;
         int32_t id;
-        if (!added_next(&walk, &gap, &id, err) || !encode_gap(e, gap, trust, err))
+        if (!added_next(&walk, &gap, &id, err))
             return false;
+        bool cuts = id == TOKEN_NONE || lexicon_is_control(lexicon, id);
+        place.ends = cuts;
+        if (!encode_gap(e, gap, place, trust, err))
+            return false;
+        place.starts = cuts;
         if (id == TOKEN_NONE)
             return true;
         if (!ids_add(e->out, id))
@@ -222,6 +230,13 @@ bool tokenizer_encode(const struct tokenizer *tokenizer, struct str text, const 
     unigram_scratch_clear(&e.unigram);
     buf_clear(&e.bytes);
     return ok;
+}
+
+const char *tokenizer_algorithm(const struct tokenizer *tokenizer)
+{
+    static const char *const names[] = {
+        [MODEL_BPE] = "BPE", [MODEL_UNIGRAM] = "Unigram", [MODEL_WORDPIECE] = "WordPiece", [MODEL_WORDS] = "WordLevel"};
+    return names[tokenizer->model];
 }
 
 size_t tokenizer_size(const struct tokenizer *tokenizer)

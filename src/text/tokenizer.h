@@ -29,7 +29,8 @@ enum token_attribute {
     TOKEN_LSTRIP = 1,      /* takes the white space before it */
     TOKEN_RSTRIP = 2,      /* takes the white space after it */
     TOKEN_SINGLE_WORD = 4, /* not within a word */
-    TOKEN_NORMALIZED = 8   /* looked for in the normalized text */
+    TOKEN_NORMALIZED = 8,  /* looked for in the normalized text */
+    TOKEN_FOREIGN = 16     /* not an entry of the model: text becomes it only where it was found as an added token */
 };
 
 /* The algorithm that cuts text. */
@@ -54,6 +55,9 @@ struct vocab {
     int32_t bos, eos, eot, unk, pad, sep; /* ids or TOKEN_NONE; WordPiece has CLS as bos */
     bool add_bos, add_eos, add_space_prefix, ignore_merges;
     bool remove_extra_spaces; /* SPM, Unigram: at the ends of a text, and all but one elsewhere */
+    bool prefix_once;         /* SPM, Unigram: what is done at the ends of a text is done between control tokens, and
+                                 not also at other added tokens, as SentencePiece does it */
+    bool single_precision;    /* Unigram: scores are added as floats, as SentencePiece does it */
     struct str charsmap;      /* SPM, Unigram: SentencePiece's precompiled_charsmap, or empty */
     size_t n_eog;
     const int32_t *eog;        /* ids that end a generation besides those found by their text; may be NULL */
@@ -104,6 +108,9 @@ void tokenizer_free(struct tokenizer *tokenizer);
 /* Appends the ids of `text` to `out`. Thread-safe. O(n log n) in the bytes of `text`. */
 bool tokenizer_encode(const struct tokenizer *tokenizer, struct str text, const struct encode_options *options,
                       struct ids *out, struct hob_error *err);
+
+/* The algorithm: "BPE", "Unigram", "WordPiece" or "WordLevel". */
+const char *tokenizer_algorithm(const struct tokenizer *tokenizer);
 
 /* The number of ids, [0, n). */
 size_t tokenizer_size(const struct tokenizer *tokenizer);

@@ -22,7 +22,8 @@ bool added_add(struct added_tokens *added, struct str text, int32_t id, struct h
         return error_set(err, HOB_FORMAT, "vocabulary: added token %d has %zu bytes, want at most %d", id, text.len,
                          ADDED_MAX_BYTES);
     if (!added->word && added->attributes && (added->attributes[id] & TOKEN_SINGLE_WORD)) {
-        added->word = regex_compile(STR("\\G[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]"), err);
+        added->word =
+            regex_compile(STR("\\G[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]"), REGEX_ONIGURUMA, err);
         if (!added->word)
             return false;
     }
@@ -161,10 +162,13 @@ bool added_next(struct added_walk *walk, struct str *gap, int32_t *id, struct ho
             if (touches)
                 continue;
         }
-        if (attributes & TOKEN_LSTRIP)
-            found.start = skip_space_left(text, found.start, walk->taken < found.start ? walk->taken : found.start);
         if (attributes & TOKEN_RSTRIP)
             found.end = skip_space_right(text, found.end);
+        if (attributes & TOKEN_LSTRIP) {
+            found.start = walk->taken < found.start ? skip_space_left(text, found.start, walk->taken) : walk->taken;
+            if (found.start >= found.end)
+                continue; /* white space itself, and the token before took it */
+        }
         *gap = (struct str){text.ptr + walk->taken, found.start > walk->taken ? found.start - walk->taken : 0};
         walk->taken = found.end;
         return true;

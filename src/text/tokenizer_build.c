@@ -19,12 +19,13 @@ static bool add_normalized(struct tokenizer *t, struct normalizer_scratch *scrat
                            int32_t id, struct hob_error *err)
 {
     struct str text = lexicon_text(&t->lexicon, id);
-    return !utf8_valid(text) || (normalizer_run(&t->normalizer, scratch, regex, text, &text, err) &&
+    struct normalizer_place inside = {0};
+    return !utf8_valid(text) || (normalizer_run(&t->normalizer, scratch, regex, text, inside, &text, err) &&
                                  added_add(&t->added_normalized, text, id, err));
 }
 
-/* A token whose text has spaces where they become U+2581: SentencePiece has it with U+2581, a GGUF file with spaces. It
- * is found with U+2581 in the text as it is and in the normalized text. */
+/* A token that SentencePiece finds in the text as it is and in the normalized text. Its text may have spaces, which
+ * become U+2581: SentencePiece has it with U+2581, a GGUF file with spaces. */
 static bool add_marked(struct tokenizer *t, struct buf *marked, int32_t id, struct hob_error *err)
 {
     struct str text = lexicon_text(&t->lexicon, id);
@@ -46,13 +47,14 @@ bool tokenizer_build_added(struct tokenizer *t, struct hob_error *err)
     struct regex_scratch regex;
     struct buf marked = {0};
     bool ok = regex_scratch_init(&regex, err);
+    bool mapped = t->normalizer.n_steps && t->normalizer.steps[0].kind == NORMALIZER_CHARSMAP;
     for (size_t i = 0; ok && i < lexicon->n; i++) {
         uint8_t type = lexicon->types[i];
         if (type != TOKEN_CONTROL && type != TOKEN_UNKNOWN && type != TOKEN_USER_DEFINED)
             continue;
         bool spaced = str_find(lexicon_text(lexicon, i), STR(" "), 0) != SIZE_MAX ||
                       str_find(lexicon_text(lexicon, i), STR(BPE_MARK), 0) != SIZE_MAX;
-        if (t->spaces_are_marks && spaced)
+        if (t->spaces_are_marks && (spaced || (mapped && type == TOKEN_USER_DEFINED)))
             ok = add_marked(t, &marked, (int32_t)i, err);
         else if (t->attributes && (t->attributes[i] & TOKEN_NORMALIZED))
             ok = add_normalized(t, &scratch, &regex, (int32_t)i, err);

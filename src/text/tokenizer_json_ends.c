@@ -15,13 +15,24 @@ static bool add_to_frame(struct tokenizer *t, struct frame *frame, json_int_t id
     return true;
 }
 
+/* The library would frame the tokens of the first processor by those of the second, each by itself. */
+static bool check_only_frame(const struct tokenizer *t, struct hob_error *err)
+{
+    return (!t->before.n && !t->after.n) ||
+           error_set(err, HOB_FORMAT, "a second processor that adds tokens is not supported");
+}
+
 static bool read_template(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
     const json_t *single = json_object_get(node, "single"), *tokens = json_object_get(node, "special_tokens");
     struct frame *frame = &t->before;
+    if (!check_only_frame(t, err))
+        return false;
     for (size_t i = 0; i < json_array_size(single); i++) {
-        const json_t *item = json_array_get(single, i);
-        if (json_object_get(item, "Sequence")) {
+        const json_t *item = json_array_get(single, i), *text = json_object_get(item, "Sequence");
+        if (text && (frame == &t->after || !str_eq(json_get_str(text, "id"), STR("A"))))
+            return error_set(err, HOB_FORMAT, "single: item %zu: want the text A once", i);
+        if (text) {
             frame = &t->after;
             continue;
         }
@@ -41,6 +52,8 @@ static bool read_cls_sep(struct tokenizer *t, const json_t *node, struct hob_err
 {
     const json_t *cls = json_array_get(json_object_get(node, "cls"), 1);
     const json_t *sep = json_array_get(json_object_get(node, "sep"), 1);
+    if (!check_only_frame(t, err))
+        return false;
     if (!json_is_integer(cls) || !json_is_integer(sep))
         return error_set(err, HOB_FORMAT, "want cls and sep, each a text and an id");
     return add_to_frame(t, &t->before, json_integer_value(cls), err) &&

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/map.h"
+#include "text/tokenizer_config.h"
 #include "text/tokenizer_json_steps.h"
 
 /* A vocabulary on its way into the lexicon, by id. */
@@ -71,13 +72,6 @@ static bool draft_set(struct draft *draft, size_t id, struct str text, struct ho
 /* An added token; `known` maps the model's own texts. Its id there goes first, as in the library. */
 static bool draft_added(struct draft *draft, const struct map *known, const json_t *token, struct hob_error *err)
 {
-    static const struct {
-        const char *key;
-        uint8_t bit;
-    } flags[] = {{"lstrip", TOKEN_LSTRIP},
-                 {"rstrip", TOKEN_RSTRIP},
-                 {"single_word", TOKEN_SINGLE_WORD},
-                 {"normalized", TOKEN_NORMALIZED}};
     struct str text = json_get_str(token, "content");
     uint32_t own = map_get(known, text);
     size_t id = own != MAP_NONE ? own : (size_t)json_integer_value(json_object_get(token, "id"));
@@ -85,10 +79,10 @@ static bool draft_added(struct draft *draft, const struct map *known, const json
         return true;
     if (!draft_set(draft, id, text, err))
         return error_prefix(err, "added_tokens");
-    draft->types[id] = json_get_bool(token, "special", false) ? TOKEN_CONTROL : TOKEN_USER_DEFINED;
-    for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
-        if (json_get_bool(token, flags[i].key, false))
-            draft->attributes[id] |= flags[i].bit;
+    struct config_token flags;
+    config_read_flags(token, &flags);
+    draft->types[id] = flags.type;
+    draft->attributes[id] = flags.attributes | (own == MAP_NONE ? TOKEN_FOREIGN : 0);
     return true;
 }
 
@@ -169,6 +163,7 @@ bool json_read_lexicon(struct tokenizer *t, const json_t *model, const json_t *a
         t->attributes = arena_array(&t->arena, draft.n, 1);
         if (t->attributes && draft.attributes) {
             memcpy(t->attributes, draft.attributes, draft.n);
+            t->lexicon.attributes = t->attributes;
         } else {
             error_memory(err, draft.n);
             ok = false;

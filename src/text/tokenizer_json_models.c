@@ -64,9 +64,10 @@ static bool read_bpe(struct tokenizer *t, const json_t *model, struct hob_error 
     t->model = MODEL_BPE;
     bpe->fuse_unknown = json_get_bool(model, "fuse_unk", false);
     bpe->ignore_merges = json_get_bool(model, "ignore_merges", false);
-    bool affixes = bpe->prefix.len || bpe->suffix.len;
-    bpe->unit = !affixes && pretokenizer_pop_alphabet(&t->pretokenizer) ? BPE_BYTES : BPE_CHARACTERS;
-    return bpe_init(bpe, &t->lexicon, json_get_bool(model, "byte_fallback", false), false, err) &&
+    bool byte_fallback = json_get_bool(model, "byte_fallback", false);
+    bool characters = bpe->prefix.len || bpe->suffix.len || byte_fallback;
+    bpe->unit = !characters && pretokenizer_pop_alphabet(&t->pretokenizer) ? BPE_BYTES : BPE_CHARACTERS;
+    return bpe_init(bpe, &t->lexicon, byte_fallback, false, err) &&
            read_merges(t, json_object_get(model, "merges"), err);
 }
 
@@ -80,6 +81,7 @@ static bool read_unigram(struct tokenizer *t, const json_t *model, struct hob_er
     for (size_t i = 0; i < json_array_size(vocab) && i < t->lexicon.n; i++)
         scores[i] = json_number_value(json_array_get(json_array_get(vocab, i), 1));
     t->model = MODEL_UNIGRAM;
+    t->unigram.spelled_bytes = true;
     int32_t id = TOKEN_NONE;
     bool ok = true;
     if (json_is_integer(unknown)) {

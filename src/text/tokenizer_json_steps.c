@@ -102,7 +102,7 @@ static bool read_replace(struct tokenizer *t, const json_t *node, struct hob_err
     if (!is_regex)
         return json_keep(t, pattern, &step.find, err) && normalizer_add(&t->normalizer, step, err);
     step.kind = NORMALIZER_REPLACE_REGEX;
-    step.regex = regex_compile(pattern, err);
+    step.regex = regex_compile(pattern, REGEX_ONIGURUMA, err);
     return step.regex && normalizer_add(&t->normalizer, step, err);
 }
 

@@ -110,7 +110,8 @@ int32_t lexicon_find(const struct lexicon *lexicon, struct str text)
 int32_t lexicon_find_plain(const struct lexicon *lexicon, struct str text)
 {
     int32_t id = lexicon_find(lexicon, text);
-    if (id == TOKEN_NONE || lexicon_is_control(lexicon, id) || lexicon->types[id] == TOKEN_BYTE)
+    if (id == TOKEN_NONE || lexicon_is_control(lexicon, id) || lexicon->types[id] == TOKEN_BYTE ||
+        lexicon_is_foreign(lexicon, (size_t)id))
         return TOKEN_NONE;
     return id;
 }

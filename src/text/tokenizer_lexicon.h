@@ -14,6 +14,7 @@ struct lexicon {
     char *blob;                 /* all texts, one after the other */
     uint32_t *offsets;          /* [n + 1] where each begins */
     uint8_t *types;             /* [n] enum token_type; an empty text is TOKEN_UNUSED */
+    const uint8_t *attributes;  /* [n] enum token_attribute bits, borrowed, or NULL */
     size_t max_bytes;           /* the longest text */
     struct lexicon_slot *slots; /* [n_slots] open addressing, at most 3/4 full */
     size_t n_slots;
@@ -36,13 +37,19 @@ static inline struct str lexicon_text(const struct lexicon *lexicon, size_t id)
 /* The id whose text is exactly `text`, or TOKEN_NONE. */
 int32_t lexicon_find(const struct lexicon *lexicon, struct str text);
 
-/* The same, but not the id of a control, unknown or byte token. */
+/* The same, but not the id of a control, unknown, byte or foreign token. */
 int32_t lexicon_find_plain(const struct lexicon *lexicon, struct str text);
 
 /* Whether `id`, which is in range, is a control or unknown token, which plain text must never become. */
 static inline bool lexicon_is_control(const struct lexicon *lexicon, int32_t id)
 {
     return lexicon->types[id] == TOKEN_CONTROL || lexicon->types[id] == TOKEN_UNKNOWN;
+}
+
+/* Whether `id`, which is in range, is an added token that the model does not know. */
+static inline bool lexicon_is_foreign(const struct lexicon *lexicon, size_t id)
+{
+    return lexicon->attributes && (lexicon->attributes[id] & TOKEN_FOREIGN);
 }
 
 /* The byte that a text `<0xHH>` names, or -1. */

@@ -5,6 +5,7 @@
 #include "text/tokenizer_normalizer.h"
 
 #include "text/bpe_alphabet.h"
+#include "text/bpe_pair.h"
 
 static void step_clear(struct normalizer_step *step)
 {
@@ -65,10 +66,11 @@ static void replace(const struct normalizer_step *step, struct str text, struct 
     }
 }
 
+/* `subject` is `text` with code points that the regex knows. */
 static bool replace_in_valid(const struct normalizer_step *step, struct regex_scratch *scratch, struct str text,
-                             struct buf *out, struct hob_error *err)
+                             struct str subject, struct buf *out, struct hob_error *err)
 {
-    struct regex_walk walk = regex_walk_over(step->regex, text);
+    struct regex_walk walk = regex_walk_over(step->regex, subject);
     size_t done = 0;
     for (;;) {
         bool matched;
@@ -87,14 +89,23 @@ static bool replace_in_valid(const struct normalizer_step *step, struct regex_sc
 static bool replace_regex(const struct normalizer_step *step, struct regex_scratch *scratch, struct str text,
                           struct buf *out, struct hob_error *err)
 {
-    for (size_t at = 0; at < text.len;) {
-        size_t end = utf8_stretch_end(text, at, true);
-        if (!replace_in_valid(step, scratch, (struct str){text.ptr + at, end - at}, out, err))
-            return false;
-        at = utf8_stretch_end(text, end, false);
-        buf_add(out, text.ptr + end, at - end);
+    struct buf copy = {0};
+    struct str subject = text;
+    bool ok = true;
+    if (unicode_has_newer(text)) {
+        ok = unicode_stand_in(text, &copy) || error_memory(err, text.len);
+        subject = buf_view(&copy);
     }
-    return true;
+    for (size_t at = 0; ok && at < text.len;) {
+        size_t end = utf8_stretch_end(text, at, true);
+        ok = replace_in_valid(step, scratch, (struct str){text.ptr + at, end - at},
+                              (struct str){subject.ptr + at, end - at}, out, err);
+        at = utf8_stretch_end(text, end, false);
+        if (ok)
+            buf_add(out, text.ptr + end, at - end);
+    }
+    buf_clear(&copy);
+    return ok;
 }
 
 static struct str strip(const struct normalizer_step *step, struct str text)
@@ -112,9 +123,36 @@ static struct str strip(const struct normalizer_step *step, struct str text)
     return (struct str){text.ptr + start, end - start};
 }
 
-/* Whether the step surely leaves the text as it is. */
-static bool is_idle(const struct normalizer_step *step, struct str text)
+/* Leaves one of neighbouring spaces, and none at an end that is one. At the end a U+2581 of the text is a space too, as
+ * SentencePiece looks for spaces there after it has put U+2581 in their place. */
+static void spaces(struct str text, struct normalizer_place place, struct buf *out)
 {
+    bool skip = place.starts;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != ' ' || !skip)
+            buf_byte(out, text.ptr[i]);
+        skip = text.ptr[i] == ' ';
+    }
+    while (place.ends && out->len) {
+        size_t size = out->ptr[out->len - 1] == ' ' ? 1 : str_ends(buf_view(out), STR(BPE_MARK)) ? 3 : 0;
+        if (size == 0)
+            break;
+        out->len -= size;
+    }
+}
+
+/* Where the step takes the text to stand. */
+static struct normalizer_place place_for(const struct normalizer_step *step, struct normalizer_place place)
+{
+    return step->once ? place : (struct normalizer_place){.starts = true, .ends = true};
+}
+
+/* Whether the step surely leaves the text as it is. */
+static bool is_idle(const struct normalizer_step *step, struct str text, struct normalizer_place place)
+{
+    /* SentencePiece's prefix also goes before a symbol that the text starts with. */
+    if (step->kind == NORMALIZER_PREPEND && step->once)
+        return !place.starts || (place.empty && place.ends);
     if (step->kind == NORMALIZER_FORM)
         return unicode_is_plain(text, step->form);
     if (step->kind == NORMALIZER_REPLACE)
@@ -122,8 +160,8 @@ static bool is_idle(const struct normalizer_step *step, struct str text)
     return text.len == 0;
 }
 
-static bool run_step(const struct normalizer_step *step, struct regex_scratch *regex, struct str text, struct buf *out,
-                     struct hob_error *err)
+static bool run_step(const struct normalizer_step *step, struct regex_scratch *regex, struct str text,
+                     struct normalizer_place place, struct buf *out, struct hob_error *err)
 {
     bool ok = true;
     switch (step->kind) {
@@ -146,6 +184,9 @@ static bool run_step(const struct normalizer_step *step, struct regex_scratch *r
     case NORMALIZER_STRIP:
         ok = buf_str(out, strip(step, text));
         break;
+    case NORMALIZER_SPACES:
+        spaces(text, place_for(step, place), out);
+        break;
     case NORMALIZER_CHARSMAP:
         ok = step->graphemes ? charsmap_apply_graphemes(&step->charsmap, text, out)
                              : charsmap_apply(&step->charsmap, text, out);
@@ -161,25 +202,28 @@ static bool run_step(const struct normalizer_step *step, struct regex_scratch *r
 static bool loses_front(const struct normalizer_step *step, struct str text)
 {
     unsigned size;
-    int32_t code = utf8_decode(text, 0, &size);
+    int32_t code = text.len ? utf8_decode(text, 0, &size) : -1;
     if (step->kind == NORMALIZER_STRIP)
         return step->left && unicode_is_space(code);
     return step->kind == NORMALIZER_MAP && code >= 0 && characters_drops(step->map, code);
 }
 
 bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scratch *scratch,
-                    struct regex_scratch *regex, struct str text, struct str *out, struct hob_error *err)
+                    struct regex_scratch *regex, struct str text, struct normalizer_place place, struct str *out,
+                    struct hob_error *err)
 {
     unsigned turn = 0;
     scratch->front_lost = false;
+    place.empty = text.len == 0;
     for (size_t i = 0; i < normalizer->n_steps; i++) {
         const struct normalizer_step *step = &normalizer->steps[i];
-        if (is_idle(step, text))
+        place.empty = place.empty || (text.len == 0 && i && normalizer->steps[i - 1].kind == NORMALIZER_SPACES);
+        if (is_idle(step, text, place))
             continue;
         struct buf *to = &scratch->texts[turn];
         to->len = 0;
         scratch->front_lost = scratch->front_lost || loses_front(step, text);
-        if (!run_step(step, regex, text, to, err))
+        if (!run_step(step, regex, text, place, to, err))
             return false;
         text = buf_view(to);
         turn = !turn;

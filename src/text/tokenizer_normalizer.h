@@ -20,6 +20,7 @@ enum normalizer_kind {
     NORMALIZER_PREPEND,       /* `content` before a text that is not empty */
     NORMALIZER_MAP,           /* each character by `map` */
     NORMALIZER_STRIP,         /* white space at the ends goes */
+    NORMALIZER_SPACES,        /* of neighbouring spaces one stays, and none at the ends */
     NORMALIZER_CHARSMAP,      /* SentencePiece's `charsmap` */
     NORMALIZER_ALPHABET       /* bytes in the byte alphabet */
 };
@@ -31,6 +32,7 @@ struct normalizer_step {
     struct regex *regex;      /* owned */
     enum character_map map;
     bool left, right;         /* STRIP */
+    bool once;                /* PREPEND, SPACES: an end is one only where struct normalizer_place says so */
     struct charsmap charsmap; /* owned */
     bool graphemes;           /* CHARSMAP: as the `tokenizers` library does it, not as SentencePiece */
 };
@@ -60,9 +62,16 @@ struct normalizer_scratch {
 /* Frees it. */
 void normalizer_scratch_clear(struct normalizer_scratch *scratch);
 
+/* Where a text stands in what its publisher calls a text: added tokens may part it, control tokens end it. */
+struct normalizer_place {
+    bool starts, ends;
+    bool empty; /* nothing was there, or only spaces that went */
+};
+
 /* Rewrites `text`. `*out` is `text` itself or lies in the scratch until its next run. Bytes that are not UTF-8 stay
  * as they are. */
 bool normalizer_run(const struct normalizer *normalizer, struct normalizer_scratch *scratch,
-                    struct regex_scratch *regex, struct str text, struct str *out, struct hob_error *err);
+                    struct regex_scratch *regex, struct str text, struct normalizer_place place, struct str *out,
+                    struct hob_error *err);
 
 #endif

@@ -40,7 +40,7 @@ static pcre2_code *compile(struct str pattern, int *error, PCRE2_SIZE *offset)
     return code;
 }
 
-struct regex *regex_compile(struct str pattern, struct hob_error *err)
+struct regex *regex_compile(struct str pattern, enum regex_dialect dialect, struct hob_error *err)
 {
     int shown = pattern.len < 120 ? (int)pattern.len : 120;
     if (pattern.len > MAX_PATTERN_BYTES) {
@@ -49,7 +49,7 @@ struct regex *regex_compile(struct str pattern, struct hob_error *err)
     }
     struct buf translated = {0};
     struct regex *regex = calloc(1, sizeof(*regex));
-    if (!regex || !regex_translate(pattern, &translated, err)) {
+    if (!regex || !regex_translate(pattern, dialect, &translated, err)) {
         if (!regex)
             error_memory(err, sizeof(*regex));
         buf_clear(&translated);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The regular expressions of pre-tokenizers and normalizers: Oniguruma's dialect, as the `tokenizers` library uses
- * it, put into PCRE2's words, compiled to machine code where the machine allows it.
+ * The regular expressions of pre-tokenizers and normalizers, put into PCRE2's words and compiled to machine code where
+ * the machine allows it.
  */
 #ifndef HOB_TEXT_TOKENIZER_REGEX_H
 #define HOB_TEXT_TOKENIZER_REGEX_H
@@ -12,15 +12,21 @@
 
 struct regex;
 
+/* Whose words a pattern is in. */
+enum regex_dialect {
+    REGEX_ONIGURUMA, /* the `tokenizers` library */
+    REGEX_RUST       /* tiktoken: `^` and `$` are the ends of the text, `{n,m}+` is possessive */
+};
+
 /* Compiles `pattern`. The caller owns it. HOB_FORMAT tells the pattern and what is wrong with it. */
-struct regex *regex_compile(struct str pattern, struct hob_error *err);
+struct regex *regex_compile(struct str pattern, enum regex_dialect dialect, struct hob_error *err);
 
 /* Frees a regex (NULL is fine). */
 void regex_free(struct regex *regex);
 
 /* Appends `pattern` in PCRE2's dialect: `\s` is White_Space, `\w` and `\h` are Oniguruma's, sets within sets and
  * `&&` become groups. HOB_FORMAT for what cannot be said. */
-bool regex_translate(struct str pattern, struct buf *out, struct hob_error *err);
+bool regex_translate(struct str pattern, enum regex_dialect dialect, struct buf *out, struct hob_error *err);
 
 /* What matching needs, made by each caller for itself. */
 struct regex_scratch {

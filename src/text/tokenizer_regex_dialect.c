@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Oniguruma's dialect (Ruby syntax) in PCRE2's words. Where both mean the same the pattern is copied; what PCRE2
- * would read in another way is rewritten or refused.
+ * Oniguruma's dialect (Ruby syntax), and that of Rust's libraries, in PCRE2's words. Where they mean the same the
+ * pattern is copied; what PCRE2 would read in another way is rewritten or refused.
  */
 #include "text/tokenizer_regex.h"
 
@@ -17,6 +17,7 @@ static const char hex_set[] = "0-9A-Fa-f";
 
 struct dialect {
     struct str pattern;
+    enum regex_dialect whose;
     size_t at;
     struct hob_error *err;
 };
@@ -292,20 +293,23 @@ static bool set(struct dialect *d, unsigned depth, struct buf *out)
     return ok;
 }
 
-/* "(?" and option letters, of which `m` is PCRE2's `s`; other groups are the same in both. */
+/* "(?" and option letters, of which Oniguruma's `m` is PCRE2's `s`; other groups are the same in all. */
 static bool group(struct dialect *d, struct buf *out)
 {
     if (peek(d, 1) == '*')
         return refuse(d, d->at, "verbs are not supported");
     size_t end = d->at + 2;
     if (peek(d, 1) == '?') {
-        while (end < d->pattern.len && strchr("imx-", d->pattern.ptr[end]) && d->pattern.ptr[end])
+        const char *letters = d->whose == REGEX_RUST ? "isx-" : "imx-";
+        while (end < d->pattern.len && strchr(letters, d->pattern.ptr[end]) && d->pattern.ptr[end])
             end++;
         if (end < d->pattern.len && (d->pattern.ptr[end] == ':' || d->pattern.ptr[end] == ')')) {
             for (; d->at < end; d->at++)
                 buf_byte(out, peek(d, 0) == 'm' ? 's' : peek(d, 0));
             return true;
         }
+        if (d->whose == REGEX_RUST && strchr("mUR", peek(d, 2)) && peek(d, 2))
+            return refuse(d, d->at, "this option is not supported");
     }
     buf_byte(out, '(');
     d->at++;
@@ -319,16 +323,26 @@ static bool braces(struct dialect *d, struct buf *out)
     while (end < d->pattern.len && strchr("0123456789,", d->pattern.ptr[end]) && d->pattern.ptr[end])
         end++;
     bool repeat = end < d->pattern.len && d->pattern.ptr[end] == '}' && end > d->at + 1;
-    if (repeat && end + 1 < d->pattern.len && d->pattern.ptr[end + 1] == '+')
+    if (repeat && d->whose == REGEX_ONIGURUMA && end + 1 < d->pattern.len && d->pattern.ptr[end + 1] == '+')
         return refuse(d, d->at, "\"}+\" means a repeated repetition to one library and a possessive one to another");
     buf_str(out, repeat && peek(d, 1) == ',' ? STR("{0") : STR("{"));
     d->at++;
     return true;
 }
 
-bool regex_translate(struct str pattern, struct buf *out, struct hob_error *err)
+/* An end of the text to Rust, of a line to Oniguruma, as to PCRE2 here. */
+static void line_end(struct dialect *d, struct buf *out)
 {
-    struct dialect d = {.pattern = pattern, .err = err};
+    char c = d->pattern.ptr[d->at++];
+    if (d->whose == REGEX_RUST)
+        buf_str(out, c == '^' ? STR("\\A") : STR("\\z"));
+    else
+        buf_byte(out, c);
+}
+
+bool regex_translate(struct str pattern, enum regex_dialect dialect, struct buf *out, struct hob_error *err)
+{
+    struct dialect d = {.pattern = pattern, .whose = dialect, .err = err};
     bool ok = true;
     while (ok && d.at < pattern.len) {
         switch (pattern.ptr[d.at]) {
@@ -343,6 +357,10 @@ bool regex_translate(struct str pattern, struct buf *out, struct hob_error *err)
             break;
         case '{':
             ok = braces(&d, out);
+            break;
+        case '^':
+        case '$':
+            line_end(&d, out);
             break;
         default:
             buf_byte(out, pattern.ptr[d.at++]);

@@ -91,19 +91,13 @@ static bool build_bpe(struct tokenizer *t, const struct vocab *vocab, struct hob
            add_merges(t, vocab, err);
 }
 
-static bool add_regex(struct tokenizer *t, struct str pattern, struct str content, struct hob_error *err)
-{
-    struct normalizer_step step = {
-        .kind = NORMALIZER_REPLACE_REGEX, .regex = regex_compile(pattern, err), .content = content};
-    return step.regex && normalizer_add(&t->normalizer, step, err);
-}
-
 /* SentencePiece's normalizer: its map, spaces taken away where there are too many, one put before the text, and all
  * of them written as U+2581. */
 static bool add_sentencepiece(struct tokenizer *t, const struct vocab *vocab, struct hob_error *err)
 {
     struct normalizer_step map = {.kind = NORMALIZER_CHARSMAP};
-    struct normalizer_step prefix = {.kind = NORMALIZER_PREPEND, .content = STR(BPE_MARK)};
+    struct normalizer_step prefix = {.kind = NORMALIZER_PREPEND, .content = STR(BPE_MARK), .once = vocab->prefix_once};
+    struct normalizer_step extra = {.kind = NORMALIZER_SPACES, .once = vocab->prefix_once};
     struct normalizer_step spaces = {.kind = NORMALIZER_REPLACE, .find = STR(" "), .content = STR(BPE_MARK)};
     t->spaces_are_marks = true;
     t->decoder.find = STR(BPE_MARK);
@@ -117,8 +111,7 @@ static bool add_sentencepiece(struct tokenizer *t, const struct vocab *vocab, st
         if (!normalizer_add(&t->normalizer, map, err))
             return false;
     }
-    return (!vocab->remove_extra_spaces ||
-            (add_regex(t, STR(" {2,}"), STR(" "), err) && add_regex(t, STR("\\A | \\z"), STR(""), err))) &&
+    return (!vocab->remove_extra_spaces || normalizer_add(&t->normalizer, extra, err)) &&
            (!vocab->add_space_prefix || normalizer_add(&t->normalizer, prefix, err)) &&
            normalizer_add(&t->normalizer, spaces, err);
 }
@@ -141,6 +134,7 @@ static bool build_unigram(struct tokenizer *t, const struct vocab *vocab, struct
         if (vocab->scores && (t->lexicon.types[i] == TOKEN_NORMAL || t->lexicon.types[i] == TOKEN_UNUSED))
             scores[i] = vocab->scores[i];
     t->model = MODEL_UNIGRAM;
+    t->unigram.single_precision = vocab->single_precision;
     bool ok = add_sentencepiece(t, vocab, err) && unigram_init(&t->unigram, &t->lexicon, scores, vocab->unk, true, err);
     free(scores);
     return ok;

@@ -34,7 +34,8 @@ bool unigram_init(struct unigram *unigram, const struct lexicon *lexicon, const 
             return error_set(err, HOB_FORMAT, "vocabulary: token %zu: its score is not a number", i);
         unigram->scores[i] = scores[i];
         least = scores[i] < least ? scores[i] : least;
-        bool text = !lexicon_is_control(lexicon, (int32_t)i) && lexicon->types[i] != TOKEN_BYTE;
+        bool text = !lexicon_is_control(lexicon, (int32_t)i) && !lexicon_is_foreign(lexicon, i) &&
+                    (unigram->spelled_bytes || lexicon->types[i] != TOKEN_BYTE);
         if (text && lexicon_text(lexicon, i).len &&
             !trie_add(&unigram->trie, lexicon_text(lexicon, i), (int32_t)i, NULL, err))
             return false;
@@ -62,6 +63,12 @@ static void offer(struct unigram_node *node, double score, size_t start, int32_t
         *node = (struct unigram_node){.score = score, .start = start, .id = id};
 }
 
+/* The sum of two doubles that hold floats, rounded to a float, is that of the floats. */
+static double sum(const struct unigram *unigram, double score, double more)
+{
+    return unigram->single_precision ? (double)(float)(score + more) : score + more;
+}
+
 /* Finds the best way to the end of every prefix. */
 static void find_ways(const struct unigram *unigram, struct unigram_node *nodes, struct str piece)
 {
@@ -80,11 +87,11 @@ static void find_ways(const struct unigram *unigram, struct unigram_node *nodes,
             int32_t id = unigram->trie.ids[node];
             if (id == TOKEN_NONE)
                 continue;
-            offer(&nodes[end], nodes[at].score + unigram->scores[id], at, id);
+            offer(&nodes[end], sum(unigram, nodes[at].score, unigram->scores[id]), at, id);
             alone = alone || end - at == size;
         }
         if (!alone)
-            offer(&nodes[at + size], nodes[at].score + unigram->unknown_score, at, TOKEN_NONE);
+            offer(&nodes[at + size], sum(unigram, nodes[at].score, unigram->unknown_score), at, TOKEN_NONE);
     }
 }
 

@@ -10,11 +10,13 @@
 
 struct unigram {
     const struct lexicon *lexicon;
-    struct trie trie;     /* the entries that text may become */
-    double *scores;       /* by id, logarithms of probabilities */
-    double unknown_score; /* of one unknown character */
-    int32_t unknown;      /* id, or TOKEN_NONE: unknown characters are refused */
-    int32_t bytes[256];   /* by byte: its `<0xHH>` token, or TOKEN_NONE */
+    struct trie trie;      /* the entries that text may become */
+    double *scores;        /* by id, logarithms of probabilities */
+    double unknown_score;  /* of one unknown character */
+    bool spelled_bytes;    /* text may spell byte tokens, as it may to the `tokenizers` library */
+    bool single_precision; /* sums of scores are rounded to floats, as SentencePiece does it */
+    int32_t unknown;       /* id, or TOKEN_NONE: unknown characters are refused */
+    int32_t bytes[256];    /* by byte: its `<0xHH>` token, or TOKEN_NONE */
 };
 
 /* Prepares `unigram` over `lexicon`, which must outlive it. `scores` [lexicon->n] is copied; an unknown character

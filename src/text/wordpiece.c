@@ -10,7 +10,8 @@ bool wordpiece_init(struct wordpiece *wordpiece, const struct lexicon *lexicon, 
     wordpiece->unknown = unknown;
     wordpiece->max_characters = max_characters;
     for (size_t i = 0; i < lexicon->n; i++)
-        if (!lexicon_is_control(lexicon, (int32_t)i) && lexicon_text(lexicon, i).len &&
+        if (!lexicon_is_control(lexicon, (int32_t)i) && !lexicon_is_foreign(lexicon, i) &&
+            lexicon_text(lexicon, i).len &&
             !trie_add(&wordpiece->trie, lexicon_text(lexicon, i), (int32_t)i, NULL, err))
             return false;
     wordpiece->first = trie_walk(&wordpiece->trie, TRIE_ROOT, first);

@@ -77,8 +77,9 @@ static void a_folder_is_read(void **state)
     assert_true(str_eq(json_span(json_object_get(hf->config, "model_type")), STR("llama")));
     assert_non_null(hf->generation_config);
     assert_null(hf->tokenizer_config);
-    assert_null(hf->tokenizer);
-    assert_true(hf_load_tokenizer(hf, NULL) && hf->tokenizer && hf_load_tokenizer(hf, NULL));
+    struct buf text = {0};
+    assert_true(hf_load_tokenizer(hf, &text, NULL) && str_eq(buf_view(&text), STR("{\"version\":\"1.0\"}")));
+    buf_clear(&text);
     assert_int_equal(hf->n_tensors, 3);
     assert_ptr_equal(hf_tensor(hf, STR("z")), &hf->tensors[2]);
     assert_null(hf_tensor(hf, STR("w")));
@@ -97,12 +98,40 @@ static void a_part_of_a_folder_is_enough(void **state)
     assert_true(hf->n_tensors == 0 && !hf->config);
     assert_null(hf_tensor(hf, STR("x")));
     hf_close(hf);
-    put_in("tokenizer.json", "{");
-    hf = open_folder();
-    assert_false(hf_load_tokenizer(hf, NULL));
-    hf_close(hf);
     snprintf(folder, sizeof(folder), "absent");
     refuse_folder(HOB_NOT_FOUND, "absent");
+}
+
+static void expect_tokenizer(const char *want)
+{
+    struct hf *hf = open_folder();
+    assert_string_equal(strrchr(hf->tokenizer_path, '/') + 1, want);
+    assert_int_equal(hf->n_sources, 1);
+    hf_close(hf);
+}
+
+static void the_tokenizer_file_is_found(void **state)
+{
+    (void)state;
+    static const char *const last_first[] = {"qwen.tiktoken", "a.tiktoken",      "tiktoken.model",
+                                             "tekken.json",   "tokenizer.model", "tokenizer.json"};
+    new_folder();
+    for (size_t i = 0; i < sizeof(last_first) / sizeof(*last_first); i++) {
+        put_in(last_first[i], "x");
+        expect_tokenizer(last_first[i]);
+    }
+    /* A file alone, and what stands beside it. */
+    char path[128];
+    snprintf(path, sizeof(path), "%s/tekken.json", folder);
+    assert_true(hf_names_tokenizer(scratch(path)) && !hf_names_tokenizer("model.gguf"));
+    put_in("tokenizer_config.json", "{\"add_bos_token\":true}");
+    put_in("config.json", "{}");
+    struct hf *hf = hf_open_tokenizer(scratch(path), NULL);
+    struct buf text = {0};
+    assert_true(hf && hf_load_tokenizer(hf, &text, NULL) && text.len == 1 && hf->n_sources == 1);
+    assert_true(hf->tokenizer_config && !hf->config);
+    buf_clear(&text);
+    hf_close(hf);
 }
 
 static void expect_template(const char *want)
@@ -227,9 +256,13 @@ static void bad_files_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_folder_is_read),        cmocka_unit_test(a_part_of_a_folder_is_enough),
-        cmocka_unit_test(templates_have_an_order), cmocka_unit_test(shards_are_joined),
-        cmocka_unit_test(bad_indexes_are_refused), cmocka_unit_test(links_are_followed),
+        cmocka_unit_test(a_folder_is_read),
+        cmocka_unit_test(a_part_of_a_folder_is_enough),
+        cmocka_unit_test(the_tokenizer_file_is_found),
+        cmocka_unit_test(templates_have_an_order),
+        cmocka_unit_test(shards_are_joined),
+        cmocka_unit_test(bad_indexes_are_refused),
+        cmocka_unit_test(links_are_followed),
         cmocka_unit_test(bad_files_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, remove_scratch);

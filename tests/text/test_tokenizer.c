@@ -6,6 +6,7 @@
 #include "vocabularies.h"
 
 #include "formats/gguf.h"
+#include "text/tokenizer_files.h"
 
 #define SHARED "../shared/tokenizers/"
 
@@ -57,8 +58,8 @@ static const struct {
     const char *name, *pre;
     bool exact; /* nothing is normalized away */
 } families[] = {
-    {"llama3", "llama-bpe", true}, {"smollm2", "smollm", true}, {"qwen2", "qwen2", false},
-    {"gemma3", NULL, false},       {"llama2", NULL, false},
+    {"llama3", "llama-bpe", true}, {"smollm2", "smollm", true}, {"qwen2", "qwen2", false},   {"gemma3", NULL, false},
+    {"llama2", NULL, false},       {"bert", NULL, false},       {"bert-cased", NULL, false}, {"xlmr", NULL, false},
 };
 
 static void test_json(void **state)
@@ -110,6 +111,33 @@ static void test_sentencepiece(void **state)
     replay("spm", tokenizer, json_object_get(hashes, "spm"), true);
     json_decref(hashes);
     tokenizer_free(tokenizer);
+}
+
+/* Vocabularies in the other formats that publishers use. */
+static void test_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool exact;
+    } files[] = {
+        {"tekken.json", true}, {"cl100k-small.tiktoken", true}, {"unigram.model", false}, {"bpe.model", false}};
+    json_t *hashes = load_golden("hashes.json");
+    for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+        char path[128];
+        struct buf bytes = {0};
+        struct hob_error err = {0};
+        snprintf(path, sizeof(path), FOLDER "%s", files[i].name);
+        assert_true(file_load(path, 1 << 20, &bytes, NULL));
+        struct tokenizer *tokenizer =
+            tokenizer_from_file(buf_view(&bytes), str_of(files[i].name), &(struct tokenizer_config){0}, &err);
+        buf_clear(&bytes);
+        if (!tokenizer)
+            fail_msg("%s: %s", files[i].name, err.text);
+        replay(files[i].name, tokenizer, json_object_get(hashes, files[i].name), files[i].exact);
+        tokenizer_free(tokenizer);
+    }
+    json_decref(hashes);
 }
 
 /* A real vocabulary; false when it or the program that unpacks it is not there. */
@@ -240,8 +268,9 @@ static void test_vocab_gguf(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_json),   cmocka_unit_test(test_named_pretokenizers), cmocka_unit_test(test_sentencepiece),
-        cmocka_unit_test(test_shared), cmocka_unit_test(test_vocab_gguf),
+        cmocka_unit_test(test_json),          cmocka_unit_test(test_named_pretokenizers),
+        cmocka_unit_test(test_sentencepiece), cmocka_unit_test(test_files),
+        cmocka_unit_test(test_shared),        cmocka_unit_test(test_vocab_gguf),
     };
     return cmocka_run_group_tests_name("tokenizer", tests, NULL, NULL);
 }

@@ -304,7 +304,7 @@ static void test_regex_dialect(void **state)
     for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
         struct buf out = {0};
         struct hob_error err = {0};
-        if (!regex_translate(str_of(same[i][0]), &out, &err))
+        if (!regex_translate(str_of(same[i][0]), REGEX_ONIGURUMA, &out, &err))
             fail_msg("%s: %s", same[i][0], err.text);
         assert_string_equal(buf_text(&out), same[i][1]);
         buf_clear(&out);
@@ -317,7 +317,7 @@ static void test_regex_dialect(void **state)
     };
     for (size_t i = 0; i < sizeof(refused_patterns) / sizeof(*refused_patterns); i++) {
         struct hob_error err = {0};
-        struct regex *regex = regex_compile(str_of(refused_patterns[i]), &err);
+        struct regex *regex = regex_compile(str_of(refused_patterns[i]), REGEX_ONIGURUMA, &err);
         regex_free(regex);
         if (regex)
             fail_msg("not refused: %s", refused_patterns[i]);
@@ -330,7 +330,7 @@ static void test_regex_limit(void **state)
 {
     (void)state;
     struct hob_error err = {0};
-    struct regex *regex = regex_compile(STR("(?:a|a?)+?(?:a|a?)+?(?:a|a?)+?(?:a|a?)+?ac"), &err);
+    struct regex *regex = regex_compile(STR("(?:a|a?)+?(?:a|a?)+?(?:a|a?)+?(?:a|a?)+?ac"), REGEX_ONIGURUMA, &err);
     assert_non_null(regex);
     char text[4000];
     memset(text, 'a', sizeof(text));
