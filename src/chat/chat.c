@@ -60,6 +60,11 @@ struct engine *chat_engine(struct chat *chat)
     return chat->engine;
 }
 
+bool chat_check(struct chat *chat, struct hob_error *err)
+{
+    return request_check(chat->model, chat->options, err);
+}
+
 /* Makes the reply keep to what its request demands. */
 static bool start_constraint(struct chat *chat, struct reply *reply, struct hob_error *err)
 {

@@ -50,6 +50,9 @@ void chat_free(struct chat *chat);
 /* The engine. Borrowed. */
 struct engine *chat_engine(struct chat *chat);
 
+/* Refuses the chat's options as they are now if every request under them would be refused. */
+bool chat_check(struct chat *chat, struct hob_error *err);
+
 /* Renders, tokenizes and queues a request. `receipt`: the reply will carry one (the logits are digested). The reply
  * belongs to the chat until reply_free(). */
 struct reply *chat_submit(struct chat *chat, const json_t *request, bool receipt, void *user, struct hob_error *err);

@@ -12,12 +12,16 @@
 #include "base/error.h"
 
 static volatile sig_atomic_t caught, pending, final;
+static void (*before_end)(void);
 static int pipe_fds[2] = {-1, -1}; /* a byte lies in it while `pending` */
 
 static void on_signal(int number)
 {
-    if (pending || !caught)
+    if (pending || !caught) {
+        if (before_end)
+            before_end();
         _exit(HOB_INTERRUPTED);
+    }
     pending = 1;
     if (number != SIGINT)
         final = 1;
@@ -38,6 +42,11 @@ void interrupt_init(void)
     for (unsigned i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) /* nohup stays in force */
             sigaction(numbers[i], &action, NULL);
+}
+
+void interrupt_before_end(void (*restore)(void))
+{
+    before_end = restore;
 }
 
 void interrupt_catch(void)

@@ -12,6 +12,9 @@
 /* Installs the handlers. */
 void interrupt_init(void);
 
+/* Has `restore` called before the program ends by a signal; it does only what a signal handler may. */
+void interrupt_before_end(void (*restore)(void));
+
 /* From now on the command looks at the flag, within a step of what it does. */
 void interrupt_catch(void);
 

@@ -16,11 +16,13 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "cli/ink.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/tty.h"
 #include "store/home.h"
 
-enum { MAX_HISTORY = 1000, MAX_FILE_BYTES = 4 << 20, TRIM_BYTES = 1 << 20 };
+enum { MAX_HISTORY = 1000, MAX_FILE_BYTES = 4 << 20, TRIM_BYTES = 1 << 20, PROMPT_COLUMNS = 4 };
 
 struct line_reader {
     EditLine *edit;
@@ -28,7 +30,6 @@ struct line_reader {
     const char *prompt;
     char *path; /* of the history's file; NULL: none */
     bool writes, interrupted, had_text;
-    bool pastes;    /* the terminal marks what is pasted */
     bool pasting;   /* between its marks */
     wchar_t quoted; /* comes next, after the key that quotes it; 0: none */
     char held[8];   /* bytes that were read ahead */
@@ -43,6 +44,35 @@ static char *get_prompt(EditLine *edit)
     struct line_reader *reader;
     el_get(edit, EL_CLIENTDATA, &reader);
     return (char *)reader->prompt;
+}
+
+/* Takes the line away from a screen of another width, where terminals wrap it anew. */
+static void erase_wrapped(EditLine *edit)
+{
+    const LineInfo *line = el_line(edit);
+    unsigned columns = PROMPT_COLUMNS + text_columns((struct str){line->buffer, (size_t)(line->cursor - line->buffer)});
+    unsigned rows = columns / terminal_columns();
+    if (rows)
+        output_format("\033[%uA", rows);
+    output_write(STR("\r\033[J"));
+    output_flush();
+}
+
+/* Draws the line anew where the terminal has changed under it. */
+static void redraw(struct line_reader *reader)
+{
+    bool stopped = tty_was_stopped(), resized = tty_was_resized();
+    if (stopped) { /* the shell has set other modes */
+        el_set(reader->edit, EL_PREP_TERM, 0);
+        el_set(reader->edit, EL_PREP_TERM, 1);
+    }
+    if (resized) {
+        if (*style_on(STYLE_PLAIN))
+            erase_wrapped(reader->edit);
+        el_resize(reader->edit);
+    }
+    if (stopped || resized)
+        el_set(reader->edit, EL_REFRESH);
 }
 
 /* Reads one byte, unless Ctrl-C comes first. As read(). */
@@ -61,6 +91,7 @@ static ssize_t read_byte(struct line_reader *reader, char *byte)
             reader->interrupted = true;
             return -1;
         }
+        redraw(reader);
         if (!fds[0].revents)
             continue;
         ssize_t n = read(STDIN_FILENO, byte, 1);
@@ -194,8 +225,8 @@ struct line_reader *line_open(struct hob_error *err)
     set_locale();
     if (reader) {
         const char *term = getenv("TERM");
+        tty_take(output_is_terminal() && term && strcmp(term, "dumb") != 0);
         reader->writes = true;
-        reader->pastes = output_is_terminal() && term && strcmp(term, "dumb") != 0;
         reader->edit = el_init("hob", stdin, output_is_terminal() ? stdout : stderr, stderr);
         reader->history = history_init();
     }
@@ -225,15 +256,9 @@ void line_close(struct line_reader *reader)
         el_end(reader->edit);
     if (reader->history)
         history_end(reader->history);
+    tty_give_back();
     free(reader->path);
     free(reader);
-}
-
-/* Tells the terminal whether to mark what is pasted. */
-static void mark_pastes(const struct line_reader *reader, const char *sequence)
-{
-    if (reader->pastes && write(STDOUT_FILENO, sequence, strlen(sequence)) < 0)
-        return; /* then nothing is marked */
 }
 
 enum line_result line_read(struct line_reader *reader, const char *prompt, struct buf *out)
@@ -243,9 +268,10 @@ enum line_result line_read(struct line_reader *reader, const char *prompt, struc
     reader->interrupted = reader->had_text = reader->pasting = false;
     reader->quoted = 0;
     out->len = 0;
-    mark_pastes(reader, "\033[?2004h");
+    tty_was_stopped(); /* while nothing was edited */
+    if (tty_was_resized())
+        el_resize(reader->edit);
     const char *line = el_gets(reader->edit, &n);
-    mark_pastes(reader, "\033[?2004l");
     if (reader->interrupted) {
         fputs("^C\n", stderr);
         interrupt_take();

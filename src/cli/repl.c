@@ -11,6 +11,7 @@
 #include "cli/line.h"
 #include "cli/output.h"
 #include "cli/slash.h"
+#include "cli/tty.h"
 
 static const char fence[] = "\"\"\"";
 
@@ -61,7 +62,9 @@ bool repl_answer(struct repl *repl, struct hob_error *err)
     struct talk_outcome outcome = {0};
     struct hob_error failure = {0};
     size_t n = json_array_size(repl->talk->messages);
+    tty_hold(true);
     bool good = talk_reply(repl->talk, &outcome, &failure);
+    tty_hold(false);
     if (output_failed())
         return error_set(err, HOB_DISK, "%s", "");
     if (!good) {
@@ -94,9 +97,10 @@ bool repl_run(struct talk *talk, struct args *args, struct hob_error *err)
     struct repl repl = {.talk = talk, .args = args, .colours = *style_on(STYLE_BOLD) != '\0'};
     struct buf text = {0};
     bool good = true, asked = false; /* asked: Ctrl-C was the last thing pressed */
-    repl.lines = line_open(err);
-    if (!repl.lines)
+    if (!options_copy(&repl.initial, &args->options, err) || !(repl.lines = line_open(err))) {
+        options_clear(&repl.initial);
         return false;
+    }
     output_format("%s%s. /help lists the commands, Ctrl-D leaves.%s\n", style_on(STYLE_DIM), talk->opened->model->name,
                   style_on(STYLE_PLAIN));
     while (good && !repl.quits && output_flush()) {
@@ -115,6 +119,7 @@ bool repl_run(struct talk *talk, struct args *args, struct hob_error *err)
         asked = result == LINE_INTERRUPTED;
     }
     line_close(repl.lines);
+    options_clear(&repl.initial);
     buf_clear(&text);
     return good;
 }

@@ -103,12 +103,20 @@ static const char *const renamed[][2] = {
     {"num_thread", "threads"}, {"typical_p", "typical"},      {"penalize_newline", ""},
 };
 
-static bool set_parameter(struct repl *repl, const char *rest, struct hob_error *err)
+static void show_line(const char *name, struct str value)
 {
-    char name[64];
+    struct buf inert = {0};
+    text_inert(value, &inert);
+    if (inert.len)
+        output_format("  %-14s %.*s\n", name, (int)inert.len, inert.ptr);
+    buf_clear(&inert);
+}
+
+/* The option that `name` means, in Ollama's words too; SIZE_MAX after an error. */
+static size_t find_option(const char *name, struct hob_error *err)
+{
     size_t n;
     const struct option *table = options_table(&n);
-    take_word(&rest, name);
     const char *ours = name;
     for (size_t i = 0; i < sizeof renamed / sizeof *renamed; i++)
         if (strcmp(name, renamed[i][0]) == 0)
@@ -121,20 +129,54 @@ static bool set_parameter(struct repl *repl, const char *rest, struct hob_error 
             if (table[i].group != OPTION_MACHINE)
                 names[n_names++] = table[i].name;
         const char *meant = suggest(name, names, n_names);
-        return error_set(err, HOB_USAGE, "/set: %s: no such option%s%s%s", name, meant ? "; did you mean " : "",
-                         meant ? meant : "", meant ? "?" : "");
+        error_set(err, HOB_USAGE, "/set: %s: no such option%s%s%s", name, meant ? "; did you mean " : "",
+                  meant ? meant : "", meant ? "?" : "");
+    } else if (table[at].group == OPTION_MACHINE) {
+        error_set(err, HOB_USAGE, "/set: %s cannot be changed in a chat; start hob with --%s", name, table[at].name);
+        at = SIZE_MAX;
     }
-    if (table[at].group == OPTION_MACHINE)
-        return error_set(err, HOB_USAGE, "/set: %s cannot be changed in a chat; start hob with --%s", name,
-                         table[at].name);
-    if (table[at].kind == OPTION_TEXT && strcmp(rest, "-") == 0)
-        return error_set(err, HOB_USAGE, "/set: %s: standard input is the chat's; want a file", name);
-    if (table[at].kind != OPTION_FLAG)
-        return *rest ? options_set(&repl->args->options, at, rest, err)
-                     : error_set(err, HOB_USAGE, "/set: %s: want a value, %s", name, table[at].value);
-    bool off = strcmp(rest, "off") == 0 || strcmp(rest, "false") == 0;
-    repl->args->options.values[at].given = true;
-    repl->args->options.values[at].flag = !off;
+    return at;
+}
+
+/* Sets the option at place `at` from a word, or as it was at the start. */
+static bool set_option(struct repl *repl, size_t at, const char *text, struct hob_error *err)
+{
+    size_t n;
+    const struct option *option = &options_table(&n)[at];
+    struct option_value *value = &repl->args->options.values[at];
+    if (strcmp(text, "default") == 0) {
+        *value = repl->initial.values[at];
+        return true;
+    }
+    if (option->kind == OPTION_TEXT && strcmp(text, "-") == 0)
+        return error_set(err, HOB_USAGE, "/set: %s: standard input is the chat's; want a file", option->name);
+    if (option->kind != OPTION_FLAG)
+        return *text ? options_set(&repl->args->options, at, text, err)
+                     : error_set(err, HOB_USAGE, "/set: %s: want a value, %s", option->name, option->value);
+    bool off = strcmp(text, "off") == 0 || strcmp(text, "false") == 0;
+    if (!off && *text && strcmp(text, "on") != 0 && strcmp(text, "true") != 0)
+        return error_set(err, HOB_USAGE, "/set: %s: found \"%.40s\", want on or off", option->name, text);
+    value->given = true;
+    value->flag = !off;
+    return true;
+}
+
+static bool set_parameter(struct repl *repl, const char *rest, struct hob_error *err)
+{
+    char name[64];
+    size_t n;
+    take_word(&rest, name);
+    size_t at = find_option(name, err);
+    if (at == SIZE_MAX)
+        return false;
+    struct option_value before = repl->args->options.values[at];
+    if (!set_option(repl, at, rest, err))
+        return false;
+    if (!chat_check(repl->talk->opened->chat, err)) { /* every reply would be refused */
+        repl->args->options.values[at] = before;
+        return false;
+    }
+    show_line(options_table(&n)[at].name, *rest ? str_of(rest) : STR("on"));
     return true;
 }
 
@@ -193,24 +235,19 @@ static bool do_set(struct repl *repl, const char *rest, struct hob_error *err)
     const char *after = rest;
     take_word(&after, word);
     if (!*word) {
-        output_format("  /set NAME VALUE       any option of sampling: temp, top-k, seed, max-tokens, stop, ...\n"
-                      "  /set think [LEVEL]    /set nothink       /set hide-thinking   /set show-thinking\n"
-                      "  /set verbose          /set quiet         /set markdown        /set nomarkdown\n"
-                      "  /set system TEXT      /set history       /set nohistory\n\n");
+        output_format("  /set NAME VALUE       an option of replies: temp, seed, max-tokens, stop, ...\n"
+                      "  /set NAME default     as it was at the start\n"
+                      "  /set think [LEVEL]    /set nothink\n"
+                      "  /set hide-thinking    /set show-thinking\n"
+                      "  /set verbose          /set quiet\n"
+                      "  /set markdown         /set nomarkdown\n"
+                      "  /set history          /set nohistory\n"
+                      "  /set system TEXT\n\n");
         show_parameters(repl);
         return true;
     }
     bool good = set_word(repl, word, after, &known, err);
     return known ? good : set_parameter(repl, rest, err);
-}
-
-static void show_line(const char *name, struct str value)
-{
-    struct buf inert = {0};
-    text_inert(value, &inert);
-    if (inert.len)
-        output_format("  %-14s %.*s\n", name, (int)inert.len, inert.ptr);
-    buf_clear(&inert);
 }
 
 static bool do_show(struct repl *repl, const char *rest, struct hob_error *err)
@@ -248,7 +285,7 @@ static const struct slash commands[] = {
     {"help", "", "this list", do_help},
     {"set", "NAME VALUE", "change an option of the chat; /set alone lists them", do_set},
     {"system", "TEXT", "give the system message, or show it", do_system},
-    {"show", "", "the model and the state of the chat; also parameters, template, license", do_show},
+    {"show", "", "the model and the chat; also parameters, template, license", do_show},
     {"clear", "", "forget the conversation", do_clear},
     {"retry", "", "ask for the last answer again", do_retry},
     {"save", "FILE", "write the messages as JSON", do_save},
@@ -271,7 +308,8 @@ static bool do_help(struct repl *repl, const char *rest, struct hob_error *err)
             output_format("  %-18s %s\n", spelling, commands[i].help);
         }
     output_format("\n  \"\"\" starts and ends a text of several lines; Ctrl-C stops the answer.\n"
-                  "  Up and Down go through what was typed; a line that starts with a space is never a command.\n");
+                  "  Up and Down go through what was typed.\n"
+                  "  A line that starts with a space is never a command.\n");
     return true;
 }
 

@@ -13,6 +13,7 @@ struct repl {
     struct talk *talk;
     struct args *args;
     struct line_reader *lines;
+    struct options initial; /* the options as they were at the start */
     bool colours, quits;
 };
 

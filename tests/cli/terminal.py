@@ -74,8 +74,11 @@ class Terminal:
 
     def say(self, line, seconds=60):
         """Sends a line; returns the plain text between its echo and the next prompt."""
+        while self._read(0.02):
+            pass
+        self.at = len(self.seen)
         self.send(line + "\r")
-        self.wait(rb"\x1b\[\?2004l", 10)
+        self.wait(rb"\n", 10)
         return self.prompt(seconds)
 
     def close(self, seconds=20):

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """hob run: one reply from words and pipes, and the chat on a terminal."""
+import fcntl
 import json
 import os
 import signal
+import struct
 import subprocess
+import termios
 import time
 
 import hob
@@ -119,6 +122,13 @@ def test_set_and_show():
     assert "in [0, 100]" in chat.say("/set temp 1000")
     assert "cannot be changed" in chat.say("/set parameter num_ctx 100")
     assert "want a value" in chat.say("/set temp")
+    assert "want 0 or 2" in chat.say("/set mirostat 1") and "mirostat             0" in chat.say("/show parameters")
+    assert "on or off" in chat.say("/set ignore-eos maybe")
+    assert "class" in chat.say("/set regex [") and "No such file" in chat.say("/set schema /nonexistent")
+    chat.say("/set stop END")
+    assert '["END"]' in chat.say("/set")
+    chat.say("/set stop default")
+    assert "END" not in chat.say("/set") and "0.25" in chat.say("/set temp 0.25")
     assert "tokens at" not in chat.say("a")
     chat.say("/set verbose")
     text = chat.say("b")
@@ -199,6 +209,66 @@ def test_interrupts():
     chat.prompt(10)
     chat.send("\x03")
     assert chat.close() == 130
+
+
+def test_typed_ahead():
+    """What is typed or pasted while an answer comes is not shown in it, not lost, and the next message as a whole."""
+    chat = Terminal("run", TINY, "--template", PLAIN, "--temp", "0", "--ignore-eos", "--ctx", "20000", "-n", "1500")
+    chat.prompt()
+    chat.send("go\r")
+    chat.wait(rb"\n")
+    time.sleep(0.1)
+    pasted = "a line of text\n" * 400  # more than a line of a terminal holds
+    chat.send("/set max-tokens 2\r")
+    chat.send("\x1b[200~" + pasted + "\x1b[201~")
+    text = chat.prompt()
+    assert "max-tokens" not in text and "a line of text" not in text, text
+    chat.wait(rb"max-tokens")
+    chat.prompt()
+    chat.say("")
+    messages = saved(chat, "ahead.json")
+    assert [m["role"] for m in messages] == ["user", "assistant"] * 2 and messages[2]["content"] == pasted.rstrip("\n"), \
+        messages[2]
+    chat.send("\x04")
+    assert chat.close() == 0
+
+
+def modes(chat):
+    flags = termios.tcgetattr(chat.fd)[3]
+    return bool(flags & termios.ECHO), bool(flags & termios.ICANON)
+
+
+def test_terminal_modes():
+    """A window of another size, a program that was stopped, and the terminal as it was in the end."""
+    chat = Terminal("run", TINY, *SHORT)
+    chat.prompt()
+    chat.send("half a line")
+    chat.wait(rb"half a line")
+    os.kill(chat.pid, signal.SIGSTOP)
+    shell = termios.tcgetattr(chat.fd)
+    shell[3] |= termios.ECHO | termios.ICANON
+    termios.tcsetattr(chat.fd, termios.TCSADRAIN, shell)
+    os.kill(chat.pid, signal.SIGCONT)
+    chat.wait(rb"half a line", 10)
+    for columns in (20, 8, 100):
+        fcntl.ioctl(chat.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        chat.wait(rb"half", 10)
+    chat.say(" and the rest")
+    assert saved(chat, "modes.json")[0]["content"] == "half a line and the rest"
+    chat.send("/quit\r")
+    chat.wait(rb"\x1b\[\?2004l")
+    assert modes(chat) == (True, True)
+    assert chat.close() == 0
+    for kills in (1, 2):  # the second ends it at once
+        chat = Terminal("run", TINY, "--template", PLAIN, "--ignore-eos", "--ctx", "200000", "--temp", "0")
+        chat.prompt()
+        chat.send("go\r")
+        chat.wait(rb"\n.")
+        for _ in range(kills):
+            os.kill(chat.pid, signal.SIGTERM)
+        chat.wait(rb"\x1b\[\?2004l")
+        assert modes(chat) == (True, True)
+        assert chat.close() == 130
 
 
 def test_interrupted_reply():
