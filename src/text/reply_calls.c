@@ -43,7 +43,8 @@ static enum reply_read take_key(struct reply_parser *parser)
     list->key = (uint8_t)key_of(key);
     if (list->key == KEY_ARGUMENTS && list->has_arguments) /* the first ones were told */
         list->key = KEY_OTHER;
-    if (list->key == KEY_OTHER && parser->format->bare && !str_eq(key, STR("type")))
+    if (parser->format->bare &&
+        (list->key == KEY_ID || str_eq(key, STR("tool_name")) || (list->key == KEY_OTHER && !str_eq(key, STR("type")))))
         return REPLY_NO;
     list->state = COLON;
     return REPLY_YES;
@@ -110,7 +111,9 @@ static enum reply_read read_member(struct reply_parser *parser)
         enum reply_read found = read_value(parser);
         if (found != REPLY_YES)
             return found;
-        if (list->key == KEY_NAME && !parser->began)
+        if (list->key == KEY_OTHER && parser->format->bare && !str_eq(buf_view(&parser->value), STR("\"function\"")))
+            return REPLY_NO;
+        if (list->key == KEY_NAME && !parser->began && !parser->name.len) /* the first one counts */
             set_text(parser, &parser->name);
         else if (list->key == KEY_ID)
             set_text(parser, &parser->id);

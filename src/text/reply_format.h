@@ -44,7 +44,8 @@ struct reply_format {
     /* What follows trigger number `trigger` in a call of one of the tools; with `whole`, all of a reply, with no tools
      * too. */
     uint32_t (*grammar)(struct reply_grammar *g, unsigned trigger);
-    const char *bare_start; /* the bytes that tell a bare call from other text */
+    /* Adds the regular expression of what starts a bare call of one of the tools, from its first byte on. */
+    void (*bare_look)(const struct reply_grammar *g, struct buf *pattern);
     /* The reply ended within step()'s bytes; NULL: a call that began is cut, all else is text. */
     void (*finish)(struct reply_parser *parser);
 };

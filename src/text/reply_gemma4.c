@@ -6,7 +6,11 @@
  *   <|channel>thought\n thoughts <channel|> text
  *   <|tool_call>call:NAME{KEY:<|"|>TEXT<|"|>,KEY:5,KEY:[1,2],KEY:{KEY:true}}<tool_call|>
  */
+#include <stdlib.h>
+
+#include "base/error.h"
 #include "text/reply_format.h"
+#include "text/schema.h"
 
 #define QUOTE "<|\"|>"
 
@@ -265,8 +269,14 @@ static enum reply_read step(struct reply_parser *parser)
 
 /* ---- the grammar ---- */
 
+/* A value's schema, and those it stands in. */
+struct within {
+    const json_t *schema;
+    const struct within *around;
+};
+
 static uint32_t value_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
-                              unsigned depth);
+                              const struct within *around);
 
 static uint32_t quoted_grammar(struct reply_grammar *g, uint32_t text)
 {
@@ -277,6 +287,8 @@ static uint32_t quoted_grammar(struct reply_grammar *g, uint32_t text)
 static uint32_t constant_grammar(struct reply_grammar *g, const json_t *value)
 {
     struct buf json = {0};
+    if (json_is_string(value) && str_find(json_span(value), STR(QUOTE), 0) != SIZE_MAX)
+        return GRAMMAR_NOTHING;
     if (json_is_string(value))
         return quoted_grammar(g, grammar_literal(g->builder, json_span(value)));
     if (json_is_object(value) || json_is_array(value))
@@ -300,36 +312,37 @@ static uint32_t scalar_grammar(struct reply_grammar *g, const struct reply_tool 
     if (types & REPLY_STRING)
         any = quoted_grammar(g, reply_plain_string(g, schema, quote));
     for (size_t i = 0; i < 3; i++) {
-        const char *name = scalars[i].name;
-        if (!(types & scalars[i].types))
-            continue;
-        if ((types & REPLY_NUMBER) == REPLY_INTEGER && scalars[i].types == REPLY_NUMBER)
-            name = "integer";
-        json_t *one = json_is_object(schema) ? json_copy((json_t *)schema) : json_object();
-        json_object_set_new(one, "type", json_string(name));
-        any = grammar_or(g->builder, any, schema_grammar(g->builder, reply_inner_schema(g, tool, one)));
-        json_decref(one);
+        bool integer = scalars[i].types == REPLY_NUMBER && (types & REPLY_NUMBER) == REPLY_INTEGER;
+        if (types & scalars[i].types)
+            any =
+                grammar_or(g->builder, any, reply_schema_typed(g, tool, schema, integer ? "integer" : scalars[i].name));
     }
     return any;
 }
 
 static uint32_t array_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
-                              unsigned depth)
+                              const struct within *around)
 {
+    static const char *const refused[] = {"prefixItems", "uniqueItems"};
     const json_t *low = json_object_get(schema, "minItems"), *high = json_object_get(schema, "maxItems");
-    json_int_t min = json_integer_value(low), max = high ? json_integer_value(high) : -1;
-    uint32_t item = value_grammar(g, tool, json_object_get(schema, "items"), depth);
-    uint32_t more = grammar_repeat(g->builder, grammar_then(g->builder, reply_literal(g, ","), item),
-                                   min > 1 ? (uint32_t)min - 1 : 0, max > 0 ? (uint32_t)max - 1 : GRAMMAR_MANY);
-    uint32_t items = max == 0 ? GRAMMAR_EMPTY : grammar_then(g->builder, item, more);
-    return reply_seq(g, (uint32_t[]){reply_literal(g, "["), min > 0 ? items : reply_optional(g, items),
+    uint32_t min = schema_count(low, 0), max = schema_count(high, GRAMMAR_MANY);
+    for (size_t i = 0; i < 2; i++)
+        if (json_object_get(schema, refused[i]) && !json_is_false(json_object_get(schema, refused[i])))
+            return reply_schema_refuse(g, refused[i]);
+    if (max < min)
+        return GRAMMAR_NOTHING;
+    uint32_t item = max ? value_grammar(g, tool, json_object_get(schema, "items"), around) : GRAMMAR_NOTHING;
+    uint32_t more = grammar_repeat(g->builder, grammar_then(g->builder, reply_literal(g, ","), item), min ? min - 1 : 0,
+                                   max == GRAMMAR_MANY || max == 0 ? max : max - 1);
+    uint32_t items = grammar_then(g->builder, item, more);
+    return reply_seq(g, (uint32_t[]){reply_literal(g, "["), min ? items : reply_optional(g, items),
                                      reply_literal(g, "]"), REPLY_GRAMMAR_END});
 }
 
 static uint32_t any_grammar(struct reply_grammar *g);
 
-/* An object of which the schema names no member. */
-static uint32_t any_object(struct reply_grammar *g)
+/* An object of which the schema names no member: all of them are `value`. */
+static uint32_t open_object(struct reply_grammar *g, uint32_t value)
 {
     struct code_set letters = {0};
     code_set_add(&letters, '0', '9');
@@ -338,7 +351,7 @@ static uint32_t any_object(struct reply_grammar *g)
     code_set_add(&letters, '_', '_');
     uint32_t key = grammar_repeat(g->builder, grammar_char(g->builder, &letters), 1, MAX_KEY);
     code_set_clear(&letters);
-    uint32_t member = reply_seq(g, (uint32_t[]){key, reply_literal(g, ":"), any_grammar(g), REPLY_GRAMMAR_END});
+    uint32_t member = reply_seq(g, (uint32_t[]){key, reply_literal(g, ":"), value, REPLY_GRAMMAR_END});
     uint32_t members = reply_optional(g, reply_many(g, member, reply_literal(g, ",")));
     return reply_seq(g, (uint32_t[]){reply_literal(g, "{"), members, reply_literal(g, "}"), REPLY_GRAMMAR_END});
 }
@@ -352,79 +365,122 @@ static uint32_t any_grammar(struct reply_grammar *g)
     g->shared = grammar_rule(b, STR("any value"));
     uint32_t items = reply_optional(g, reply_many(g, g->shared, reply_literal(g, ",")));
     uint32_t array = reply_seq(g, (uint32_t[]){reply_literal(g, "["), items, reply_literal(g, "]"), REPLY_GRAMMAR_END});
-    uint32_t parts[] = {scalar_grammar(g, NULL, NULL, REPLY_ANY), any_object(g), array};
+    uint32_t parts[] = {scalar_grammar(g, NULL, NULL, REPLY_ANY), open_object(g, g->shared), array};
     grammar_define(b, g->shared, grammar_alt(b, parts, 3));
     return g->shared;
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return strcmp(((const struct reply_member *)a)->key, ((const struct reply_member *)b)->key);
+}
+
+/* A key: bare where it is a word, else a string. */
+static uint32_t key_grammar(struct reply_grammar *g, const char *key)
+{
+    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    if (strstr(key, QUOTE))
+        return grammar_fail(g->builder, HOB_FORMAT, "\"%.40s\" is no name of an argument", key);
+    return *key && !key[strspn(key, word)] ? reply_literal(g, key) : quoted_grammar(g, reply_literal(g, key));
+}
+
 /* Members in the order of their names, as the template writes them. */
 static uint32_t object_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
-                               unsigned depth)
+                               const struct within *around)
 {
-    enum { MAX_MEMBERS = 256 };
-    const json_t *properties = json_object_get(schema, "properties"), *needed = json_object_get(schema, "required");
-    size_t n = json_object_size(properties);
-    uint32_t parts[MAX_MEMBERS];
-    bool required[MAX_MEMBERS];
-    struct str last = STR("");
-    if (n == 0 && !json_is_false(json_object_get(schema, "additionalProperties")) && depth < MAX_DEPTH)
-        return any_object(g);
-    if (n > MAX_MEMBERS)
-        return grammar_fail(g->builder, HOB_LIMIT, "an object with more than %d properties", MAX_MEMBERS);
-    for (size_t i = 0; i < n; i++) {
-        const char *key, *next = NULL;
-        json_t *value;
-        json_object_foreach((json_t *)properties, key, value)
-        {
-            struct str name = str_of(key);
-            if ((i == 0 || str_cmp(name, last) > 0) && (!next || str_cmp(name, str_of(next)) < 0))
-                next = key;
-        }
-        last = str_of(next);
-        required[i] = false;
-        for (size_t k = 0; k < json_array_size(needed); k++)
-            required[i] = required[i] || str_eq(json_span(json_array_get(needed, k)), last);
-        parts[i] = reply_seq(g, (uint32_t[]){reply_literal(g, next), reply_literal(g, ":"),
-                                             value_grammar(g, tool, json_object_get(properties, next), depth),
-                                             REPLY_GRAMMAR_END});
+    const json_t *others = json_object_get(schema, "additionalProperties");
+    size_t n = 0;
+    struct reply_member *members = reply_schema_members(g, schema, &n);
+    if (n == 0 && !grammar_failed(g->builder) && json_object_size(json_object_get(schema, "properties")) == 0 &&
+        !json_is_false(others)) {
+        free(members);
+        if (json_object_get(schema, "maxProperties"))
+            return reply_schema_refuse(g, "maxProperties");
+        return open_object(g, value_grammar(g, tool, others, around));
     }
-    return reply_seq(g, (uint32_t[]){reply_literal(g, "{"), reply_members(g, parts, required, n, reply_literal(g, ",")),
+    uint32_t *parts = calloc(n + 1, sizeof *parts), all = GRAMMAR_NOTHING;
+    bool *required = calloc(n + 1, sizeof *required);
+    if (members && parts && required) {
+        qsort(members, n, sizeof *members, by_key);
+        for (size_t i = 0; i < n && !grammar_failed(g->builder); i++) {
+            required[i] = members[i].required;
+            parts[i] = reply_seq(g, (uint32_t[]){key_grammar(g, members[i].key), reply_literal(g, ":"),
+                                                 value_grammar(g, tool, members[i].schema, around), REPLY_GRAMMAR_END});
+        }
+        all = reply_seq(g,
+                        (uint32_t[]){reply_literal(g, "{"), reply_members(g, parts, required, n, reply_literal(g, ",")),
                                      reply_literal(g, "}"), REPLY_GRAMMAR_END});
+    } else {
+        grammar_fail(g->builder, HOB_LIMIT, "no memory for a tool's arguments");
+    }
+    free(members);
+    free(parts);
+    free(required);
+    return all;
+}
+
+/* A schema that is one of several, or of some values. */
+static uint32_t choice_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
+                               const struct within *here)
+{
+    static const char *const choices[] = {"const", "enum", "anyOf", "oneOf"};
+    struct grammar_builder *b = g->builder;
+    uint32_t any = GRAMMAR_NOTHING;
+    unsigned kind = 0;
+    while (!json_object_get(schema, choices[kind]))
+        kind++;
+    const json_t *list = json_object_get(schema, choices[kind]);
+    const char *more = reply_schema_says(schema, choices[kind], REPLY_ANY);
+    if (more)
+        return reply_schema_refuse(g, more);
+    if (kind == 0)
+        return constant_grammar(g, list);
+    for (size_t i = 0; i < json_array_size(list) && !grammar_failed(b); i++) {
+        const json_t *one = json_array_get(list, i);
+        any = grammar_or(b, any, kind == 1 ? constant_grammar(g, one) : value_grammar(g, tool, one, here));
+    }
+    return any;
 }
 
 static uint32_t value_grammar(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
-                              unsigned depth)
+                              const struct within *around)
 {
-    static const char *const combining[] = {"$ref", "anyOf", "oneOf", "allOf"};
-    const json_t *list = json_object_get(schema, "enum"), *constant = json_object_get(schema, "const");
-    unsigned types = reply_schema_types(tool->schema, schema);
+    struct within here = {reply_schema_follow(g, tool, schema), around};
+    unsigned depth = 0, types;
     uint32_t any = GRAMMAR_NOTHING;
-    if (!schema || types == REPLY_ANY)
+    schema = here.schema;
+    if (grammar_failed(g->builder) || json_is_false(schema))
+        return GRAMMAR_NOTHING;
+    types = reply_schema_types(tool->schema, schema);
+    const char *more = reply_schema_says(schema, NULL, REPLY_ANY);
+    if (!more && types == REPLY_ANY)
         return any_grammar(g);
-    if (depth == 0)
-        return grammar_fail(g->builder, HOB_LIMIT, "a schema nested too deep for this format");
-    if (constant)
-        return constant_grammar(g, constant);
-    for (size_t i = 0; i < json_array_size(list); i++)
-        any = grammar_or(g->builder, any, constant_grammar(g, json_array_get(list, i)));
-    if (list)
-        return any;
-    for (size_t i = 0; i < 4; i++) /* its type counts, what else it says is not known here */
-        if (json_object_get(schema, combining[i]))
-            schema = NULL;
+    for (; around; around = around->around)
+        if (around->schema == schema || ++depth == MAX_DEPTH)
+            return grammar_fail(g->builder, HOB_FORMAT,
+                                "a schema within itself, or nested too deep, cannot be honoured in this format");
+    if (json_object_get(schema, "allOf"))
+        return reply_schema_refuse(g, "allOf");
+    if (json_object_get(schema, "const") || json_object_get(schema, "enum") || json_object_get(schema, "anyOf") ||
+        json_object_get(schema, "oneOf"))
+        return choice_grammar(g, tool, schema, &here);
     if (types & ~(unsigned)(REPLY_OBJECT | REPLY_ARRAY))
         any = scalar_grammar(g, tool, schema, types);
     if (types & REPLY_ARRAY)
-        any = grammar_or(g->builder, any, array_grammar(g, tool, schema, depth - 1));
+        any = grammar_or(g->builder, any, array_grammar(g, tool, schema, &here));
     if (types & REPLY_OBJECT)
-        any = grammar_or(g->builder, any, object_grammar(g, tool, schema, depth - 1));
+        any = grammar_or(g->builder, any, object_grammar(g, tool, schema, &here));
     return any;
 }
 
 static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
 {
-    return grammar_then(g->builder, grammar_literal(g->builder, tool->name),
-                        object_grammar(g, tool, tool->schema, MAX_DEPTH));
+    const json_t *schema = reply_schema_follow(g, tool, tool->schema);
+    schema_grammar(g->builder, tool->schema); /* what no format honours is refused here too */
+    const char *more = reply_schema_says(schema, NULL, REPLY_ANY & ~(unsigned)REPLY_OBJECT);
+    if (more)
+        return reply_schema_refuse(g, more);
+    return grammar_then(g->builder, grammar_literal(g->builder, tool->name), object_grammar(g, tool, schema, NULL));
 }
 
 static uint32_t grammar(struct reply_grammar *g, unsigned trigger)

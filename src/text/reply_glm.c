@@ -86,13 +86,13 @@ static enum reply_read step(struct reply_parser *parser)
     return REPLY_NO;
 }
 
-static uint32_t one_argument(struct reply_grammar *g, const struct reply_tool *tool, const char *key)
+static uint32_t one_argument(struct reply_grammar *g, const struct reply_tool *tool, const struct reply_member *member)
 {
     static const char *const ends[] = {"</arg_value>", NULL};
-    return reply_seq(g,
-                     (uint32_t[]){reply_mark(g, "<arg_key>"), reply_literal(g, key), reply_mark(g, "</arg_key>"),
-                                  reply_space(g), reply_mark(g, "<arg_value>"), reply_plain_value(g, tool, key, ends),
-                                  reply_mark(g, "</arg_value>"), reply_space(g), REPLY_GRAMMAR_END});
+    return reply_seq(g, (uint32_t[]){reply_mark(g, "<arg_key>"), reply_literal(g, member->key),
+                                     reply_mark(g, "</arg_key>"), reply_space(g), reply_mark(g, "<arg_value>"),
+                                     reply_plain_value(g, tool, member->schema, ends), reply_mark(g, "</arg_value>"),
+                                     reply_space(g), REPLY_GRAMMAR_END});
 }
 
 static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)

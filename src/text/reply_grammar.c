@@ -80,8 +80,16 @@ uint32_t reply_one_or_many(struct reply_grammar *g, uint32_t call, uint32_t betw
 /* The schema as one of objects: what says nothing of types is taken to mean them. */
 static const json_t *object_schema(struct reply_grammar *g, const json_t *schema)
 {
-    if (json_object_get(schema, "type") || json_object_get(schema, "$ref") || json_object_get(schema, "anyOf"))
+    const json_t *type = json_object_get(schema, "type");
+    bool fits = !type;
+    if (str_eq(json_span(type), STR("object")))
         return schema;
+    for (size_t i = 0; i < json_array_size(type); i++)
+        fits = fits || str_eq(json_span(json_array_get(type, i)), STR("object"));
+    if (!fits || json_is_false(schema)) {
+        grammar_fail(g->builder, HOB_FORMAT, "parameters: want a schema of objects");
+        return schema;
+    }
     json_t *copy = json_is_object(schema) ? json_copy((json_t *)schema) : json_object();
     json_object_set_new(copy, "type", json_string("object"));
     json_array_append_new(g->made, copy);
@@ -145,26 +153,31 @@ uint32_t reply_members(struct reply_grammar *g, const uint32_t *parts, const boo
 }
 
 uint32_t reply_arguments_of(struct reply_grammar *g, const struct reply_tool *tool,
-                            uint32_t (*one)(struct reply_grammar *g, const struct reply_tool *tool, const char *key),
+                            uint32_t (*one)(struct reply_grammar *g, const struct reply_tool *tool,
+                                            const struct reply_member *member),
                             const char *between)
 {
-    json_t *properties = json_object_get(tool->schema, "properties"), *value;
-    const json_t *needed = json_object_get(tool->schema, "required");
-    size_t n = 0, room = json_object_size(properties) + 1;
-    uint32_t *parts = calloc(room, sizeof *parts), all = GRAMMAR_NOTHING;
-    bool *required = calloc(room, sizeof *required);
-    const char *key;
-    if (parts && required) {
-        json_object_foreach(properties, key, value)
-        {
-            for (size_t i = 0; i < json_array_size(needed); i++)
-                required[n] = required[n] || str_eq(json_span(json_array_get(needed, i)), str_of(key));
-            parts[n++] = one(g, tool, key);
+    size_t n = 0;
+    const json_t *schema = reply_schema_follow(g, tool, tool->schema);
+    schema_grammar(g->builder, tool->schema); /* what no format honours is refused here too */
+    const char *more = reply_schema_says(schema, NULL, REPLY_ANY & ~(unsigned)REPLY_OBJECT);
+    if (more)
+        return reply_schema_refuse(g, more);
+    struct reply_member *members = reply_schema_members(g, schema, &n);
+    uint32_t *parts = calloc(n + 1, sizeof *parts), all = GRAMMAR_NOTHING;
+    bool *required = calloc(n + 1, sizeof *required);
+    if (members && parts && required) {
+        for (size_t i = 0; i < n && !grammar_failed(g->builder); i++) {
+            if (!*members[i].key || strpbrk(members[i].key, "<>\n"))
+                grammar_fail(g->builder, HOB_FORMAT, "\"%.40s\" is no name of an argument", members[i].key);
+            required[i] = members[i].required;
+            parts[i] = one(g, tool, &members[i]);
         }
         all = reply_members(g, parts, required, n, reply_literal(g, between));
     } else {
         grammar_fail(g->builder, HOB_LIMIT, "no memory for a tool's arguments");
     }
+    free(members);
     free(parts);
     free(required);
     return all;
@@ -201,39 +214,44 @@ static uint32_t free_text(struct reply_grammar *g, const struct str *marks, size
     return grammar_then(g->builder, bytes, more);
 }
 
-/* Takes the texts in which `before` MARK stands out of `all`. */
-static struct automaton *take_out(struct grammar_builder *b, struct automaton *all, const char *before, struct str mark)
-{
-    struct buf pattern = {0};
-    buf_str(&pattern, str_of(before));
-    for (size_t i = 0; i < mark.len; i++)
-        buf_format(&pattern, strchr("\\^$.|?*+()[]{}", mark.ptr[i]) ? "\\%c" : "%c", mark.ptr[i]);
-    struct automaton *found = automaton_search(b, buf_view(&pattern));
-    buf_clear(&pattern);
-    return automaton_both(b, all, found, true);
-}
-
-/* Text at a reply's start, where a call without a mark may stand: it has none of the marks, and does not start with
- * `bare`. */
-static uint32_t start_text(struct reply_grammar *g, const struct str *marks, size_t n, struct str bare)
-{
-    struct automaton *all = automaton_any(g->builder);
-    all = take_out(g->builder, all, "^[ \n]*", bare);
-    for (size_t i = 0; i < n; i++)
-        all = take_out(g->builder, all, "", marks[i]);
-    uint32_t part = all ? automaton_grammar(g->builder, all, false) : GRAMMAR_NOTHING;
-    automaton_free(all);
-    return part;
-}
-
 /* What starts calls, and what follows. */
 struct ways {
-    struct str marks[REPLY_MARKS + 2]; /* that free text does not hold */
+    struct str marks[REPLY_MARKS + 1]; /* that free text does not hold */
     size_t n_marks;
-    struct buf line;      /* the mark of a call without one, at the start of a line */
     uint32_t first, bare; /* a call at the start of a reply; one without a mark */
     uint32_t later;       /* a call behind text or calls */
+    uint32_t text;        /* what may stand before, between and behind calls */
 };
+
+/* Takes what matches a pattern out of `all`. */
+static struct automaton *take_out(struct grammar_builder *b, struct automaton *all, struct str pattern)
+{
+    return automaton_both(b, all, automaton_search(b, pattern), true);
+}
+
+/* Text where a call without a mark may stand: it has none of the marks, and none of its lines starts like such a call.
+ * Control tokens would hide where a line starts. */
+static uint32_t bare_text(struct reply_grammar *g, const struct reply_format *format, const struct ways *w)
+{
+    struct automaton *all = automaton_any(g->builder);
+    struct buf look = {0}, pattern = {0};
+    format->bare_look(g, &look);
+    for (size_t i = 0; i < w->n_marks; i++) {
+        pattern.len = 0;
+        reply_quote_pattern(w->marks[i], &pattern);
+        all = take_out(g->builder, all, buf_view(&pattern));
+    }
+    for (int i = 0; i < 2; i++) {
+        pattern.len = 0;
+        buf_format(&pattern, "%s[ \\t\\r\\n;]*%.*s", i ? "\\n" : "^", (int)look.len, buf_text(&look));
+        all = take_out(g->builder, all, buf_view(&pattern));
+    }
+    uint32_t part = all ? automaton_grammar(g->builder, all, false) : GRAMMAR_NOTHING;
+    automaton_free(all);
+    buf_clear(&look);
+    buf_clear(&pattern);
+    return part;
+}
 
 static struct ways find_ways(struct reply_grammar *g, const struct reply_format *format)
 {
@@ -244,9 +262,7 @@ static struct ways find_ways(struct reply_grammar *g, const struct reply_format 
         uint32_t body = json_array_size(g->tools) ? format->grammar(g, i) : GRAMMAR_NOTHING;
         if (is_bare) {
             w.bare = body;
-            buf_format(&w.line, "\n%s", format->bare_start);
-            w.marks[w.n_marks++] = buf_view(&w.line);
-            body = grammar_then(b, reply_literal(g, "\n"), body);
+            body = grammar_then(b, grammar_choices(b, (struct str[]){STR("\n"), STR("; "), STR(";")}, 3), body);
         } else {
             w.marks[w.n_marks++] = str_of(format->triggers[i]);
             body = grammar_then(b, reply_mark(g, format->triggers[i]), body);
@@ -257,23 +273,21 @@ static struct ways find_ways(struct reply_grammar *g, const struct reply_format 
     if (g->no_thinking)
         w.marks[w.n_marks++] = str_of(format->think_open);
     w.first = grammar_or(b, w.first, w.bare);
+    w.text = format->bare ? bare_text(g, format, &w) : free_text(g, w.marks, w.n_marks);
     return w;
 }
 
 /* Free text and calls, as often as they like. */
-static uint32_t free_reply(struct reply_grammar *g, const struct reply_format *format, struct ways *w)
+static uint32_t free_reply(struct reply_grammar *g, struct ways *w)
 {
     struct grammar_builder *b = g->builder;
-    uint32_t text = free_text(g, w->marks, w->n_marks), call = grammar_then(b, w->later, text);
-    uint32_t rest = grammar_repeat(b, call, 0, g->one_call ? 1 : GRAMMAR_MANY);
-    if (!format->bare)
-        return grammar_then(b, text, rest);
-    uint32_t bare = reply_seq(g, (uint32_t[]){reply_space(g), w->bare, text, REPLY_GRAMMAR_END});
-    uint32_t start = start_text(g, w->marks, w->n_marks, str_of(format->bare_start));
-    start = grammar_then(b, start, reply_optional(g, control_then(g, w->marks, w->n_marks, text)));
-    if (!g->one_call)
-        bare = grammar_then(b, bare, rest);
-    return grammar_or(b, bare, grammar_then(b, start, rest));
+    uint32_t max = g->one_call ? 1 : GRAMMAR_MANY;
+    uint32_t whole = grammar_then(b, w->text, grammar_repeat(b, grammar_then(b, w->later, w->text), 0, max));
+    if (w->bare == GRAMMAR_NOTHING)
+        return whole;
+    return grammar_or(
+        b, whole,
+        reply_seq(g, (uint32_t[]){reply_space(g), w->bare, g->one_call ? w->text : whole, REPLY_GRAMMAR_END}));
 }
 
 /* Calls and nothing else. */
@@ -303,12 +317,11 @@ static uint32_t reply_body(struct reply_grammar *g, const struct reply_format *f
     if (g->must)
         body = only_calls(g, &w);
     else if (!g->has_answer)
-        body = free_reply(g, format, &w);
+        body = free_reply(g, &w);
     else if (json_array_size(g->tools))
         body = grammar_or(g->builder, answer(g, format), only_calls(g, &w));
     else
         body = answer(g, format);
-    buf_clear(&w.line);
     return body;
 }
 

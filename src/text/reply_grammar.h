@@ -58,6 +58,13 @@ struct reply_tool {
     const json_t *schema; /* of its arguments, an object */
 };
 
+/* One argument, or a member of an object in one. */
+struct reply_member {
+    const char *key;
+    const json_t *schema; /* NULL: any value */
+    bool required;
+};
+
 #define REPLY_GRAMMAR_END UINT32_MAX
 
 /* Part after part; ends with REPLY_GRAMMAR_END. */
@@ -91,10 +98,12 @@ uint32_t reply_members(struct reply_grammar *g, const uint32_t *parts, const boo
                        uint32_t between);
 
 /* The value of a tool's argument as plain text in which none of `ends` (NULL ends them) stands: a string as it is, else
- * JSON.
- */
-uint32_t reply_plain_value(struct reply_grammar *g, const struct reply_tool *tool, const char *key,
+ * JSON. `schema` is the argument's, NULL: any. */
+uint32_t reply_plain_value(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
                            const char *const *ends);
+
+/* Appends the regular expression of this text. */
+void reply_quote_pattern(struct str text, struct buf *pattern);
 
 /* `inner`, a schema within a tool's (may be NULL), by itself. Lives until the grammar is made. */
 const json_t *reply_inner_schema(struct reply_grammar *g, const struct reply_tool *tool, const json_t *inner);
@@ -104,7 +113,29 @@ uint32_t reply_plain_string(struct reply_grammar *g, const json_t *schema, const
 
 /* All arguments of a tool, in the schema's order: each is written by `one`; `between` stands between them. */
 uint32_t reply_arguments_of(struct reply_grammar *g, const struct reply_tool *tool,
-                            uint32_t (*one)(struct reply_grammar *g, const struct reply_tool *tool, const char *key),
+                            uint32_t (*one)(struct reply_grammar *g, const struct reply_tool *tool,
+                                            const struct reply_member *member),
                             const char *between);
+
+/* ---- schemas, where arguments are not JSON (reply_schema.c) ---- */
+
+/* The first keyword of a schema that says more than its type about values of these types, but for `but` (may be NULL);
+ * NULL where none does. */
+const char *reply_schema_says(const json_t *schema, const char *but, unsigned types);
+
+/* The builder fails: this keyword cannot be honoured. Returns GRAMMAR_NOTHING. */
+uint32_t reply_schema_refuse(struct reply_grammar *g, const char *keyword);
+
+/* The schema that a $ref leads to, or the schema itself; NULL where the builder has failed, or where it says nothing.
+ */
+const json_t *reply_schema_follow(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema);
+
+/* The members that objects of a schema have, [*n] in the schema's order; the builder fails at what cannot be honoured.
+ * The caller frees the list; NULL where the builder has failed. */
+struct reply_member *reply_schema_members(struct reply_grammar *g, const json_t *schema, size_t *n);
+
+/* JSON values of this type that keep to the schema (may be NULL). */
+uint32_t reply_schema_typed(struct reply_grammar *g, const struct reply_tool *tool, const json_t *schema,
+                            const char *type);
 
 #endif

@@ -8,8 +8,8 @@
  *   <|python_tag|>NAME.call(KEY="VALUE", ...)
  *   <|python_tag|> code                                 becomes the call python {"code": ...}
  *
- * Nothing but its keys tells an object from an answer in JSON: it starts a line, and where text came before, it names a
- * tool.
+ * Nothing but its keys tells an object from an answer in JSON: it starts a line, and it names a tool where tools are
+ * known or text came before.
  */
 #include "text/reply_format.h"
 
@@ -129,7 +129,24 @@ static void finish(struct reply_parser *parser)
     reply_arguments_end(parser);
 }
 
-/* The tag may stand before the object; the object alone starts with bare_start. */
+/* An object that names a tool, or whose first key could stand in a call; with escapes it might. */
+static void bare_look(const struct reply_grammar *g, struct buf *pattern)
+{
+#define BLANK "[ \\t\\r\\n]*"
+    buf_str(pattern, STR("\\{" BLANK "\"(?:[^\"]*\\\\|parameters\"|arguments\"|function\"|type\"" BLANK ":" BLANK
+                         "\"(?:[^\"]*\\\\|function\")|name\"" BLANK ":" BLANK "\"(?:[^\"]*\\\\"));
+    for (size_t i = 0; i < json_array_size(g->tools); i++) {
+        const json_t *entry = json_array_get(g->tools, i), *inner = json_object_get(entry, "function");
+        struct str name = json_span(json_object_get(inner ? inner : entry, "name"));
+        buf_byte(pattern, '|');
+        reply_quote_pattern(name, pattern);
+        buf_byte(pattern, '"');
+    }
+    buf_str(pattern, STR("))"));
+#undef BLANK
+}
+
+/* The tag may stand before the object, or the object alone. */
 static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
 {
     (void)trigger;
@@ -141,7 +158,7 @@ const struct reply_format reply_llama3 = {
     .signs = {"<|start_header_id|>", "ipython"},
     .triggers = {"<|python_tag|>", "{"},
     .bare = true,
-    .bare_start = "{\"name\": \"",
+    .bare_look = bare_look,
     .grammar = grammar,
     .step = step,
     .finish = finish,

@@ -285,7 +285,7 @@ static void begin_calls(struct reply_parser *parser, unsigned trigger, bool bare
     parser->stage = parser->n_calls = 0;
     parser->list = (struct reply_list){0};
     parser->closing = false;
-    parser->only_tools = bare && parser->has_text;
+    parser->only_tools = bare && (parser->has_text || json_array_size(parser->tools));
     reset_call(parser);
     parser->raw.len = 0;
     buf_str(&parser->raw, mark);

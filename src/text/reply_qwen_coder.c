@@ -106,12 +106,12 @@ static enum reply_read step(struct reply_parser *parser)
     return REPLY_NO;
 }
 
-static uint32_t one_argument(struct reply_grammar *g, const struct reply_tool *tool, const char *key)
+static uint32_t one_argument(struct reply_grammar *g, const struct reply_tool *tool, const struct reply_member *member)
 {
     static const char *const ends[] = {"\n</parameter>", "</parameter>", "\n<parameter=", "\n</function>", NULL};
-    return reply_seq(g, (uint32_t[]){reply_literal(g, "<parameter="), reply_literal(g, key), reply_literal(g, ">\n"),
-                                     reply_plain_value(g, tool, key, ends), reply_literal(g, "\n</parameter>\n"),
-                                     REPLY_GRAMMAR_END});
+    return reply_seq(g, (uint32_t[]){reply_literal(g, "<parameter="), reply_literal(g, member->key),
+                                     reply_literal(g, ">\n"), reply_plain_value(g, tool, member->schema, ends),
+                                     reply_literal(g, "\n</parameter>\n"), REPLY_GRAMMAR_END});
 }
 
 static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)

@@ -16,7 +16,8 @@ static bool is_space(char c)
 
 struct str reply_unread(const struct reply_parser *parser)
 {
-    return (struct str){parser->raw.ptr + parser->at, parser->raw.len - parser->at};
+    struct str raw = buf_view(&parser->raw);
+    return parser->at ? (struct str){raw.ptr + parser->at, raw.len - parser->at} : raw;
 }
 
 void reply_forget_read(struct reply_parser *parser)

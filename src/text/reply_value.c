@@ -69,8 +69,7 @@ static unsigned named_type(struct str name)
     return REPLY_ANY;
 }
 
-/* What "#/a/b" leads to, or NULL. */
-static const json_t *follow(const json_t *root, struct str reference)
+const json_t *reply_schema_resolve(const json_t *root, struct str reference)
 {
     const json_t *at = root;
     if (!str_starts(reference, STR("#")))
@@ -119,7 +118,7 @@ static unsigned types_of_schema(const json_t *root, const json_t *schema, unsign
     for (size_t i = 0; i < json_array_size(all); i++)
         types &= types_of_schema(root, json_array_get(all, i), depth - 1);
     if (reference)
-        types &= types_of_schema(root, follow(root, json_span(reference)), depth - 1);
+        types &= types_of_schema(root, reply_schema_resolve(root, json_span(reference)), depth - 1);
     if (json_is_true(json_object_get(schema, "nullable")) && types)
         types |= REPLY_NULL;
     return types ? types : REPLY_ANY;
@@ -132,9 +131,16 @@ unsigned reply_schema_types(const json_t *root, const json_t *schema)
 
 unsigned reply_argument_types(const json_t *schema, struct str key)
 {
-    const json_t *property = json_object_getn(json_object_get(schema, "properties"), key.ptr, key.len);
+    const json_t *object = schema, *all;
+    for (int i = 0; i < MAX_REFERENCES && !json_object_get(object, "properties"); i++) {
+        if (json_object_get(object, "$ref"))
+            object = reply_schema_resolve(schema, json_span(json_object_get(object, "$ref")));
+        else if (json_array_size(all = json_object_get(object, "allOf")) == 1)
+            object = json_array_get(all, 0);
+    }
+    const json_t *property = json_object_getn(json_object_get(object, "properties"), key.ptr, key.len);
     if (!property)
-        property = json_object_get(schema, "additionalProperties");
+        property = json_object_get(object, "additionalProperties");
     return types_of_schema(schema, property, MAX_REFERENCES);
 }
 

@@ -34,6 +34,9 @@ unsigned reply_argument_types(const json_t *schema, struct str key);
 /* The types that `schema`, one within `root`, allows. */
 unsigned reply_schema_types(const json_t *root, const json_t *schema);
 
+/* What the reference "#/a/b" within `root` leads to, or NULL. */
+const json_t *reply_schema_resolve(const json_t *root, struct str reference);
+
 /* Appends to `out` the JSON of a value that was written as plain text: of one of `types` where it reads as one, as JSON
  * or as Python writes it, else a string. `text` is the value as it stands. */
 void reply_value_json(struct str text, unsigned types, struct buf *out);
