@@ -170,7 +170,7 @@ static void put_doctor(const json_t *facts)
         return;
     output_format("%stemplate doctor%s\n", style_on(STYLE_BOLD), style_on(STYLE_PLAIN));
     if (json_is_null(json_object_get(chat, "published")))
-        output_write(STR("  note: the model's template is not one of the known\n"));
+        output_write(STR("  note: the template is not one of the known\n"));
     if (json_array_size(found) == 0)
         output_write(STR("  nothing found\n"));
     json_array_foreach(found, at, entry)
@@ -230,19 +230,38 @@ static bool add_graph(json_t *facts, const struct model *model, const struct eng
     return good;
 }
 
-/* What the doctor says of the model's template, or of the one in the file that --template names. */
-static bool add_doctor(json_t *facts, struct model *model, const struct option_value *option, struct hob_error *err)
+/* The template in the file of --template, which stands for the model's. Zero-initialised: none. */
+struct other_template {
+    struct buf text;
+    struct template *parsed;
+    struct chat_template replacement;
+};
+
+static bool load_template(struct other_template *other, const struct option_value *option, struct hob_error *err)
 {
-    struct buf text = {0};
-    struct template *parsed = NULL;
-    bool good = !option->given || (file_load(option->text, MAX_TEMPLATE_BYTES, &text, err) &&
-                                   (parsed = template_parse(buf_view(&text), err)) != NULL);
-    struct chat_template replacement = {buf_view(&text), parsed};
-    json_t *found = good ? doctor_examine(model, parsed ? &replacement : NULL, err) : NULL;
-    if (found)
+    if (!option->given)
+        return true;
+    if (!file_load(option->text, MAX_TEMPLATE_BYTES, &other->text, err))
+        return false;
+    other->parsed = template_parse(buf_view(&other->text), err);
+    other->replacement = (struct chat_template){buf_view(&other->text), other->parsed};
+    return other->parsed != NULL;
+}
+
+/* What the chat template is and what the doctor says of it. */
+static bool add_chat(json_t *facts, struct model *model, const struct option_value *option, json_t *warnings,
+                     struct hob_error *err)
+{
+    struct other_template other = {0};
+    bool good = load_template(&other, option, err);
+    const struct chat_template *replacement = other.parsed ? &other.replacement : NULL;
+    json_t *found = good ? doctor_examine(model, replacement, err) : NULL;
+    if (found) {
+        json_object_set_new(facts, "chat", facts_chat(model, replacement, warnings));
         json_object_set_new(facts, "doctor", found);
-    template_free(parsed);
-    buf_clear(&text);
+    }
+    template_free(other.parsed);
+    buf_clear(&other.text);
     return found != NULL;
 }
 
@@ -270,8 +289,7 @@ static bool inspect_run(struct args *args, struct hob_error *err)
         json_object_set_new(facts, "plan", facts_plan(model, &options, warnings));
     }
     json_object_set_new(facts, "tokenizer", facts_tokenizer(model, args_own(args, "tokenizer")->flag, warnings));
-    json_object_set_new(facts, "chat", facts_chat(model, warnings));
-    good = add_doctor(facts, model, options_get(&args->options, "template"), err);
+    good = add_chat(facts, model, options_get(&args->options, "template"), warnings, err);
     json_object_set_new(facts, "metadata", facts_metadata(model));
     if (args_own(args, "tensors")->flag)
         json_object_set_new(facts, "tensors", facts_tensors(model));
@@ -300,7 +318,7 @@ static const struct option own_options[] = {
 static const struct example examples[] = {
     {"hob inspect smollm2", "what it is, what it takes, what fits"},
     {"hob inspect smollm2 --tensors --json", "all of it, for a program"},
-    {"hob inspect smollm2 --template chat.jinja", "and what the template doctor says of another template"},
+    {"hob inspect smollm2 --template chat.jinja", "the same with another template"},
     {"hob inspect smollm2 --ctx 32768 --kv q8_0", "what a long context would take"},
     {0},
 };

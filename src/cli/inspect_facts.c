@@ -165,18 +165,20 @@ json_t *facts_tokenizer(struct model *model, bool all, json_t *warnings)
     return json;
 }
 
-json_t *facts_chat(struct model *model, json_t *warnings)
+json_t *facts_chat(struct model *model, const struct chat_template *replacement, json_t *warnings)
 {
     struct hob_error err = {0};
-    struct str text = model_template_text(model);
+    struct str text = replacement ? replacement->text : model_template_text(model);
     json_t *json = json_object();
-    if (!model_template(model, &err))
+    if (!replacement && !model_template(model, &err))
         facts_warn(warnings, "no chat: %s", err.text);
-    json_object_set_new(json, "usable", json_boolean(model->template != NULL));
+    json_object_set_new(json, "usable", json_boolean(replacement || model->template));
     const struct reply_format *format = reply_format_find(text);
+    bool thinks = str_find(text, STR("think"), 0) != SIZE_MAX || str_find(text, STR("reasoning"), 0) != SIZE_MAX;
+    bool tools = str_find(text, STR("tools"), 0) != SIZE_MAX;
     json_object_set_new(json, "reply_format", json_string(reply_format_name(format)));
-    json_object_set_new(json, "thinking", json_boolean(str_find(text, STR("think"), 0) != SIZE_MAX));
-    json_object_set_new(json, "tools", json_boolean(str_find(text, STR("tools"), 0) != SIZE_MAX));
+    json_object_set_new(json, "thinking", json_boolean(thinks && reply_form_find(text, STR("")).thinks));
+    json_object_set_new(json, "tools", json_boolean(tools && reply_format_calls(format)));
     if (text.len) {
         const char *known = doctor_known_template(text);
         json_object_set_new(json, "published", known ? json_string(known) : json_null());

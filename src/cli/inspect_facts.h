@@ -7,6 +7,7 @@
 #define HOB_CLI_INSPECT_FACTS_H
 
 #include "base/json.h"
+#include "chat/chat.h"
 #include "engine/engine.h"
 
 /* Bytes as a JSON string. */
@@ -21,8 +22,9 @@ json_t *facts_shape(const struct model *model);
 /* What the tokenizer is; with `all`, its special tokens too. Problems are appended to `warnings`. */
 json_t *facts_tokenizer(struct model *model, bool all, json_t *warnings);
 
-/* The chat template, what it knows, and the published model that has the same: null when it is not one of the known. */
-json_t *facts_chat(struct model *model, json_t *warnings);
+/* The chat template, the model's or `replacement` (may be NULL): what it knows, the format of the replies to its
+ * prompts, and the published model that has the same: null when it is not one of the known. */
+json_t *facts_chat(struct model *model, const struct chat_template *replacement, json_t *warnings);
 
 /* What running the model takes and what fits this machine; it is bound. */
 json_t *facts_plan(const struct model *model, const struct engine_options *options, json_t *warnings);

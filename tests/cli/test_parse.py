@@ -41,6 +41,7 @@ KNOWN = {
     "mistralai-Mistral-Nemo-Instruct-2407": "mistral",
     "openai-gpt-oss-120b": "gpt-oss",
 }
+PLAIN = {"google-gemma-2-2b-it": "plain", "microsoft-Phi-3.5-mini-instruct": "plain"}
 THINKS = ("Qwen-Qwen3-0.6B", "Qwen3.5-4B", "openai-gpt-oss-120b")
 TEXT_AND_CALLS = ("Qwen-Qwen2.5-7B-Instruct", "Qwen-Qwen3-0.6B", "Qwen3.5-4B", "deepseek-ai-DeepSeek-V3.1")
 ONE_CALL = ("meta-llama-Llama-3.1-8B-Instruct", "meta-llama-Llama-3.2-3B-Instruct", "openai-gpt-oss-120b")
@@ -116,6 +117,14 @@ def check_template(name):
 
 def template_test(name):
     return lambda: check_template(name)
+
+
+def test_formats():
+    """hob inspect tells the format that is found from a template."""
+    model = os.path.join(hob.MODELS, "tiny-qwen3-odd.gguf")
+    for name, want in dict(KNOWN, **PLAIN).items():
+        chat = hob.run_json("inspect", model, "--template", os.path.join(TEMPLATES, name + ".jinja"))["chat"]
+        assert chat["reply_format"] == want, (name, chat["reply_format"])
 
 
 for each in KNOWN:
