@@ -134,8 +134,8 @@ enum reply_read reply_read_until(struct reply_parser *parser, const char *const 
 enum reply_read reply_read_stream(struct reply_parser *parser, const char *const *marks,
                                   void (*take)(struct reply_parser *parser, struct str bytes), unsigned *which);
 
-/* Reads white space and then, where it stands there, one of the marks. Always REPLY_LEAVE in the end: what stands there
- * else is text. */
+/* Reads white space and stray closing brackets and then, where they stand there, the marks. Always REPLY_LEAVE in the
+ * end: what stands there else is text. */
 enum reply_read reply_read_close(struct reply_parser *parser, const char *const *marks);
 
 /* Reads the arguments, a JSON object, a string that holds one, or null, and hands them on. */

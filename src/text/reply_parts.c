@@ -1,16 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/reply_parser.h"
 
+/* Half of a surrogate pair alone, which is no character, becomes U+FFFD, as in reply_json_unescape(). */
+static void mend_surrogates(struct str json, struct buf *out)
+{
+    for (size_t at = 0; at < json.len; at++) {
+        struct str rest = {json.ptr + at, json.len - at};
+        bool escape = rest.len >= 6 && str_starts(rest, STR("\\u")) && (rest.ptr[2] | 0x20) == 'd';
+        bool high = escape && strchr("89abAB", rest.ptr[3]), low = escape && strchr("cdefCDEF", rest.ptr[3]);
+        bool pair = high && rest.len >= 12 && str_starts((struct str){rest.ptr + 6, 6}, STR("\\u")) &&
+                    (rest.ptr[8] | 0x20) == 'd' && strchr("cdefCDEF", rest.ptr[9]);
+        size_t taken = pair ? 12 : escape ? 6 : rest.ptr[0] == '\\' && rest.len > 1 ? 2 : 1;
+        if ((high && !pair) || low)
+            buf_str(out, STR("\\ufffd"));
+        else
+            buf_add(out, rest.ptr, taken);
+        at += taken - 1;
+    }
+}
+
 /* JSON text as a value: an object; or, where it was cut or holds what JSON readers refuse, the text itself. */
 static json_t *arguments_json(struct str text, bool whole)
 {
     json_t *string = json_bytes(text), *value = NULL;
     struct hob_error none;
+    struct buf mended = {0};
     if (whole && string) { /* its bytes are UTF-8 now */
-        value = json_read(json_span(string), "arguments", &none);
+        mend_surrogates(json_span(string), &mended);
+        value = json_read(buf_view(&mended), "arguments", &none);
         if (!value) /* a key stands twice: the last one counts, as everywhere */
-            value = json_loadb(json_string_value(string), json_string_length(string), 0, NULL);
+            value = json_loadb(buf_text(&mended), mended.len, JSON_ALLOW_NUL, NULL);
     }
+    buf_clear(&mended);
     if (!value)
         return string;
     json_decref(string);

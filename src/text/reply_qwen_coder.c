@@ -41,17 +41,21 @@ static enum reply_read read_tag(struct reply_parser *parser)
     return more ? REPLY_MORE : REPLY_NO;
 }
 
-/* The value, up to its closing tag. Where that is forgotten, the next tag ends it. */
+/* What ends a value: its closing tag on a line of its own, or with space or a tag behind it; where it is forgotten, the
+ * next tag. Of all but the first, what follows `stays` bytes from the end on is not the value's. */
+static const char *const ends[] = {
+    "\n</parameter>", "</parameter>\n", "</parameter> ", "</parameter><", "\n<parameter=", "\n</function>", NULL};
+static const size_t stays[] = {0, 1, 1, 1, 12, 12};
+
+/* The value. */
 static enum reply_read read_value(struct reply_parser *parser)
 {
-    static const char *const ends[] = {"\n</parameter>", "</parameter>", "\n<parameter=", "\n</function>", NULL};
     unsigned which = 0;
     enum reply_read found = reply_read_stream(parser, ends, reply_argument_add, &which);
     if (found != REPLY_YES)
         return found;
     reply_argument_end(parser);
-    if (which >= 2) /* it stays unread */
-        parser->at -= strlen(ends[which]);
+    parser->at -= stays[which];
     parser->stage = TAG;
     return REPLY_YES;
 }
@@ -108,9 +112,9 @@ static enum reply_read step(struct reply_parser *parser)
 
 static uint32_t one_argument(struct reply_grammar *g, const struct reply_tool *tool, const struct reply_member *member)
 {
-    static const char *const ends[] = {"\n</parameter>", "</parameter>", "\n<parameter=", "\n</function>", NULL};
+    static const char *const none[] = {"</parameter>", "\n<parameter=", "\n</function>", NULL};
     return reply_seq(g, (uint32_t[]){reply_literal(g, "<parameter="), reply_literal(g, member->key),
-                                     reply_literal(g, ">\n"), reply_plain_value(g, tool, member->schema, ends),
+                                     reply_literal(g, ">\n"), reply_plain_value(g, tool, member->schema, none),
                                      reply_literal(g, "\n</parameter>\n"), REPLY_GRAMMAR_END});
 }
 

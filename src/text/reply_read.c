@@ -114,18 +114,16 @@ enum reply_read reply_read_close(struct reply_parser *parser, const char *const 
     size_t space = 0, len = 0;
     unsigned which = 0;
     parser->closing = true;
-    while (space < rest.len && is_space(rest.ptr[space]))
-        space++;
+    while (space < rest.len && (is_space(rest.ptr[space]) || (*marks && strchr("}]", rest.ptr[space]))))
+        space++; /* models close more brackets than they opened */
     if (space > MAX_CLOSE_SPACE)
         return REPLY_LEAVE;
     enum reply_read found = space == rest.len
                                 ? REPLY_MORE
                                 : compare_all((struct str){rest.ptr + space, rest.len - space}, marks, &which, &len);
-    if (found == REPLY_MORE)
-        return REPLY_MORE;
     if (found == REPLY_YES)
-        parser->at += space + len;
-    return REPLY_LEAVE;
+        parser->at += space + len; /* perhaps there is another */
+    return found == REPLY_NO ? REPLY_LEAVE : found;
 }
 
 /* The arguments were a string, in parser->value with its quotes: what it holds must be an object. */
