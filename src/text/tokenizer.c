@@ -39,6 +39,7 @@ void tokenizer_free(struct tokenizer *tokenizer)
     unigram_clear(&tokenizer->unigram);
     wordpiece_clear(&tokenizer->wordpiece);
     pretokenizer_clear(&tokenizer->pretokenizer);
+    decoder_clear(&tokenizer->decoder);
     normalizer_clear(&tokenizer->normalizer);
     added_clear(&tokenizer->added);
     added_clear(&tokenizer->added_normalized);

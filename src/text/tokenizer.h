@@ -142,8 +142,11 @@ bool tokenizer_piece(const struct tokenizer *tokenizer, int32_t id, bool special
 /* A streaming detokenizer. Zero-initialised is at the start of a text. Whatever the ids are split into, the
  * bytes put together are the same. */
 struct detokenizer {
-    bool started;    /* something was decoded: a leading space is no longer dropped */
-    unsigned n_held; /* bytes of a code point that is not complete */
+    uint16_t seen;      /* bit by step of the decoder: a token went through it */
+    uint8_t n_stripped; /* what was taken from the start of the text; UINT8_MAX: nothing is any more */
+    bool space;         /* goes before the next token */
+    int32_t last;       /* the id before and 1 more, where the decoder asks for it */
+    unsigned n_held;    /* bytes of a code point that is not complete */
     char held[4];
 };
 

@@ -14,14 +14,30 @@ bool tokenizer_check_id(const struct tokenizer *tokenizer, const char *field, in
                      tokenizer->lexicon.n);
 }
 
+/* The library decodes such a token to its normalized text. */
+static bool show_as(struct tokenizer *t, int32_t id, struct str text, struct hob_error *err)
+{
+    if (!t->shown)
+        t->shown = arena_array(&t->arena, t->lexicon.n, sizeof(*t->shown));
+    char *copy = t->shown ? arena_copy(&t->arena, text.ptr, text.len) : NULL;
+    if (!copy)
+        return error_memory(err, text.len);
+    t->shown[id] = (struct str){copy, text.len};
+    return true;
+}
+
 /* The text of a token as it stands in the normalized text. */
 static bool add_normalized(struct tokenizer *t, struct normalizer_scratch *scratch, struct regex_scratch *regex,
                            int32_t id, struct hob_error *err)
 {
-    struct str text = lexicon_text(&t->lexicon, id);
+    struct str text = lexicon_text(&t->lexicon, id), own = text;
     struct normalizer_place inside = {0};
-    return !utf8_valid(text) || (normalizer_run(&t->normalizer, scratch, regex, text, inside, &text, err) &&
-                                 added_add(&t->added_normalized, text, id, err));
+    if (!utf8_valid(text))
+        return true;
+    if (!normalizer_run(&t->normalizer, scratch, regex, text, inside, &text, err) ||
+        !added_add(&t->added_normalized, text, id, err))
+        return false;
+    return str_eq(text, own) || show_as(t, id, text, err);
 }
 
 /* A token that SentencePiece finds in the text as it is and in the normalized text. Its text may have spaces, which

@@ -25,8 +25,9 @@ static bool read_root(struct tokenizer *t, const json_t *root, const struct toke
         !json_read_component(t, decoder, &json_decoders, err) || !tokenizer_build_added(t, err))
         return false;
     /* Without a decoder the library puts spaces between tokens. */
-    if (!decoder || json_is_null(decoder))
-        t->decoder.words = t->decoder.drop_first_space = true;
+    struct decoder_step join = {.kind = DECODER_JOIN};
+    if ((!decoder || json_is_null(decoder)) && !decoder_add(&t->decoder, join, err))
+        return false;
     t->bos = t->before.n == 1 ? t->before.ids[0] : TOKEN_NONE;
     t->eos = TOKEN_NONE;
     return tokenizer_settle(t, given, t->before.n > 0, t->after.n > 0, err);

@@ -84,66 +84,99 @@ const struct json_readers json_postprocessors = {"post_processor", "processors",
 static bool read_alphabet_decoder(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
     (void)node;
-    (void)err;
-    t->decoder.alphabet = true;
-    return true;
-}
-
-static bool set_replace(struct tokenizer *t, struct str find, struct str content, struct hob_error *err)
-{
-    if (t->decoder.find.len)
-        return error_set(err, HOB_FORMAT, "a second replacement is not supported");
-    return json_keep(t, find, &t->decoder.find, err) && json_keep(t, content, &t->decoder.content, err);
+    struct decoder_step step = {.kind = DECODER_ALPHABET};
+    return decoder_add(&t->decoder, step, err);
 }
 
 static bool read_replace_decoder(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
+    struct decoder_step step = {.kind = DECODER_REPLACE};
     struct str pattern;
     bool is_regex;
-    if (!json_get_pattern(node, &pattern, &is_regex, err))
+    if (!json_get_pattern(node, &pattern, &is_regex, err) || !json_keep(t, pattern, &step.find, err) ||
+        !json_keep(t, json_get_str(node, "content"), &step.content, err))
         return false;
-    if (is_regex)
-        return error_set(err, HOB_FORMAT, "a Regex is not supported");
-    return set_replace(t, pattern, json_get_str(node, "content"), err);
+    if (is_regex) {
+        step.kind = DECODER_REPLACE_REGEX;
+        step.regex = regex_compile(pattern, REGEX_ONIGURUMA, err);
+        if (!step.regex)
+            return false;
+    }
+    return decoder_add(&t->decoder, step, err);
 }
 
 static bool read_strip(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
+    enum { MOST = 100 };
     json_int_t start = json_integer_value(json_object_get(node, "start"));
     json_int_t stop = json_integer_value(json_object_get(node, "stop"));
-    if (!str_eq(json_get_str(node, "content"), STR(" ")) || start < 0 || start > 1 || stop != 0)
-        return error_set(err, HOB_FORMAT, "want at most one space at the start, found start %lld, stop %lld",
-                         (long long)start, (long long)stop);
-    t->decoder.drop_first_space = start == 1;
-    return true;
+    struct decoder_step step = {.kind = DECODER_STRIP};
+    struct str character;
+    if (start < 0 || start > MOST || stop < 0 || stop > MOST)
+        return error_set(err, HOB_FORMAT, "start %lld, stop %lld, want 0 to %d", (long long)start, (long long)stop,
+                         MOST);
+    step.start = (unsigned)start;
+    step.stop = (unsigned)stop;
+    return json_get_character(node, "content", &character, err) && json_keep(t, character, &step.find, err) &&
+           decoder_add(&t->decoder, step, err);
 }
 
 static bool read_metaspace_decoder(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
     enum metaspace_prepend prepend = PREPEND_NEVER;
+    struct decoder_step step = {.kind = DECODER_REPLACE, .content = STR(" ")};
     struct str mark;
     if (!json_get_character(node, "replacement", &mark, err) || !json_get_prepend(node, &prepend, err))
         return false;
-    t->decoder.drop_in_first = prepend != PREPEND_NEVER;
-    return set_replace(t, mark, STR(" "), err);
+    step.not_in_first = prepend != PREPEND_NEVER;
+    return json_keep(t, mark, &step.find, err) && decoder_add(&t->decoder, step, err);
 }
 
 static bool read_wordpiece_decoder(struct tokenizer *t, const json_t *node, struct hob_error *err)
 {
-    t->decoder.words = t->decoder.drop_first_space = true;
-    t->decoder.clean_up = json_get_bool(node, "cleanup", true);
-    return json_keep(t, json_get_str(node, "prefix"), &t->decoder.prefix, err);
+    struct decoder_step step = {.kind = DECODER_WORDS, .clean_up = json_get_bool(node, "cleanup", true)};
+    return json_keep(t, json_get_str(node, "prefix"), &step.find, err) && decoder_add(&t->decoder, step, err);
 }
 
-/* ByteFallback: byte tokens are known by their type. Fuse: text is always joined. */
+static bool read_suffix_decoder(struct tokenizer *t, const json_t *node, struct hob_error *err)
+{
+    struct decoder_step step = {.kind = DECODER_SUFFIX};
+    return json_keep(t, json_get_str(node, "suffix"), &step.find, err) && decoder_add(&t->decoder, step, err);
+}
+
+static bool read_ctc(struct tokenizer *t, const json_t *node, struct hob_error *err)
+{
+    struct decoder_step step = {.kind = DECODER_CTC, .clean_up = json_get_bool(node, "cleanup", true)};
+    return json_keep(t, json_get_str(node, "pad_token"), &step.find, err) &&
+           json_keep(t, json_get_str(node, "word_delimiter_token"), &step.delimiter, err) &&
+           decoder_add(&t->decoder, step, err);
+}
+
+static bool read_byte_fallback(struct tokenizer *t, const json_t *node, struct hob_error *err)
+{
+    (void)node;
+    struct decoder_step step = {.kind = DECODER_BYTES};
+    return decoder_add(&t->decoder, step, err);
+}
+
+static bool read_fuse(struct tokenizer *t, const json_t *node, struct hob_error *err)
+{
+    (void)node;
+    (void)err;
+    t->decoder.fused = true;
+    return true;
+}
+
 static const struct json_reader decoders[] = {
     {"ByteLevel", read_alphabet_decoder},
     {"Replace", read_replace_decoder},
     {"Strip", read_strip},
     {"Metaspace", read_metaspace_decoder},
     {"WordPiece", read_wordpiece_decoder},
-    {"ByteFallback", read_nothing},
-    {"Fuse", read_nothing},
+    {"BPEDecoder", read_suffix_decoder},
+    {"CTC", read_ctc},
+    {"ByteFallback", read_byte_fallback},
+    {"Fuse", read_fuse},
 };
 
 const struct json_readers json_decoders = {"decoder", "decoders", decoders, sizeof(decoders) / sizeof(*decoders)};

@@ -9,6 +9,7 @@
 #include "text/bpe.h"
 #include "text/pretokenizer.h"
 #include "text/tokenizer_added.h"
+#include "text/tokenizer_decoder.h"
 #include "text/tokenizer_lexicon.h"
 #include "text/tokenizer_normalizer.h"
 #include "text/unigram.h"
@@ -20,17 +21,6 @@ enum { TOKENIZER_MAX_FRAME = 8 };
 struct frame {
     int32_t ids[TOKENIZER_MAX_FRAME];
     size_t n;
-};
-
-/* How ids become text again. */
-struct decoder {
-    bool alphabet; /* ordinary tokens are in the byte alphabet */
-    bool words;    /* a space goes before every token but those that start with `prefix`, which goes */
-    struct str prefix;
-    bool clean_up;            /* no such space before punctuation and contractions */
-    struct str find, content; /* in all other tokens `find` (empty: nothing) becomes `content` */
-    bool drop_first_space;    /* of a text */
-    bool drop_in_first;       /* in the first token `find` becomes nothing */
 };
 
 /* The algorithm that encodes pieces. */
@@ -57,6 +47,8 @@ struct tokenizer {
     int32_t unknown;
     struct frame before, after;
     struct decoder decoder;
+    struct str
+        *shown; /* [lexicon.n] the text of added tokens where it is not that of the lexicon, else empty; or NULL */
     int32_t bos, eos;
     bool add_bos, add_eos;
     uint8_t *eog; /* [lexicon.n] whether a generation ends at it */

@@ -85,10 +85,22 @@ static bool build_bpe(struct tokenizer *t, const struct vocab *vocab, struct hob
     t->bpe.unit = BPE_BYTES;
     t->bpe.ignore_merges = vocab->ignore_merges;
     t->bpe.unknown = TOKEN_NONE;
-    t->decoder.alphabet = true;
-    return (!row->nfc || normalizer_add(&t->normalizer, nfc, err)) &&
+    struct decoder_step alphabet = {.kind = DECODER_ALPHABET};
+    return decoder_add(&t->decoder, alphabet, err) && (!row->nfc || normalizer_add(&t->normalizer, nfc, err)) &&
            pretokenizer_add_named(&t->pretokenizer, row, err) && bpe_init(&t->bpe, &t->lexicon, false, false, err) &&
            add_merges(t, vocab, err);
+}
+
+/* U+2581 becomes a space, of which one may go at the start of a text, and byte tokens bytes. */
+static bool add_mark_decoder(struct tokenizer *t, bool drop_first, struct hob_error *err)
+{
+    struct decoder_step spaces = {.kind = DECODER_REPLACE, .find = STR(BPE_MARK), .content = STR(" ")};
+    struct decoder_step bytes = {.kind = DECODER_BYTES};
+    struct decoder_step first = {.kind = DECODER_STRIP, .find = STR(" "), .start = 1};
+    if (!decoder_add(&t->decoder, spaces, err) || !decoder_add(&t->decoder, bytes, err))
+        return false;
+    t->decoder.fused = true;
+    return !drop_first || decoder_add(&t->decoder, first, err);
 }
 
 /* SentencePiece's normalizer: its map, spaces taken away where there are too many, one put before the text, and all
@@ -100,9 +112,8 @@ static bool add_sentencepiece(struct tokenizer *t, const struct vocab *vocab, st
     struct normalizer_step extra = {.kind = NORMALIZER_SPACES, .once = vocab->prefix_once};
     struct normalizer_step spaces = {.kind = NORMALIZER_REPLACE, .find = STR(" "), .content = STR(BPE_MARK)};
     t->spaces_are_marks = true;
-    t->decoder.find = STR(BPE_MARK);
-    t->decoder.content = STR(" ");
-    t->decoder.drop_first_space = vocab->add_space_prefix;
+    if (!add_mark_decoder(t, vocab->add_space_prefix, err))
+        return false;
     if (vocab->charsmap.len) {
         if (!charsmap_init(&map.charsmap, vocab->charsmap, err)) {
             charsmap_clear(&map.charsmap);
@@ -159,10 +170,7 @@ static bool build_wordpiece(struct tokenizer *t, const struct vocab *vocab, stru
     enum { MAX_CHARACTERS = 100 };
     bool lower = !has_capitals(&t->lexicon);
     t->model = MODEL_WORDPIECE;
-    t->decoder.find = STR(BPE_MARK);
-    t->decoder.content = STR(" ");
-    t->decoder.drop_first_space = true;
-    return normalizer_add_bert(&t->normalizer, true, true, lower, lower, err) &&
+    return add_mark_decoder(t, true, err) && normalizer_add_bert(&t->normalizer, true, true, lower, lower, err) &&
            pretokenizer_add_bert(&t->pretokenizer, err) &&
            wordpiece_init(&t->wordpiece, &t->lexicon, STR(BPE_MARK), STR(""), vocab->unk, MAX_CHARACTERS, err);
 }
@@ -173,9 +181,7 @@ static bool build_gemma4(struct tokenizer *t, const struct vocab *vocab, struct 
     t->bpe.unit = BPE_CHARACTERS;
     t->bpe.unknown = vocab->unk;
     t->bpe.whole_lines = true;
-    t->decoder.find = STR(BPE_MARK);
-    t->decoder.content = STR(" ");
-    return normalizer_add(&t->normalizer, spaces, err) &&
+    return add_mark_decoder(t, false, err) && normalizer_add(&t->normalizer, spaces, err) &&
            pretokenizer_add_split(&t->pretokenizer, str_of(pretokenizer_lines), SPLIT_ISOLATED, false, err) &&
            bpe_init(&t->bpe, &t->lexicon, true, vocab->types == NULL, err) && add_merges(t, vocab, err);
 }

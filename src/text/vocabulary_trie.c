@@ -200,7 +200,7 @@ struct token_trie *token_trie_new(const struct tokenizer *tokenizer, size_t n_vo
     trie->n_tokens = n_tokens < n_vocab ? n_tokens : n_vocab;
     trie->n_vocab = n_vocab;
     trie->n_words = (n_vocab + 31) / 32;
-    trie->drops_first_space = tokenizer->decoder.drop_first_space;
+    trie->drops_first_space = decoder_drops_first_space(&tokenizer->decoder);
     pthread_mutex_init(&trie->lock, NULL);
     if (!build_trie(trie)) {
         error_memory(err, n_vocab * 64);
