@@ -77,14 +77,12 @@ static bool check_think(const struct reply_form *form, struct str template_text,
                         struct hob_error *err)
 {
     static const char *const levels[] = {"low", "medium", "high"};
-    bool shown = str_find(template_text, STR("think"), 0) != SIZE_MAX ||
-                 str_find(template_text, STR("reasoning"), 0) != SIZE_MAX;
     if (!think || (json_is_false(think) && !form->thinks))
         return true;
     if (json_is_false(think))
         return !reply_form_in_thinking(form) ||
                error_set(err, HOB_USAGE, "think: this model's template has it think in any case");
-    if (!form->thinks || !shown)
+    if (!form->thinks)
         return error_set(err, HOB_USAGE, "think: this model's template has no thinking");
     if (!reply_form_may_think(form))
         return error_set(err, HOB_USAGE, "think: this model's template keeps it from thinking in any case");

@@ -174,10 +174,9 @@ json_t *facts_chat(struct model *model, const struct chat_template *replacement,
         facts_warn(warnings, "no chat: %s", err.text);
     json_object_set_new(json, "usable", json_boolean(replacement || model->template));
     const struct reply_format *format = reply_format_find(text);
-    bool thinks = str_find(text, STR("think"), 0) != SIZE_MAX || str_find(text, STR("reasoning"), 0) != SIZE_MAX;
     bool tools = str_find(text, STR("tools"), 0) != SIZE_MAX;
     json_object_set_new(json, "reply_format", json_string(reply_format_name(format)));
-    json_object_set_new(json, "thinking", json_boolean(thinks && reply_form_find(text, STR("")).thinks));
+    json_object_set_new(json, "thinking", json_boolean(reply_form_find(text, STR("")).thinks));
     json_object_set_new(json, "tools", json_boolean(tools && reply_format_calls(format)));
     if (text.len) {
         const char *known = doctor_known_template(text);

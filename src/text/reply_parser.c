@@ -61,7 +61,7 @@ const char *reply_format_name(const struct reply_format *format)
 /* Whether the template knows the format's thinking. */
 static bool thinks(const struct reply_format *format, struct str template_text)
 {
-    return format->whole || format->think_anywhere ||
+    return format->whole ||
            (format->think_open && (str_find(template_text, str_of(format->think_open), 0) != SIZE_MAX ||
                                    str_find(template_text, str_of(format->think_close), 0) != SIZE_MAX));
 }
@@ -463,7 +463,7 @@ struct reply_parser *reply_parser_new(const struct reply_setting *setting)
         return NULL;
     parser->format = form->format;
     parser->tools = json_incref((json_t *)setting->tools);
-    parser->thinks = form->thinks;
+    parser->thinks = form->thinks || form->format->think_anywhere;
     parser->no_bare = setting->no_calls;
     if (form->format->whole) {
         parser->mode = REPLY_IN_CALL;
