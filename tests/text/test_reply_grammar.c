@@ -11,18 +11,8 @@
 
 #include <cmocka.h>
 
+#include "replies.h"
 #include "text/reply_grammar.h"
-
-static json_t *load(const char *name)
-{
-    char path[256];
-    struct hob_error err = {0};
-    snprintf(path, sizeof path, "tests/goldens/replies/%s.json", name);
-    json_t *file = json_read_file(path, 1 << 22, &err);
-    if (!file)
-        fail_msg("%s", err.text);
-    return file;
-}
 
 /* What a grammar says of a reply to a prompt that has begun it. */
 static const char *judge(const struct grammar *grammar, struct str begun, struct str reply)
@@ -70,10 +60,14 @@ static bool calls_well(struct str template, struct str prompt, const json_t *too
 
 static void check_format(void **state)
 {
-    json_t *file = load(*state);
+    json_t *file = replies_load(*state);
     struct hob_error err = {0};
     struct str template = json_span(json_object_get(file, "template"));
     const json_t *tools = json_object_get(file, "tools"), *cases = json_object_get(file, "cases");
+    if (!reply_format_calls(reply_format_find(template))) {
+        json_decref(file);
+        return;
+    }
     size_t n_whole = 0;
     for (size_t i = 0; i < json_array_size(cases); i++) {
         const json_t *one = json_array_get(cases, i);
@@ -166,17 +160,79 @@ static void test_plain_strings(void **state)
     json_decref(tools);
 }
 
+/* Arguments that are not JSON: what their schemas let through, and what cannot be held. */
+static void test_values(void **state)
+{
+    static const struct {
+        const char *schema, *plain, *gemma; /* of one argument; its value as GLM and as Gemma 4 write it */
+        const char *want;                   /* for both; else a part of the refusal */
+    } cases[] = {
+        {"{\"type\": [\"string\", \"integer\"], \"minimum\": 10}", "12", "12", "whole"},
+        {"{\"type\": [\"string\", \"integer\"], \"minimum\": 10}", "x5", "<|\"|>5<|\"|>", "whole"},
+        {"{\"type\": [\"string\", \"integer\"], \"minimum\": 10}", "5", "5", "no"},
+        {"{\"type\": [\"string\", \"null\"], \"maxLength\": 2}", "null", "null", "whole"},
+        {"{\"type\": [\"string\", \"null\"], \"maxLength\": 2}", "nul", "<|\"|>nul<|\"|>", "no"},
+        {"{\"anyOf\": [{\"type\": \"string\", \"pattern\": \"^[ab]+$\"}, {\"type\": \"boolean\"}]}", "ab",
+         "<|\"|>ab<|\"|>", "whole"},
+        {"{\"anyOf\": [{\"type\": \"string\", \"pattern\": \"^[ab]+$\"}, {\"type\": \"boolean\"}]}", "true", "true",
+         "whole"},
+        {"{\"anyOf\": [{\"type\": \"string\", \"pattern\": \"^[ab]+$\"}, {\"type\": \"boolean\"}]}", "c",
+         "<|\"|>c<|\"|>", "no"},
+        {"{\"$ref\": \"#/$defs/e\"}", "x y", "<|\"|>x y<|\"|>", "whole"},
+        {"{\"$ref\": \"#/$defs/e\"}", "x", "<|\"|>x<|\"|>", "no"},
+        {"{\"allOf\": [{\"$ref\": \"#/$defs/e\"}], \"title\": \"T\"}", "7", "7", "whole"},
+        {"{\"enum\": [\"5\", 5]}", "5", "5", "whole"},
+        {"{\"type\": \"object\", \"properties\": {\"k\": {\"type\": \"integer\"}}, \"required\": [\"k\"]}",
+         "{\"k\": 1}", "{k:1}", "whole"},
+        {"{\"type\": \"object\", \"additionalProperties\": {\"type\": \"integer\"}}", "{\"z\": 1}", "{z:1}", "whole"},
+        {"{\"type\": \"object\", \"additionalProperties\": {\"type\": \"integer\"}}", "{\"z\": null}", "{z:null}",
+         "no"},
+        {"{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"minItems\": 2}", "[1, 2]", "[1,2]", "whole"},
+        {"{\"type\": \"array\", \"items\": {\"type\": \"integer\"}, \"minItems\": 2}", "[1]", "[1]", "no"},
+        {"{\"type\": \"string\", \"allOf\": [{\"minLength\": 1}, {\"maxLength\": 2}]}", "", "", "allOf: cannot"},
+        {"{\"type\": [\"string\", \"null\"], \"format\": \"made-up\"}", "", "", "format"},
+        {"{\"not\": {}}", "", "", "\"not\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        struct hob_error err = {0};
+        bool gemma = i % 2;
+        const char *want = cases[i / 2].want;
+        char text[1024], reply[256];
+        snprintf(text, sizeof text,
+                 "[{\"name\": \"f\", \"parameters\": {\"type\": \"object\", \"required\": [\"a\"], \"properties\": "
+                 "{\"a\": %s}, \"$defs\": {\"e\": {\"enum\": [\"x y\", 7]}}}}]",
+                 cases[i / 2].schema);
+        snprintf(reply, sizeof reply,
+                 gemma ? "<|tool_call>call:f{a:%s}<tool_call|>"
+                       : "<tool_call>f\n<arg_key>a</arg_key>\n<arg_value>%s</arg_value>\n</tool_call>",
+                 gemma ? cases[i / 2].gemma : cases[i / 2].plain);
+        json_t *tools = json_read(str_of(text), "tools", &err);
+        struct reply_demand demand = {
+            .form = reply_form_find(gemma ? STR("<|tool_call><tool_call|>") : STR("<arg_key>"), STR("")),
+            .tools = tools};
+        struct grammar *grammar = reply_grammar_new(&demand, NULL, &err);
+        const char *found = grammar ? judge(grammar, STR(""), str_of(reply)) : err.text;
+        if (grammar ? strcmp(found, want) != 0 : !strstr(found, want))
+            fail_msg("%s: %s: want %s, found %s", cases[i / 2].schema, reply, want, found);
+        grammar_free(grammar);
+        json_decref(tools);
+    }
+}
+
 int main(void)
 {
-    static const char *const formats[] = {"hermes",        "smollm3",     "qwen-coder", "llama3",   "mistral",
-                                          "mistral-args",  "deepseek-v3", "glm",        "gemma4",   "gpt-oss",
-                                          "deepseek-v3.1", "phi4-mini",   "command-a",  "command-r"};
-    enum { N = sizeof formats / sizeof *formats };
-    struct CMUnitTest tests[N + 2];
-    for (size_t i = 0; i < N; i++)
+    char *formats[MAX_REPLY_FORMATS];
+    struct CMUnitTest tests[MAX_REPLY_FORMATS + 3];
+    size_t n = replies_list(formats);
+    for (size_t i = 0; i < n; i++)
         tests[i] =
             (struct CMUnitTest){.name = formats[i], .test_func = check_format, .initial_state = (void *)formats[i]};
-    tests[N] = (struct CMUnitTest)cmocka_unit_test(test_refusals);
-    tests[N + 1] = (struct CMUnitTest)cmocka_unit_test(test_plain_strings);
-    return cmocka_run_group_tests_name("reply grammar", tests, NULL, NULL);
+    tests[n] = (struct CMUnitTest)cmocka_unit_test(test_refusals);
+    tests[n + 1] = (struct CMUnitTest)cmocka_unit_test(test_plain_strings);
+    tests[n + 2] = (struct CMUnitTest)cmocka_unit_test(test_values);
+    int failed = _cmocka_run_group_tests("reply grammar", tests, n + 3, NULL, NULL);
+    for (size_t i = 0; i < n; i++)
+        free(formats[i]);
+    return failed;
 }
