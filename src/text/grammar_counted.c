@@ -109,7 +109,7 @@ static bool find_columns(struct grammar_builder *b, struct counted *counted)
     return true;
 }
 
-static bool add_state(struct grammar_builder *b, const struct automaton *a, struct char_memo *memo, uint32_t q,
+static bool add_state(struct grammar_builder *b, const struct automaton *a, struct set_memo *memo, uint32_t q,
                       uint32_t *seen, bool json)
 {
     struct grammar *g = &b->grammar;
@@ -139,13 +139,13 @@ uint32_t automaton_counted(struct grammar_builder *b, const struct automaton *a,
 {
     struct grammar *g = &b->grammar;
     struct counted counted = {(uint32_t)g->n_counted_states, (uint32_t)a->n_states, min, max, 0, 0, 0};
-    struct char_memo memo = {0};
+    struct set_memo memo = {0};
     uint32_t *seen = calloc(a->n_states, sizeof *seen), node = GRAMMAR_NOTHING;
     bool good = seen || grammar_fail(b, HOB_LIMIT, "no memory for a pattern");
     for (uint32_t q = 0; good && q < a->n_states; q++)
         good = add_state(b, a, &memo, q, seen, json);
     free(seen);
-    char_memo_clear(&memo);
+    set_memo_clear(&memo);
     if (good && find_columns(b, &counted) && counted_lives(g, &counted, 0, 0) &&
         grammar_grow(b, (void **)&g->counted, &g->cap_counted, g->n_counted, 1, sizeof *g->counted)) {
         g->counted[g->n_counted] = counted;

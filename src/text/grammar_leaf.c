@@ -292,10 +292,27 @@ static uint32_t memo_end(struct memo *memo, size_t *budget, uint32_t leaf)
     return leaf;
 }
 
+/* Puts the edges of both in order; false where they share a byte. */
+static bool weave(const struct grammar *g, uint32_t a, uint32_t b, struct leaf_edge edges[256], size_t *n)
+{
+    const struct leaf_edge *x = g->edges + g->leaves[a].first_edge, *y = g->edges + g->leaves[b].first_edge;
+    const struct leaf_edge *x_end = x + g->leaves[a].n_edges, *y_end = y + g->leaves[b].n_edges;
+    for (*n = 0; x < x_end || y < y_end; ++*n) {
+        if (x < x_end && y < y_end && x->low <= y->high && y->low <= x->high)
+            return false;
+        edges[*n] = y == y_end || (x < x_end && x->low < y->low) ? *x++ : *y++;
+    }
+    return true;
+}
+
 uint32_t leaf_union(struct grammar_builder *builder, uint32_t a, uint32_t b, size_t *budget)
 {
+    struct leaf_edge edges[256];
+    size_t n;
     if (a == LEAF_NONE || b == LEAF_NONE || builder->grammar.leaves[a].cyclic || builder->grammar.leaves[b].cyclic)
         return LEAF_NONE;
+    if (weave(&builder->grammar, a, b, edges, &n))
+        return leaf_intern(builder, builder->grammar.leaves[a].accepts || builder->grammar.leaves[b].accepts, edges, n);
     struct memo *memo = memo_begin(builder, *budget, LEAF_NONE);
     return memo ? memo_end(memo, budget, union_of(memo, a, b)) : LEAF_NONE;
 }

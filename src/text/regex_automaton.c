@@ -294,49 +294,14 @@ bool automaton_empty(const struct automaton *a)
 
 /* ---- as a grammar ---- */
 
-void char_memo_clear(struct char_memo *memo)
-{
-    for (size_t i = 0; i < memo->n; i++)
-        code_set_clear(&memo->sets[i]);
-    free(memo->sets);
-    free(memo->nodes);
-    *memo = (struct char_memo){0};
-}
-
-/* Takes the set over where there is room. */
-static void remember(struct char_memo *memo, struct code_set *set, uint32_t node)
-{
-    if (memo->n == memo->cap) {
-        size_t cap = memo->cap ? memo->cap * 2 : 16;
-        struct code_set *sets = realloc(memo->sets, cap * sizeof *sets);
-        memo->sets = sets ? sets : memo->sets;
-        uint32_t *nodes = realloc(memo->nodes, cap * sizeof *nodes);
-        memo->nodes = nodes ? nodes : memo->nodes;
-        if (!sets || !nodes)
-            return;
-        memo->cap = cap;
-    }
-    memo->sets[memo->n] = *set;
-    memo->nodes[memo->n++] = node;
-    *set = (struct code_set){0};
-}
-
-uint32_t automaton_char(struct grammar_builder *builder, struct char_memo *memo, const struct automaton *a,
-                        size_t state, uint32_t next, bool json)
+uint32_t automaton_char(struct grammar_builder *builder, struct set_memo *memo, const struct automaton *a, size_t state,
+                        uint32_t next, bool json)
 {
     struct code_set set = {0};
     for (size_t k = 0; k < a->n_classes; k++)
         if (a->next[state * a->n_classes + k] == next)
             code_set_add(&set, a->starts[k], k + 1 < a->n_classes ? a->starts[k + 1] - 1 : CODE_MAX);
-    uint32_t node = GRAMMAR_MANY;
-    for (size_t i = 0; i < memo->n && node == GRAMMAR_MANY; i++)
-        if (set.n && memo->sets[i].n == set.n &&
-            memcmp(memo->sets[i].ranges, set.ranges, set.n * sizeof *set.ranges) == 0)
-            node = memo->nodes[i];
-    if (node == GRAMMAR_MANY) {
-        node = json ? grammar_json_char(builder, &set) : grammar_char(builder, &set);
-        remember(memo, &set, node);
-    }
+    uint32_t node = set_memo_char(builder, memo, &set, json);
     code_set_clear(&set);
     return node;
 }
@@ -344,7 +309,7 @@ uint32_t automaton_char(struct grammar_builder *builder, struct char_memo *memo,
 /* What may follow in a state. Steps to itself are no repetition but name its rule, so that a reply which comes here
  * from elsewhere stands where one does that stayed: constraint_slice.c lives on that. */
 static uint32_t state_grammar(struct grammar_builder *builder, const struct automaton *a, size_t state,
-                              const uint32_t *rules, uint32_t *seen, struct char_memo *memo, bool json)
+                              const uint32_t *rules, uint32_t *seen, struct set_memo *memo, bool json)
 {
     uint32_t ways = a->accepts[state] ? GRAMMAR_EMPTY : GRAMMAR_NOTHING;
     for (size_t k = 0; k < a->n_classes && !grammar_failed(builder); k++) {
@@ -376,7 +341,7 @@ uint32_t automaton_grammar(struct grammar_builder *builder, const struct automat
 {
     uint32_t *rules = calloc(a->n_states, sizeof *rules), *seen = calloc(a->n_states, sizeof *seen);
     bool *alive = calloc(a->n_states, 1);
-    struct char_memo memo = {0};
+    struct set_memo memo = {0};
     uint32_t root = GRAMMAR_NOTHING;
     if (rules && seen && alive) {
         mark_alive(a, alive);
@@ -389,7 +354,7 @@ uint32_t automaton_grammar(struct grammar_builder *builder, const struct automat
     } else {
         grammar_fail(builder, HOB_LIMIT, "no memory for an automaton");
     }
-    char_memo_clear(&memo);
+    set_memo_clear(&memo);
     free(rules);
     free(seen);
     free(alive);

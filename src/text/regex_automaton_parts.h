@@ -7,21 +7,12 @@
 
 #include "text/grammar_parts.h"
 #include "text/regex_automaton.h"
+#include "text/grammar_memo.h"
 #include "text/regex_parts.h"
 
-/* Parts that were made of sets of characters: few sets occur in many states. Zero-initialised is empty. */
-struct char_memo {
-    struct code_set *sets;
-    uint32_t *nodes;
-    size_t n, cap;
-};
-
-/* Frees what it holds. */
-void char_memo_clear(struct char_memo *memo);
-
 /* One character that leads from `state` to `next`. */
-uint32_t automaton_char(struct grammar_builder *builder, struct char_memo *memo, const struct automaton *a,
-                        size_t state, uint32_t next, bool json);
+uint32_t automaton_char(struct grammar_builder *builder, struct set_memo *memo, const struct automaton *a, size_t state,
+                        uint32_t next, bool json);
 
 /* One with all steps to state 0, none accepting. NULL after the builder has failed. */
 struct automaton *automaton_new(struct grammar_builder *builder, size_t n_states, size_t n_classes);

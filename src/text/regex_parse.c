@@ -7,7 +7,13 @@
 #include "base/error.h"
 #include "text/regex_parts.h"
 
-enum { MAX_PATTERN_BYTES = 1 << 16, MAX_GROUPS = 128, MAX_TURNS = 100000, MAX_NESTED_TURNS = 1000000 };
+enum {
+    MAX_PATTERN_BYTES = 1 << 16,
+    MAX_GROUPS = 128,
+    MAX_TURNS = 100000,
+    MAX_NESTED_TURNS = 1000000,
+    MAX_RANGES = 1 << 20
+};
 
 struct parser {
     struct regex *regex;
@@ -15,6 +21,7 @@ struct parser {
     struct str pattern;
     size_t at;
     unsigned depth;
+    size_t n_ranges; /* of all classes */
 };
 
 static uint32_t refuse(struct parser *p, size_t at, const char *why)
@@ -136,6 +143,11 @@ static uint32_t read_sets(struct parser *p, size_t start)
         good = code >= 0;
         if (good)
             code_set_add(&set, (uint32_t)code, (uint32_t)code);
+    }
+    if (good && (p->n_ranges += set.n) > MAX_RANGES) {
+        code_set_clear(&set);
+        grammar_fail(p->builder, HOB_LIMIT, "pattern: its classes have more than %d ranges together", MAX_RANGES);
+        return 0;
     }
     if (good && !set.failed)
         return add_set(p, set, start);

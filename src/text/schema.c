@@ -116,6 +116,10 @@ static bool spread_one(struct spread *s, const json_t *schema)
     for (size_t i = 0; i < s->depth; i++)
         if (s->open[i] == schema)
             return schema_fail(s->c, schema, "refers to itself without an end");
+    /* What was spread already holds, however often it is named. */
+    for (size_t i = 0; i < s->to->n; i++)
+        if (s->to->parts[i].schema == schema && s->to->parts[i].kind == PART_BASE)
+            return true;
     if (s->depth == MAX_SPREAD_DEPTH)
         return schema_fail(s->c, schema, "references lead on through more than %d schemas", MAX_SPREAD_DEPTH);
     s->open[s->depth++] = schema;

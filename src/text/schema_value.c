@@ -9,6 +9,8 @@
 #include "text/grammar_parts.h"
 #include "text/schema.h"
 
+#define MAX_SURE_INTEGER 1000000000000000 /* below which a double has every digit */
+
 /* ---- spelling ---- */
 
 /* The leaf of a string's characters and then `next`, from the last character to the first. */
@@ -302,7 +304,7 @@ static const json_t *shortest(const struct conjunction *bases)
     return best;
 }
 
-/* Strings of plain ASCII have one spelling, and many of them make one automaton. */
+/* Strings of plain ASCII have one spelling. */
 static bool plain(const json_t *value)
 {
     struct str text = json_span(value);
@@ -310,6 +312,23 @@ static bool plain(const json_t *value)
         if ((uint8_t)text.ptr[i] < 0x20 || (uint8_t)text.ptr[i] > 0x7E || text.ptr[i] == '"' || text.ptr[i] == '\\')
             return false;
     return json_is_string(value);
+}
+
+/* Values of few spellings, of which many make one automaton: their number, up to 2, in `texts`; 0: it is none of those.
+ * Borrowed from the arena. */
+static size_t spellings(struct schema_compiler *c, const json_t *value, struct str texts[2])
+{
+    json_int_t integer = json_integer_value(value);
+    char *text = NULL;
+    if (json_is_string(value) && plain(value))
+        text = arena_format(&c->arena, "\"%s\"", json_string_value(value));
+    else if (json_is_integer(value) && integer && integer > -MAX_SURE_INTEGER && integer < MAX_SURE_INTEGER)
+        text = arena_format(&c->arena, "%" JSON_INTEGER_FORMAT ".0", integer);
+    if (!text)
+        return 0;
+    texts[0] = texts[1] = str_of(text);
+    texts[1].len -= 2;
+    return json_is_integer(value) ? 2 : 1;
 }
 
 uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases, unsigned types)
@@ -320,7 +339,7 @@ uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases,
     const json_t *own = one && json_object_get(schema, "enum") ? NULL : schema; /* whose values need no look */
     size_t n = one ? 1 : json_array_size(list), n_parts = 0, n_plain = 0;
     uint32_t *parts = malloc((n + 1) * sizeof *parts);
-    struct str *texts = malloc((n + 1) * sizeof *texts);
+    struct str *texts = malloc((2 * n + 2) * sizeof *texts);
     uint32_t node = GRAMMAR_NOTHING;
     struct trial trials[2] = {0};
     bool good = parts && texts;
@@ -330,13 +349,10 @@ uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases,
         const json_t *value = one ? one : json_array_get(list, i);
         int fit = allowed(c, bases, own, value, types, trials);
         good = fit >= 0;
-        if (fit > 0 && plain(value)) {
-            char *quoted = arena_format(&c->arena, "\"%s\"", json_string_value(value));
-            good = quoted != NULL;
-            texts[n_plain++] = str_of(quoted);
-        } else if (fit > 0) {
+        size_t n_texts = fit > 0 ? spellings(c, value, texts + n_plain) : 0;
+        n_plain += n_texts;
+        if (fit > 0 && !n_texts)
             parts[n_parts++] = schema_literal(c, value);
-        }
     }
     if (good && n_plain)
         parts[n_parts++] = grammar_choices(b, texts, n_plain);
