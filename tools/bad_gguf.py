@@ -639,7 +639,8 @@ def bad_sets(out):
     names = write_set(out, "set-second-opened", parts())
     out.expect(names[1], 3, "00001-of-00003")
     for label, index, key, kind, value, word in (
-            ("no", 2, "split.no", "u16", 1, "split.no"), ("count", 1, "split.count", "u16", 4, "split.count"),
+            ("no", 2, "split.no", "u16", 1, "split.no"), ("no-first", 0, "split.no", "u16", 3, "split.no"),
+            ("count", 1, "split.count", "u16", 4, "split.count"),
             ("no-type", 1, "split.no", "string", "1", "split.no"),
             ("count-type", 0, "split.count", "f32", 3.0, "split.count"),
             ("count-negative", 0, "split.count", "i32", -3, "split.count"),

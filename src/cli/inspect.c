@@ -280,6 +280,8 @@ static bool inspect_run(struct args *args, struct hob_error *err)
     bool good = true, has_weights = model_tensors(model, &n_tensors) && n_tensors > 0;
     bool bound = has_weights && open_bound(&opened, args->words[0], &unbound);
     facts_file(facts, model);
+    if (model_has_code(model))
+        facts_warn(warnings, "auto_map names code of the model's own; it is not run");
     if (!has_weights)
         facts_warn(warnings, "holds no weights: only what needs the tokenizer or the template can be done");
     else if (!bound)

@@ -49,10 +49,13 @@ bool open_bound(struct opened *opened, const char *name, struct hob_error *err)
     return open_model(opened, name, err) && model_bind(opened->model, families, n, err);
 }
 
-/* Says so when the context is smaller than it was to be, or larger than the model was made for. */
-static void tell_context(const struct opened *opened)
+/* Says so when the model brings code, and when the context is smaller than it was to be or larger than the model was
+ * made for. */
+static void tell_opened(const struct opened *opened)
 {
     const struct engine_plan *plan = engine_get_plan(opened->engine);
+    if (model_has_code(opened->model))
+        message("%s: auto_map names code of the model's own; it is not run", opened->model->name);
     if (plan->ctx > opened->model->hparams.n_ctx)
         message("the context of %zu tokens is larger than the model's own, %u: what lies beyond may make no sense",
                 plan->ctx, opened->model->hparams.n_ctx);
@@ -74,7 +77,7 @@ bool open_chat(struct opened *opened, struct args *args, const char *name, struc
         return false;
     opened->engine = chat_engine(opened->chat);
     opened->load_ms = clock_ms() - start_ms;
-    tell_context(opened);
+    tell_opened(opened);
     return true;
 }
 
@@ -91,7 +94,7 @@ bool open_engine(struct opened *opened, const struct args *args, const char *nam
     if (!opened->engine)
         return false;
     opened->load_ms = clock_ms() - start_ms;
-    tell_context(opened);
+    tell_opened(opened);
     return true;
 }
 

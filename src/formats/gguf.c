@@ -104,6 +104,9 @@ static bool open_rest(struct gguf *gguf, struct hob_error *err)
     if (!gguf_part_int(first, "split.count", 0, GGUF_MAX_PARTS, &count, err) ||
         !gguf_part_int(first, "split.no", 0, GGUF_MAX_PARTS, &no, err))
         return false;
+    if (no >= (count ? count : 1))
+        return error_set(err, HOB_FORMAT, "%s: split.no is %lld, want less than split.count, %lld",
+                         file_name(&first->file), (long long)no, (long long)count);
     if (count <= 1)
         return true;
     size_t n = (size_t)count;

@@ -98,6 +98,12 @@ struct str model_license(const struct model *model)
     return gguf_text(model, "general.license");
 }
 
+bool model_has_code(const struct model *model)
+{
+    return model->hf &&
+           (json_object_get(model->hf->config, "auto_map") || json_object_get(model->hf->tokenizer_config, "auto_map"));
+}
+
 struct config model_config(const struct model *model)
 {
     struct config config = {.gguf = model->gguf, .arch = "", .name = model->name};

@@ -81,6 +81,9 @@ const struct template *model_template(struct model *model, struct hob_error *err
 /* The model's name, licence and architecture as the file says them; empty where it does not. Borrowed. */
 struct str model_title(const struct model *model);
 struct str model_license(const struct model *model);
+
+/* Whether a Hugging Face folder names code of its own ("auto_map"). It is never run: only what hob knows is. */
+bool model_has_code(const struct model *model);
 struct str model_architecture(const struct model *model);
 
 /* The files that results depend on, weights first. Borrowed. */

@@ -216,6 +216,13 @@ def honoured_or_refused():
     refuses("run", TINY, "Hi", "--now", "2024-02-30", says="--now")
     said = hob.run("generate", TINY, "Hi", "-n", 1, "--ctx", 1024)[2]
     assert "1024" in said and "512" in said, said
+    code = path("code")
+    shutil.copytree(FOLDER, code)
+    with open(os.path.join(code, "config.json"), encoding="utf-8") as file:
+        config = json.load(file) | {"auto_map": {"AutoModelForCausalLM": "modeling.Evil"}}
+    path(os.path.join("code", "config.json"), json.dumps(config))
+    assert "auto_map" in hob.run("generate", code, "Hi", "-n", 1)[2]
+    assert any("auto_map" in w for w in hob.run_json("inspect", code)["warnings"])
     # The reason stands at the end of a line that is too long.
     where = path("d" * 120)
     os.makedirs(where, exist_ok=True)

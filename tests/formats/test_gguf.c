@@ -289,6 +289,10 @@ static void a_set_is_one_model(void **state)
     refuse_set(one, HOB_FORMAT, "split.tensors.count");
     unlink(scratch(three));
     refuse_set(one, HOB_NOT_FOUND, "m-00003-of-00003.gguf");
+    put_part(one, 3, 3, 2, 5, NULL);
+    refuse_set(one, HOB_FORMAT, "split.no");
+    put_part(one, 5, 1, 2, 2, NULL);
+    refuse_set(one, HOB_FORMAT, "split.no");
     put_part("renamed.gguf", 0, 3, 2, 5, "m");
     refuse_set("renamed.gguf", HOB_FORMAT, "split.count");
     put_part("m-00001-of-65535.gguf", 0, 65535, 2, 5, "m");
