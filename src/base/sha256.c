@@ -66,7 +66,7 @@ void sha256_free(struct sha256 *sha)
     free(sha);
 }
 
-bool sha256_file(const struct file *file, char out[65], const volatile bool *cancel, struct hob_error *err)
+bool sha256_file(const struct file *file, char out[65], sha256_progress_fn *progress, void *ctx, struct hob_error *err)
 {
     enum { CHUNK_BYTES = 1 << 18 };
     struct sha256 *sha = sha256_new();
@@ -76,8 +76,8 @@ bool sha256_file(const struct file *file, char out[65], const volatile bool *can
         error_memory(err, CHUNK_BYTES);
     for (uint64_t at = 0; good && at < file->size;) {
         size_t size = file->size - at < CHUNK_BYTES ? (size_t)(file->size - at) : CHUNK_BYTES;
-        if (cancel && *cancel)
-            good = error_set(err, HOB_INTERRUPTED, "%s: cancelled while it was hashed", file->path);
+        if (progress && !progress(ctx, (size_t)at, (size_t)file->size))
+            good = error_set(err, HOB_INTERRUPTED, "%s: hashing was interrupted", file->path);
         else
             good = file_read_at(file, at, chunk, size, err);
         if (good)

@@ -22,7 +22,10 @@ void sha256_hex(struct sha256 *sha, char out[65]);
 /* Frees a running digest (NULL is fine). */
 void sha256_free(struct sha256 *sha);
 
-/* The digest of a whole open file as hex. `*cancel` (may be NULL) ends it early with HOB_INTERRUPTED. */
-bool sha256_file(const struct file *file, char out[65], const volatile bool *cancel, struct hob_error *err);
+/* Hears of the bytes that were read; false ends it. */
+typedef bool sha256_progress_fn(void *ctx, size_t done, size_t total);
+
+/* The digest of a whole open file as hex. HOB_INTERRUPTED when `progress` (may be NULL) ends it. */
+bool sha256_file(const struct file *file, char out[65], sha256_progress_fn *progress, void *ctx, struct hob_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "chat/reply.h"
+#include "store/digest.h"
 
 #define TEMPLATE_BYTES ((size_t)1 << 20) /* of a --template file */
 
@@ -58,6 +59,19 @@ void chat_free(struct chat *chat)
 struct engine *chat_engine(struct chat *chat)
 {
     return chat->engine;
+}
+
+bool chat_digest(struct chat *chat, bool (*progress)(void *ctx, size_t done, size_t total), void *ctx,
+                 struct hob_error *err)
+{
+    size_t n;
+    const struct file *const *files = model_files(chat->model, &n);
+    char digest[65];
+    if (!*chat->digest && !digest_model(chat->model->path, files, n, digest, progress, ctx, err))
+        return false;
+    if (!*chat->digest)
+        memcpy(chat->digest, digest, sizeof digest);
+    return true;
 }
 
 bool chat_check(struct chat *chat, struct hob_error *err)

@@ -53,6 +53,11 @@ struct engine *chat_engine(struct chat *chat);
 /* Refuses the chat's options as they are now if every request under them would be refused. */
 bool chat_check(struct chat *chat, struct hob_error *err);
 
+/* Finds the digest of the model's files that receipts hold, which may mean to read them: `progress` (may be NULL) hears
+ * of that, and ends it by false. Without this the first receipt does it. */
+bool chat_digest(struct chat *chat, bool (*progress)(void *ctx, size_t done, size_t total), void *ctx,
+                 struct hob_error *err);
+
 /* Renders, tokenizes and queues a request. `receipt`: the reply will carry one (the logits are digested). The reply
  * belongs to the chat until reply_free(). */
 struct reply *chat_submit(struct chat *chat, const json_t *request, bool receipt, void *user, struct hob_error *err);

@@ -5,7 +5,6 @@
 
 #include "base/error.h"
 #include "base/sha256.h"
-#include "store/digest.h"
 
 /* Who hears of a reply's parts. */
 struct listener {
@@ -225,15 +224,14 @@ static json_t *timings_json(const struct reply *reply)
 static json_t *receipt_json(struct reply *reply, struct hob_error *err)
 {
     const struct engine *engine = reply->chat->engine;
-    size_t n_files, n_prompt, n_generated;
-    char model[65], text[65], logits[65];
-    const struct file *const *files = model_files(reply->chat->model, &n_files);
+    size_t n_prompt, n_generated;
+    char text[65], logits[65];
     struct sha256 *sha = sha256_new();
     if (!sha) {
         error_memory(err, 256);
         return NULL;
     }
-    if (!digest_model(reply->chat->model->path, files, n_files, model, err)) {
+    if (!chat_digest(reply->chat, NULL, NULL, err)) {
         sha256_free(sha);
         return NULL;
     }
@@ -247,7 +245,7 @@ static json_t *receipt_json(struct reply *reply, struct hob_error *err)
     json_object_set_new(options, "kv", json_string(caches[engine_get_plan(engine)->kv]));
     json_object_set_new(options, "ctx", json_integer((json_int_t)engine_get_plan(engine)->ctx));
     json_object_set_new(receipt, "hob", json_string(HOB_VERSION));
-    json_object_set_new(receipt, "model_sha256", json_string(model));
+    json_object_set_new(receipt, "model_sha256", json_string(reply->chat->digest));
     json_object_set_new(receipt, "prompt_tokens", ids_json(tokens, n_prompt));
     json_object_set_new(receipt, "now", json_integer(reply->request.now));
     json_object_set_new(receipt, "options", options);

@@ -36,6 +36,7 @@ struct chat {
     struct token_trie *trie; /* made when a constraint first needs it */
     struct reply *replies;
     double load_ms;
+    char digest[65]; /* of the model's files, once it was asked for */
 };
 
 /* Takes a token: decodes it, looks for stop texts, tells what became certain. True when a stop text ended the reply. */

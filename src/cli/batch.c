@@ -248,7 +248,7 @@ static bool batch_run(struct args *args, struct hob_error *err)
                 batch_output_open(&run->output, args_own(args, "output")->text, run->input, &run->first, err);
     if (good) {
         run->n_total = count_requests(run);
-        good = skip_done(run, err) && open_chat(&opened, args, args->words[0], err);
+        good = skip_done(run, err) && open_chat(&opened, args, args->words[0], err) && open_digest(&opened, err);
         run->chat = opened.chat;
     }
     good = good && run_all(run, err);

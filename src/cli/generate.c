@@ -139,7 +139,8 @@ static bool generate_run(struct args *args, struct hob_error *err)
 {
     struct opened opened = {0};
     json_t *request = read_request(args, err);
-    bool good = request && open_chat(&opened, args, args->words[0], err) && answer(opened.chat, args, request, err);
+    bool good = request && open_chat(&opened, args, args->words[0], err) &&
+                (!args->json || open_digest(&opened, err)) && answer(opened.chat, args, request, err);
     json_decref(request);
     opened_close(&opened);
     return good;

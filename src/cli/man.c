@@ -55,6 +55,15 @@ static void print_paragraphs(const char *text)
     }
 }
 
+/* Begins a section, named in capitals as those of every page. */
+static void print_section(const char *name)
+{
+    output_format(".SH \"");
+    for (; *name; name++)
+        output_format("%c", *name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name);
+    output_format("\"\n");
+}
+
 static void print_options(const struct command *command)
 {
     struct help_option options[MAX_OPTIONS];
@@ -63,7 +72,7 @@ static void print_options(const struct command *command)
         char spelling[128];
         const struct option *option = &options[i].option;
         if (i == 0 || strcmp(options[i].section, options[i - 1].section) != 0)
-            print_line(".SH \"", options[i].section, "\"");
+            print_section(options[i].section);
         help_spelling(option, spelling, sizeof spelling);
         print_line(".TP\n.B ", spelling, "");
         print_text(str_of(option->help));

@@ -81,6 +81,14 @@ bool open_chat(struct opened *opened, struct args *args, const char *name, struc
     return true;
 }
 
+bool open_digest(struct opened *opened, struct hob_error *err)
+{
+    struct load_progress load = {.bar = {.label = "hashing model", .unit = PROGRESS_BYTES}, .busy = ATOMIC_FLAG_INIT};
+    bool good = chat_digest(opened->chat, on_load, &load, err);
+    progress_end(&load.bar);
+    return good;
+}
+
 bool open_engine(struct opened *opened, const struct args *args, const char *name, struct hob_error *err)
 {
     double start_ms = clock_ms();

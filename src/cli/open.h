@@ -26,7 +26,10 @@ bool open_bound(struct opened *opened, const char *name, struct hob_error *err);
  * already. A context that was reduced is told on standard error. `args` must outlive `opened`. */
 bool open_chat(struct opened *opened, struct args *args, const char *name, struct hob_error *err);
 
-/* The same without a chat, for commands that want logits. */
+/* After open_chat(): finds the digest of the model that receipts hold, with a bar where that takes long. */
+bool open_digest(struct opened *opened, struct hob_error *err);
+
+/* As open_chat() without a chat, for commands that want logits. */
 bool open_engine(struct opened *opened, const struct args *args, const char *name, struct hob_error *err);
 
 /* Frees all of it. */

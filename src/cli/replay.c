@@ -157,7 +157,8 @@ static bool replay_run(struct args *args, struct hob_error *err)
     struct buf path = {0};
     json_t *receipt = read_receipt(args->words[0], err), *request = NULL, *reply = NULL;
     bool good = receipt && set_session(args, json_object_get(receipt, "options"), err) &&
-                find_model(args, receipt, &path, err) && open_chat(&opened, args, buf_text(&path), err);
+                find_model(args, receipt, &path, err) && open_chat(&opened, args, buf_text(&path), err) &&
+                open_digest(&opened, err);
     good = good && (request = make_request(receipt)) != NULL &&
            (reply = run_again(opened.chat, request, err)) != NULL && compare(receipt, reply, args->json, err);
     json_decref(reply);

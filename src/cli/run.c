@@ -127,7 +127,8 @@ static bool run_model(struct args *args, struct talk *talk, struct buf *prompt, 
         return error_set(err, HOB_USAGE, "no prompt: want words after MODEL, or text on standard input");
     if (prompt->len && !talk_add(talk, "user", buf_view(prompt), err))
         return false;
-    if (!check_template(args, talk->opened, err) || !open_chat(talk->opened, args, args->words[0], err))
+    if (!check_template(args, talk->opened, err) || !open_chat(talk->opened, args, args->words[0], err) ||
+        (args->json && !open_digest(talk->opened, err)))
         return false;
     if (!chats)
         return answer(talk, args, err);

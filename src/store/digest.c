@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/sha256.h"
 #include "store/home.h"
 
 #define MEMORY_BYTES ((size_t)4 << 20) /* the memory is started anew beyond this */
@@ -44,7 +43,8 @@ static void memory_add(struct buf *path, struct buf *text, const char *digest, s
 }
 
 /* The digest of one file, remembered or computed. */
-static bool digest_file(const struct file *file, char out[65], struct hob_error *err)
+static bool digest_file(const struct file *file, char out[65], sha256_progress_fn *progress, void *ctx,
+                        struct hob_error *err)
 {
     struct buf path = {0}, text = {0}, line = {0};
     bool remembered = memory_load(&path, &text);
@@ -54,7 +54,7 @@ static bool digest_file(const struct file *file, char out[65], struct hob_error 
     if (at != SIZE_MAX && at >= HEX) {
         memcpy(out, text.ptr + at - HEX, HEX);
         out[HEX] = 0;
-    } else if (good && (good = sha256_file(file, out, NULL, err)) && remembered) {
+    } else if (good && (good = sha256_file(file, out, progress, ctx, err)) && remembered) {
         memory_add(&path, &text, out, buf_view(&line));
     }
     buf_clear(&path);
@@ -81,14 +81,15 @@ static void remember_model(const char *path, const char *digest)
     buf_clear(&whole);
 }
 
-bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65], struct hob_error *err)
+bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65],
+                  sha256_progress_fn *progress, void *ctx, struct hob_error *err)
 {
     if (n == 1)
-        return digest_file(files[0], out, err);
+        return digest_file(files[0], out, progress, ctx, err);
     struct sha256 *sha = sha256_new();
     bool good = sha || error_memory(err, 256);
     for (size_t i = 0; good && i < n; i++) {
-        good = digest_file(files[i], out, err);
+        good = digest_file(files[i], out, progress, ctx, err);
         if (good) {
             sha256_add(sha, out, HEX);
             sha256_add(sha, "\n", 1);

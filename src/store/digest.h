@@ -9,10 +9,13 @@
 #define HOB_STORE_DIGEST_H
 
 #include "base/file.h"
+#include "base/sha256.h"
 
 /* The digest of the files of the model at `path` as 64 hex digits: of the one file, or of the lines "<sha256>\n" of all
- * of them. A memory that cannot be written is no error. */
-bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65], struct hob_error *err);
+ * of them. A memory that cannot be written is no error. `progress` (may be NULL) hears of each file that must be read,
+ * as sha256_file() tells it. */
+bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65],
+                  sha256_progress_fn *progress, void *ctx, struct hob_error *err);
 
 /* The path of the model that had this digest when it was last computed, appended to `path`. HOB_NOT_FOUND says what to
  * do. */
