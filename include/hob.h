@@ -101,7 +101,7 @@ enum hob_text_flags {
 };
 
 /* The tokens of `size` bytes of text. Sets *tokens to [*n] ids, which the caller frees with hob_free(). HOB_FORMAT when
- * the model has no tokenizer. Any thread. */
+ * the model has no tokenizer, or its vocabulary no token for a byte of the text. Any thread. */
 HOB_API bool hob_tokenize(const struct hob_model *model, const char *text, size_t size, unsigned flags,
                           int32_t **tokens, size_t *n, struct hob_error *err);
 
