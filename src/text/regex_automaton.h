@@ -17,9 +17,11 @@ struct automaton {
     size_t n_classes, n_states;
 };
 
-/* The texts in which a pattern matches somewhere. NULL after the builder has failed: HOB_FORMAT at what a pattern may
- * not have, HOB_LIMIT for one that is too large. The caller owns it, as below. */
+/* The texts in which a pattern matches somewhere, to Python and to ECMAScript, or (wide) to either. NULL after the
+ * builder has failed: HOB_FORMAT at what a pattern may not have, HOB_LIMIT for one that is too large. The caller owns
+ * it, as below. */
 struct automaton *automaton_search(struct grammar_builder *builder, struct str pattern);
+struct automaton *automaton_search_wide(struct grammar_builder *builder, struct str pattern);
 
 /* All texts but these. */
 struct automaton *automaton_except(struct grammar_builder *builder, const struct str *texts, size_t n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Classes and escapes of regular expressions, as two sets: what Python takes them for and what ECMAScript does. Where a
- * pattern only says what may come, what both take is right for either.
+ * pattern only says what may come, what both take is right for either; where it says what may not, what either takes.
  */
 #include <pthread.h>
 #include <utf8proc.h>
@@ -92,11 +92,14 @@ static void invert(struct pair *pair)
     code_set_invert(&pair->ecma);
 }
 
-/* Leaves in `set` what both languages take, and frees the pair. */
-static void settle(struct pair *pair, struct code_set *set)
+/* Leaves in `set` what both languages take, or either, and frees the pair. */
+static void settle(struct pair *pair, bool wide, struct code_set *set)
 {
     code_set_add_set(set, &pair->python);
-    code_set_keep(set, &pair->ecma);
+    if (wide)
+        code_set_add_set(set, &pair->ecma);
+    else
+        code_set_keep(set, &pair->ecma);
     code_set_clear(&pair->python);
     code_set_clear(&pair->ecma);
 }
@@ -173,12 +176,12 @@ static bool read_escape(struct str pattern, size_t *at, bool in_class, struct pa
     return false;
 }
 
-bool regex_read_escape(struct str pattern, size_t *at, struct code_set *set, const char **refused)
+bool regex_read_escape(struct str pattern, size_t *at, bool wide, struct code_set *set, const char **refused)
 {
     struct pair pair = {0};
     uint32_t single;
     bool good = read_escape(pattern, at, false, &pair, &single, refused);
-    settle(&pair, set);
+    settle(&pair, wide, set);
     return good;
 }
 
@@ -224,7 +227,7 @@ static bool read_members(struct str pattern, size_t *at, struct pair *pair, cons
     }
 }
 
-bool regex_read_class(struct str pattern, size_t *at, struct code_set *set, const char **refused)
+bool regex_read_class(struct str pattern, size_t *at, bool wide, struct code_set *set, const char **refused)
 {
     struct pair pair = {0};
     bool inverse = *at < pattern.len && pattern.ptr[*at] == '^';
@@ -232,12 +235,14 @@ bool regex_read_class(struct str pattern, size_t *at, struct code_set *set, cons
     bool good = read_members(pattern, at, &pair, refused);
     if (good && inverse)
         invert(&pair);
-    settle(&pair, set);
+    settle(&pair, wide, set);
     return good;
 }
 
-void regex_any(struct code_set *set)
+void regex_any(bool wide, struct code_set *set)
 {
-    ADD_RANGES(set, {'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029});
+    ADD_RANGES(set, {'\n', '\n'});
+    if (!wide)
+        ADD_RANGES(set, {'\r', '\r'}, {0x2028, 0x2029});
     code_set_invert(set);
 }

@@ -21,7 +21,7 @@ struct step {
 
 struct nfa {
     struct grammar_builder *builder;
-    const struct regex *regex;
+    struct regex *regex;
     struct step *steps;
     size_t n, cap;
 };
@@ -65,6 +65,15 @@ static uint32_t compile_seq(struct nfa *nfa, uint32_t child, uint32_t then)
     return then;
 }
 
+/* Python's $ is also before a newline that ends the text. */
+static uint32_t compile_end(struct nfa *nfa, uint32_t then)
+{
+    uint32_t end = add_step(nfa, STEP_END, then, 0, 0), newline = 0;
+    if (!nfa->regex->wide || !regex_add_range(nfa->regex, nfa->builder, '\n', '\n', &newline))
+        return end;
+    return add_step(nfa, STEP_SPLIT, end, add_step(nfa, STEP_SET, end, 0, newline), 0);
+}
+
 static uint32_t compile_repeat(struct nfa *nfa, const struct regex_node *node, uint32_t then)
 {
     uint32_t at = then;
@@ -93,7 +102,7 @@ static uint32_t compile(struct nfa *nfa, uint32_t id, uint32_t then)
     case REGEX_BEGIN:
         return add_step(nfa, STEP_BEGIN, then, 0, 0);
     case REGEX_END:
-        return add_step(nfa, STEP_END, then, 0, 0);
+        return compile_end(nfa, then);
     case REGEX_SEQ:
         return compile_seq(nfa, node->child, then);
     case REGEX_REPEAT:
@@ -300,9 +309,9 @@ static struct automaton *from_nfa(struct grammar_builder *builder, const struct 
     return out;
 }
 
-struct automaton *automaton_search(struct grammar_builder *builder, struct str pattern)
+static struct automaton *search(struct grammar_builder *builder, struct str pattern, bool wide)
 {
-    struct regex regex = {0};
+    struct regex regex = {.wide = wide};
     struct automaton *out = NULL;
     if (regex_parse(&regex, builder, pattern)) {
         struct nfa nfa = {.builder = builder, .regex = &regex};
@@ -310,7 +319,7 @@ struct automaton *automaton_search(struct grammar_builder *builder, struct str p
         /* Any number of characters before a match: a step over any set, which is added to the pattern's. */
         uint32_t start = add_step(&nfa, STEP_SPLIT, body, 0, 0);
         uint32_t any = add_step(&nfa, STEP_SPLIT, start, start, 0);
-        if (!grammar_failed(builder) && regex_add_any(&regex, builder, &nfa.steps[any].set)) {
+        if (!grammar_failed(builder) && regex_add_range(&regex, builder, 0, CODE_MAX, &nfa.steps[any].set)) {
             nfa.steps[any].kind = STEP_SET;
             nfa.steps[start].b = any;
             out = from_nfa(builder, &nfa, start);
@@ -319,4 +328,14 @@ struct automaton *automaton_search(struct grammar_builder *builder, struct str p
     }
     regex_clear(&regex);
     return out;
+}
+
+struct automaton *automaton_search(struct grammar_builder *builder, struct str pattern)
+{
+    return search(builder, pattern, false);
+}
+
+struct automaton *automaton_search_wide(struct grammar_builder *builder, struct str pattern)
+{
+    return search(builder, pattern, true);
 }

@@ -83,11 +83,11 @@ static uint32_t add_set(struct parser *p, struct code_set set, size_t at)
     return id;
 }
 
-bool regex_add_any(struct regex *regex, struct grammar_builder *builder, uint32_t *set)
+bool regex_add_range(struct regex *regex, struct grammar_builder *builder, uint32_t first, uint32_t last, uint32_t *set)
 {
-    struct code_set all = {0};
-    code_set_add(&all, 0, CODE_MAX);
-    if (!all.failed && keep_set(regex, all, set))
+    struct code_set range = {0};
+    code_set_add(&range, first, last);
+    if (!range.failed && keep_set(regex, range, set))
         return true;
     grammar_fail(builder, HOB_LIMIT, "no memory for a pattern");
     return false;
@@ -130,11 +130,11 @@ static uint32_t read_sets(struct parser *p, size_t start)
     const char *refused = NULL;
     bool good = true;
     if (take(p, '.')) {
-        regex_any(&set);
+        regex_any(p->regex->wide, &set);
     } else if (take(p, '[')) {
-        good = regex_read_class(p->pattern, &p->at, &set, &refused);
+        good = regex_read_class(p->pattern, &p->at, p->regex->wide, &set, &refused);
     } else if (take(p, '\\')) {
-        good = regex_read_escape(p->pattern, &p->at, &set, &refused);
+        good = regex_read_escape(p->pattern, &p->at, p->regex->wide, &set, &refused);
     } else {
         unsigned size;
         int32_t code = utf8_decode(p->pattern, p->at, &size);

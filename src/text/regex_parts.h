@@ -25,24 +25,25 @@ struct regex {
     struct code_set *sets;
     size_t n_nodes, cap_nodes, n_sets, cap_sets;
     uint32_t root;
+    bool wide; /* set before parsing: what either language takes, instead of what both do */
 };
 
 /* Parses; the builder takes the failure. The caller clears `regex` in any case. */
 bool regex_parse(struct regex *regex, struct grammar_builder *builder, struct str pattern);
 
-/* Adds the set of all characters; false and the builder fails without memory. */
-bool regex_add_any(struct regex *regex, struct grammar_builder *builder, uint32_t *set);
+/* Adds the set of characters from `first` to `last`; false and the builder fails without memory. */
+bool regex_add_range(struct regex *regex, struct grammar_builder *builder, uint32_t first, uint32_t last,
+                     uint32_t *set);
 
 /* Frees what a parse made. */
 void regex_clear(struct regex *regex);
 
-/* Reads a class after its "[", or an escape after its "\" when `escape`, into `set`: what both languages take it for.
- * *is_class: it stands for more than one character by its nature (\d), and cannot end a range. False and `*refused`
- * says why. */
-bool regex_read_class(struct str pattern, size_t *at, struct code_set *set, const char **refused);
-bool regex_read_escape(struct str pattern, size_t *at, struct code_set *set, const char **refused);
+/* Reads a class after its "[", or an escape after its "\" when `escape`, into `set`: what both languages take it for,
+ * or (`wide`) either. False and `*refused` says why. */
+bool regex_read_class(struct str pattern, size_t *at, bool wide, struct code_set *set, const char **refused);
+bool regex_read_escape(struct str pattern, size_t *at, bool wide, struct code_set *set, const char **refused);
 
 /* What . matches. */
-void regex_any(struct code_set *set);
+void regex_any(bool wide, struct code_set *set);
 
 #endif

@@ -30,7 +30,8 @@ struct object {
     struct map required;         /* names */
     uint32_t other;              /* a pair of any other name, or GRAMMAR_NOTHING */
     uint32_t min, max;           /* properties */
-    struct automaton **patterns; /* of each distinct patternProperties key */
+    struct automaton **patterns; /* of each distinct patternProperties key: names that it matches for sure, */
+    struct automaton **wide;     /* and those that it may match, by the language of who looks */
     struct str pattern_names[MAX_PATTERNS];
     size_t n_patterns;
 };
@@ -106,11 +107,11 @@ static bool collect_patterns(struct object *o)
                 continue;
             if (o->n_patterns == MAX_PATTERNS)
                 return schema_fail(o->c, schema, "patternProperties: more than %d patterns", MAX_PATTERNS);
-            struct automaton *a = automaton_search(o->c->builder, pattern);
-            if (!a)
-                return schema_fail(o->c, schema, "patternProperties");
-            o->patterns[o->n_patterns] = a;
+            o->patterns[o->n_patterns] = automaton_search(o->c->builder, pattern);
+            o->wide[o->n_patterns] = automaton_search_wide(o->c->builder, pattern);
             o->pattern_names[o->n_patterns++] = pattern;
+            if (grammar_failed(o->c->builder))
+                return schema_fail(o->c, schema, "patternProperties");
         }
     }
     return true;
@@ -164,8 +165,13 @@ static void make_named(struct object *o)
     for (size_t i = 0; i < o->n && !grammar_failed(o->c->builder); i++) {
         struct str name = o->properties[i].name;
         unsigned matching = 0;
-        for (size_t k = 0; k < o->n_patterns; k++)
-            matching |= (unsigned)automaton_accepts(o->patterns[k], name) << k;
+        for (size_t k = 0; k < o->n_patterns; k++) {
+            bool matches = automaton_accepts(o->patterns[k], name);
+            matching |= (unsigned)matches << k;
+            if (!matches && automaton_accepts(o->wide[k], name))
+                schema_fail(o->c, o->bases->parts[0].schema,
+                            "patternProperties: Python and ECMAScript do not agree on property %zu", i);
+        }
         o->properties[i].pair = pair_grammar(o, schema_quoted(o->c, name, STR(":")), &name, matching);
     }
 }
@@ -176,7 +182,8 @@ static uint32_t other_names(struct object *o, const struct automaton *unnamed, u
     struct grammar_builder *b = o->c->builder;
     struct automaton *names = automaton_copy(b, unnamed);
     for (size_t k = 0; k < o->n_patterns && names; k++)
-        names = automaton_both(b, names, automaton_copy(b, o->patterns[k]), !(matching >> k & 1));
+        names = matching >> k & 1 ? automaton_both(b, names, automaton_copy(b, o->patterns[k]), false)
+                                  : automaton_both(b, names, automaton_copy(b, o->wide[k]), true);
     uint32_t key = GRAMMAR_NOTHING;
     if (names && !automaton_empty(names))
         key = grammar_seq(b,
@@ -322,8 +329,8 @@ static bool check_min(struct object *o)
 
 uint32_t schema_object(struct schema_compiler *c, const struct conjunction *bases)
 {
-    struct automaton *patterns[MAX_PATTERNS] = {0};
-    struct object o = {.c = c, .bases = bases, .max = GRAMMAR_MANY, .patterns = patterns};
+    struct automaton *patterns[MAX_PATTERNS] = {0}, *wide[MAX_PATTERNS] = {0};
+    struct object o = {.c = c, .bases = bases, .max = GRAMMAR_MANY, .patterns = patterns, .wide = wide};
     struct grammar_builder *b = c->builder;
     uint32_t node = GRAMMAR_NOTHING;
     for (size_t i = 0; i < bases->n; i++) {
@@ -343,8 +350,10 @@ uint32_t schema_object(struct schema_compiler *c, const struct conjunction *base
             node = grammar_seq(b, parts, 4);
         }
     }
-    for (size_t i = 0; i < o.n_patterns; i++)
+    for (size_t i = 0; i < o.n_patterns; i++) {
         automaton_free(o.patterns[i]);
+        automaton_free(o.wide[i]);
+    }
     free(o.properties);
     map_clear(&o.index);
     map_clear(&o.required);

@@ -113,18 +113,6 @@ uint32_t schema_string(struct schema_compiler *c, const struct conjunction *base
     return node;
 }
 
-/* Whether Python and ECMAScript find the same texts: then what is apart here is apart to both. */
-static bool unmistakable(struct str pattern)
-{
-    for (size_t i = 0; i < pattern.len; i++) {
-        bool escaped = pattern.ptr[i] == '\\' && i + 1 < pattern.len;
-        if (pattern.ptr[i] == '.' || (escaped && strchr("dDsSwW", pattern.ptr[i + 1])))
-            return false;
-        i += escaped;
-    }
-    return true;
-}
-
 /* Whether no text has all the patterns of both. */
 static bool patterns_apart(struct schema_compiler *c, const struct limits *a, const struct limits *b)
 {
@@ -132,9 +120,8 @@ static bool patterns_apart(struct schema_compiler *c, const struct limits *a, co
     c->n_compared += PATTERN_COST;
     for (size_t i = 0; i < a->n_patterns + b->n_patterns; i++) {
         struct str pattern = i < a->n_patterns ? a->patterns[i] : b->patterns[i - a->n_patterns];
-        struct automaton *own = unmistakable(pattern) ? automaton_search(c->builder, pattern) : NULL;
-        if (own)
-            all = all ? automaton_both(c->builder, all, own, false) : own;
+        struct automaton *own = automaton_search_wide(c->builder, pattern);
+        all = i == 0 ? own : automaton_both(c->builder, all, own, false);
     }
     bool apart = all && automaton_empty(all);
     automaton_free(all);
