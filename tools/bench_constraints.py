@@ -5,12 +5,13 @@
     tools/bench_constraints.py BENCH_CONSTRAINT TOKENIZER.json [--rounds N]
 
 The schemas and the values are those of tests/goldens/constraint/schemas.json, each value written as json.dumps writes
-it, and a schema of 50 KB. Prints, for both, the mean, the median and the 99th percentile of the time of a mask, and of
+it, some hard ones (long texts, many optional properties, large enums, unions, patterns with lengths), and one of 50 KB. Prints, for both, the mean, the median and the 99th percentile of the time of a mask, and of
 compiling a schema.
 """
 
 import argparse
 import json
+import random
 import statistics
 import subprocess
 import time
@@ -36,8 +37,38 @@ def large_schema():
     return {"type": "object", "properties": properties, "required": list(properties)[:3], "additionalProperties": False}
 
 
+def hard():
+    """Schemas whose masks cost much, and values."""
+    rng = random.Random(1)
+    words = "the quick brown fox jumps over a lazy dog in M\u00fcnchen, \u6771\u4eac and elsewhere".split()
+
+    def text(n):
+        return " ".join(rng.choice(words) for _ in range(n))
+    names = ["".join(rng.choices("abcdefghijklmnopqrstuvwxyz", k=rng.randint(4, 12))) + str(i) for i in range(1000)]
+    some = {"type": "string"}
+    yield {"type": "string", "maxLength": 5000}, [text(200)]
+    yield {"type": "string", "minLength": 50, "maxLength": 800}, [text(60)]
+    yield {"type": "object", "properties": {n: some for n in names[:100]}}, [{n: text(3) for n in names[:100:9]}]
+    yield {"type": "object", "properties": {n: some for n in names[:100]}, "additionalProperties": False}, [
+        {n: text(3) for n in names[:100:9]}]
+    yield {"type": "array", "items": {"enum": names}}, [names[::50]]
+    yield {"type": "array", "items": {"anyOf": [
+        {"type": "object", "properties": {"kind": {"const": n}, "value": some, n: {"type": "integer"}},
+         "required": ["kind", "value"], "additionalProperties": False} for n in names[:100]]}}, [
+        [{"kind": n, "value": text(5), n: 3} for n in names[:100:12]]]
+    yield True, [{"a": [1, 2.5, {"b": text(10), "c": None}], "longer name": text(20), "x": {"y": [True, [[]], 1e10]}}]
+    for pattern, value in [("^[^<>]*$", text(12)), ("^[A-Za-z0-9_-]{1,64}$", "Some_Identifier-12"), ("needle", text(5) + "needle"),
+                           ("^([A-Z][a-z]+ )*[A-Z][a-z]+$", "John Peter Smith"), (r"^[\w.-]+(/[\w.-]+)*$", "src/text/a.c")]:
+        yield {"type": "array", "items": {"type": "string", "pattern": pattern}}, [[value, value]]
+        yield {"type": "array", "items": {"type": "string", "pattern": pattern, "maxLength": 2000}}, [[value, value]]
+    for name, value in [("uri", "https://user@example.com:8080/a/b;c?d=%20e#f"), ("email", "joe.bloggs+tag@sub.example-host.org"),
+                        ("hostname", "a-long-host-name.b.example.org"), ("date-time", "2024-06-01T12:00:00.123Z")]:
+        yield {"type": "array", "items": {"type": "string", "format": name, "maxLength": 2000}}, [[value, value]]
+
+
 def cases(tokenizer):
     rows = json.loads(SCHEMAS.read_text())
+    rows += [{"schema": schema, "accepts": values} for schema, values in hard()]
     large = large_schema()
     rows.append({"schema": large, "accepts": [{"property_0": "a", "property_1": 5, "property_2": "two"}]})
     for row in rows:
