@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
+#include "cli/bench_limits.h"
 #include "cli/commands.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
@@ -37,6 +38,7 @@ struct bench {
     uint64_t random; /* state of the ids' generator */
     json_t *results;
     struct progress progress;
+    struct limits limits;   /* read_bytes 0: not measured */
     size_t n_done, n_total; /* measurements */
 };
 
@@ -171,6 +173,13 @@ static json_t *types_json(const struct model *model)
     return types;
 }
 
+/* The median as a fraction of the limits. */
+static double fraction(const struct bench *bench, const struct test *test)
+{
+    struct bench_work work = {test->decode, test->n_tokens, test->depth, test->parallel};
+    return bench_fraction(bench->opened.engine, &bench->limits, &work, median(test));
+}
+
 static json_t *test_json(const struct bench *bench, const struct test *test)
 {
     static const char *const caches[] = {[CACHE_F16] = "f16", [CACHE_Q8_0] = "q8_0", [CACHE_F32] = "f32"};
@@ -200,13 +209,15 @@ static json_t *test_json(const struct bench *bench, const struct test *test)
     json_object_set_new(json, "precise", json_boolean(options_get(&bench->args->options, "precise")->flag));
     json_object_set_new(json, "kv", json_string(caches[plan->kv]));
     json_object_set_new(json, "tokens_per_second", rates);
+    if (bench->limits.read_bytes > 0)
+        json_object_set_new(json, "fraction", json_real(fraction(bench, test)));
     json_object_set_new(json, "model", json_bytes(str_of(model->name)));
     json_object_set_new(json, "model_bytes", json_integer((json_int_t)model_bytes));
     json_object_set_new(json, "types", types_json(model));
     return json;
 }
 
-static void put_row(const struct test *test)
+static void put_row(const struct bench *bench, const struct test *test)
 {
     double least = test->samples[0], most = test->samples[0];
     for (size_t i = 0; i < test->n_samples; i++) {
@@ -215,6 +226,9 @@ static void put_row(const struct test *test)
     }
     output_format("%-8s %7zu %7zu %9u %14.2f %12.2f %12.2f\n", test->decode ? "decode" : "prefill", test->n_tokens,
                   test->depth, test->parallel, median(test), least, most);
+    if (bench->limits.read_bytes > 0)
+        output_format("         %s runs at %.0f %% of what this %s can do\n", test->decode ? "decode" : "prefill",
+                      fraction(bench, test) * 100, test->decode ? "memory" : "processor");
     output_flush();
 }
 
@@ -235,7 +249,7 @@ static bool run_test(struct bench *bench, struct test *test, struct hob_error *e
     if (good && bench->args->json)
         json_array_append_new(bench->results, test_json(bench, test));
     else if (good)
-        put_row(test);
+        put_row(bench, test);
     return good;
 }
 
@@ -323,13 +337,22 @@ static bool bench_run(struct args *args, struct hob_error *err)
     if (good) {
         const struct engine_plan *plan = engine_get_plan(bench.opened.engine);
         bench.results = json_array();
+        if (args_own(args, "limits")->flag)
+            good = bench_limits(bench.opened.engine, &bench.limits, err);
+        if (bench.limits.read_bytes > 0 && args->json)
+            json_array_append_new(bench.results, bench_limits_json(&bench.limits));
+        else if (bench.limits.read_bytes > 0)
+            output_format("memory is read at %.1f GB/s; fp32 runs at %.0f GFLOP/s, int8 (%s) at %.0f GOP/s\n",
+                          bench.limits.read_bytes * 1e-9, bench.limits.fp32 * 1e-9, bench.limits.int8_name,
+                          bench.limits.int8 * 1e-9);
+
         if (!args->json)
             output_format("%s, %u threads, %s%s\n%-8s %7s %7s %9s %14s %12s %12s\n", bench.opened.model->name,
                           plan->threads, engine_kernels(bench.opened.engine)->name,
                           options_get(&args->options, "precise")->flag ? ", precise" : "", "test", "tokens", "depth",
                           "parallel", "tokens/s", "min", "max");
         output_flush();
-        good = run_lists(&bench, &lists, err);
+        good = good && run_lists(&bench, &lists, err);
         if (good && args->json)
             output_json(bench.results);
     }
@@ -343,12 +366,15 @@ static const struct option own_options[] = {
     {"decode", 'n', OPTION_TEXT, OPTION_REPORT, 0, 0, "N[,N]", "128", "tokens to generate"},
     {"depth", 'd', OPTION_TEXT, OPTION_REPORT, 0, 0, "N[,N]", "0", "tokens in the context before a decode"},
     {"parallel", 0, OPTION_TEXT, OPTION_REPORT, 0, 0, "N[,N]", "1", "sequences at a time"},
+    {"limits", 0, OPTION_FLAG, OPTION_REPORT, 0, 0, NULL, NULL,
+     "measure the machine too, and print each figure as a fraction of what it can do"},
     {"repeats", 'r', OPTION_INT, OPTION_REPORT, 1, MAX_REPEATS, "N", "5", "measurements of each"},
     {0},
 };
 
 static const struct example examples[] = {
     {"hob bench smollm2", "a prompt of 512 tokens, then 128 tokens of decoding"},
+    {"hob bench smollm2 --limits", "the same, with what the memory and the processor can do beside it"},
     {"hob bench smollm2 -n 64 -d 0,2048 --parallel 1,8 -r 3 --json", "decoding only, at two depths, alone and eight"},
     {0},
 };
@@ -356,15 +382,21 @@ static const struct example examples[] = {
 const struct command bench_command = {
     .name = "bench",
     .summary = "Measures tokens per second",
-    .usage = "MODEL [-p N[,N]] [-n N[,N]] [-d N[,N]] [--parallel N[,N]] [-r N]",
+    .usage = "MODEL [-p N[,N]] [-n N[,N]] [-d N[,N]] [--parallel N[,N]] [-r N] [--limits]",
     .help = "Prompts are random ids. Loading, tokenizing and a first run of each test are not counted; the median of "
             "the repeats is shown with the slowest and the fastest. With several sequences the rate is that of all "
-            "together. With -p or -n alone, only that is measured; 0 leaves a test out.",
+            "together. With -p or -n alone, only that is measured; 0 leaves a test out.\n\n"
+            "--limits measures how fast all threads read memory, and their fp32 and int8 peaks. A decode's fraction is "
+            "the time in which the memory could be read that a step must read (weights, keys and values) over the time "
+            "it took; a prefill's, the same with the operations it must do.",
     .examples = examples,
     .options = own_options,
     .takes = TAKES_MACHINE,
     .json = "an array of {\"test\", \"tokens\", \"depth\", \"parallel\", \"threads\", \"isa\", \"precise\", \"kv\", "
-            "\"tokens_per_second\":{\"median\", \"min\", \"max\", \"samples\"}, \"model\", \"model_bytes\", \"types\"}",
+            "\"tokens_per_second\":{\"median\", \"min\", \"max\", \"samples\"}, \"fraction\" (--limits), \"model\", "
+            "\"model_bytes\", \"types\"}; with --limits a first element "
+            "{\"test\":\"limits\", \"read_bytes_per_second\", \"fp32_per_second\", \"int8_per_second\", "
+            "\"int8_instructions\"}",
     .min_words = 1,
     .max_words = 1,
     .run = bench_run,

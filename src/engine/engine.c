@@ -105,6 +105,11 @@ const struct kernels *engine_kernels(const struct engine *engine)
     return engine->kernels;
 }
 
+const struct graph *engine_graph(const struct engine *engine)
+{
+    return &engine->graph;
+}
+
 struct model *engine_model(const struct engine *engine)
 {
     return engine->model;

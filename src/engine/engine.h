@@ -101,6 +101,9 @@ const struct engine_plan *engine_get_plan(const struct engine *engine);
 /* The kernels in use. */
 const struct kernels *engine_kernels(const struct engine *engine);
 
+/* The program that a step runs. Borrowed. */
+const struct graph *engine_graph(const struct engine *engine);
+
 /* The model. Borrowed. */
 struct model *engine_model(const struct engine *engine);
 

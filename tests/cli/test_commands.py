@@ -404,6 +404,12 @@ def bench():
     assert [r["test"] for r in only] == ["prefill"] and only[0]["precise"] is True and only[0]["kv"] == "f32"
     table = hob.run("bench", TINY, "-n", "4", "-r", 1)[1].decode()
     assert "decode" in table and "tokens/s" in table
+    first, *rows = hob.run_json("bench", TINY, "-p", "16", "-n", "8", "-r", 1, "--limits", "-t", 2)
+    assert first["test"] == "limits" and first["int8_instructions"]
+    assert all(first[key] > 1e6 for key in ("read_bytes_per_second", "fp32_per_second", "int8_per_second"))
+    assert [row["test"] for row in rows] == ["prefill", "decode"] and all(row["fraction"] > 0 for row in rows)
+    table = hob.run("bench", TINY, "-n", "4", "-r", 1, "--limits")[1].decode()
+    assert "of what this memory can do" in table and "memory is read at" in table
     refuses("bench", TINY, "-p", "x", says="prefill")
     refuses("bench", TINY, "-p", "600", "--ctx", "100", code=5, says="600")
 

@@ -131,8 +131,12 @@ static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL
 {
     const struct linear_args *args = slab->args;
     size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
-    for (size_t t = 0; t < slab->n_t; t++)
-        memcpy(args->y + (slab->t0 + t) * args->y_stride + first, acc[t], n * sizeof(float));
+    float *y = args->y + slab->t0 * args->y_stride + first;
+    for (size_t t = 0; t < slab->n_t; t++, y += args->y_stride)
+        if (n == PANEL_ROWS)
+            memcpy(y, acc[t], sizeof acc[t]);
+        else
+            memcpy(y, acc[t], n * sizeof *y);
 }
 
 static void slab_panels(const struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)

@@ -28,8 +28,12 @@ static const float *row_of_x(const struct linear_args *args, size_t t)
 static void store(const struct linear_args *args, size_t panel, size_t t0, size_t n_t, const float *acc)
 {
     size_t first = panel * PANEL_ROWS, n = args->n - first < PANEL_ROWS ? args->n - first : PANEL_ROWS;
-    for (size_t t = 0; t < n_t; t++)
-        memcpy(args->y + (t0 + t) * args->y_stride + first, acc + t * PANEL_ROWS, n * sizeof(float));
+    float *y = args->y + t0 * args->y_stride + first;
+    for (size_t t = 0; t < n_t; t++, y += args->y_stride, acc += PANEL_ROWS)
+        if (n == PANEL_ROWS)
+            memcpy(y, acc, PANEL_ROWS * sizeof *y);
+        else
+            memcpy(y, acc, n * sizeof *y);
 }
 
 static size_t panel_size(const struct linear_args *args)
