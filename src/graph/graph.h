@@ -192,12 +192,13 @@ bool graph_plan(struct graph *graph);
  * functions and passes. Returns the value, or -1. */
 int graph_add_node(struct graph *graph, const struct node *node, size_t width, bool selected);
 
-/* What the program does for rows [from, from + n) of one sequence (n >= 1), n_selected of them with logits. */
 struct graph_cost {
     double weight_bytes;   /* of the linears, read once for all rows */
     double cache_elements; /* keys and values that one row reads, on average */
     double int8, fp32;     /* operations, a multiplication and an addition being two */
 };
+
+/* What the program does for rows [from, from + n) of one sequence (n >= 1), n_selected of them with logits. */
 struct graph_cost graph_cost(const struct graph *graph, size_t from, size_t n, size_t n_selected);
 
 #endif
