@@ -10,7 +10,10 @@
 enum { MAX_SET_DEPTH = 16 };
 
 /* The insides of a set. */
-static const char word_set[] = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
+static const char word_set[] = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}";
+static const char rust_word_set[] = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}";
+/* Oniguruma counts these as parts of words, but not within a set. */
+static const char lone_word_set[] = "\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{B2}\\x{B3}\\x{B9}\\x{BC}-\\x{BE}";
 static const char space_set[] =
     "\\t-\\r \\x{85}\\x{A0}\\x{1680}\\x{2000}-\\x{200A}\\x{2028}\\x{2029}\\x{202F}\\x{205F}\\x{3000}";
 static const char hex_set[] = "0-9A-Fa-f";
@@ -130,6 +133,12 @@ static bool shorthand(struct dialect *d, const char *set, bool negated, bool in_
     return true;
 }
 
+/* The characters of words. */
+static const char *words(const struct dialect *d, bool in_set)
+{
+    return d->whose == REGEX_RUST ? rust_word_set : in_set ? word_set : lone_word_set;
+}
+
 /* One escape, inside a set or outside. */
 static bool escape(struct dialect *d, bool in_set, struct buf *out)
 {
@@ -147,7 +156,7 @@ static bool escape(struct dialect *d, bool in_set, struct buf *out)
         return true;
     case 'w':
     case 'W':
-        return shorthand(d, word_set, c == 'W', in_set, out);
+        return shorthand(d, words(d, in_set), c == 'W', in_set, out);
     case 'h':
     case 'H':
         return shorthand(d, hex_set, c == 'H', in_set, out);
@@ -168,9 +177,10 @@ static bool escape(struct dialect *d, bool in_set, struct buf *out)
     case 'b':
     case 'B':
         if (!in_set) {
+            const char *set = words(d, false);
             buf_format(out,
                        c == 'b' ? "(?:(?<=[%s])(?![%s])|(?<![%s])(?=[%s]))" : "(?:(?<=[%s])(?=[%s])|(?<![%s])(?![%s]))",
-                       word_set, word_set, word_set, word_set);
+                       set, set, set, set);
             d->at += 2;
             return true;
         }

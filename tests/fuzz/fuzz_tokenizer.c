@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tokenizers. The first byte of the input says what the rest is:
- *   0 mod 4  a text for a byte-level vocabulary      its ids decode to the text again, whole or as a stream
- *   1 mod 4  a text for a SentencePiece vocabulary   the same
- *   2 mod 4  a vocabulary: its kind, then its tokens, merges and a text, by lines
- *   3 mod 4  a tokenizer.json
+ *   0 mod 8  a text for a byte-level vocabulary      its ids decode to the text again, whole or as a stream
+ *   1 mod 8  a text for a SentencePiece vocabulary   the same
+ *   2 mod 8  a vocabulary: its kind, then its tokens, merges and a text, by lines
+ *   3 mod 8  a tokenizer.json, its own tokenizer_config.json
+ *   others   a tokenizer file of any format, by its content: tokenizer.model, tekken.json, tiktoken
  */
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "text/tokenizer_files.h"
 #include "text/tokenizer_json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -96,9 +98,11 @@ static void try_vocabulary(struct str input)
     if (n < 4 || lines[0].len < 3)
         return;
     const char *head = lines[0].ptr;
-    if (!vocab_defaults(&vocab, head[0] & 1 ? STR("llama") : STR("gpt2"), head[0] & 2 ? STR("qwen2") : STR("falcon"),
-                        NULL))
+    static const char *const kinds[] = {"gpt2", "llama", "t5", "bert", "gemma4", "gpt2", "llama", "t5"};
+    if (!vocab_defaults(&vocab, str_of(kinds[(uint8_t)head[2] % 8]), head[0] & 2 ? STR("qwen2") : STR("falcon"), NULL))
         abort();
+    vocab.remove_extra_spaces = head[0] & 8;
+    vocab.prefix_once = head[0] & 16;
     vocab.n_tokens = 1 + (uint8_t)head[1] % (n - 2);
     vocab.tokens = lines + 1;
     vocab.merges = lines + 1 + vocab.n_tokens;
@@ -140,13 +144,27 @@ static void try_json(struct str input)
     tokenizer_free(tokenizer);
 }
 
+static void try_file(struct str input)
+{
+    struct hob_error err = {0};
+    struct tokenizer_config given = {.config = json_pack("{s:s, s:{s:{s:s, s:b}}}", "bos_token", "<s>",
+                                                         "added_tokens_decoder", "9", "content", "<s>", "special", 1)};
+    struct tokenizer *tokenizer = tokenizer_from_file(input, STR("cl100k"), &given, &err);
+    json_decref((json_t *)given.config);
+    if (tokenizer)
+        go_round(tokenizer, STR("a b  c\n\xc3\xa9 12 <s>x</s>. \xff"), false);
+    else if (err.status == HOB_OK || !utf8_valid(str_of(err.text)))
+        abort();
+    tokenizer_free(tokenizer);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct tokenizer *fixed[2];
     if (size == 0)
         return 0;
     struct str rest = {(const char *)data + 1, size - 1};
-    unsigned mode = data[0] % 4;
+    unsigned mode = data[0] % 8;
     if (mode < 2) {
         if (!fixed[mode] && !(fixed[mode] = make(mode == 1)))
             abort();
@@ -155,8 +173,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         go_round(fixed[mode], rest, exact);
     } else if (mode == 2) {
         try_vocabulary(rest);
-    } else {
+    } else if (mode == 3) {
         try_json(rest);
+    } else {
+        try_file(rest);
     }
     return 0;
 }

@@ -300,7 +300,25 @@ static void test_regex_dialect(void **state)
         {"[]a][^]b]", "[\\]a][^\\]b]"},
         {"[a-c&&[b-d]]", "(?:(?=[a-c])(?:[b-d]))"},
         {"[^a[bc]]", "(?:(?!(?:[a]|[bc]))(?s:.))"},
+        {"[\\w]", "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}]"},
+        {"^a$", "^a$"},
     };
+    static const char *const rust[][2] = {
+        {"\\s++$|^a", NULL},
+        {"\\p{N}{1,3}+", "\\p{N}{1,3}+"},
+        {"(?s:.)(?i:a)", "(?s:.)(?i:a)"},
+        {"[\\w]", "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\x{200C}\\x{200D}]"},
+    };
+    for (size_t i = 0; i < sizeof(rust) / sizeof(*rust); i++) {
+        struct buf out = {0};
+        assert_true(regex_translate(str_of(rust[i][0]), REGEX_RUST, &out, NULL));
+        if (rust[i][1])
+            assert_string_equal(buf_text(&out), rust[i][1]);
+        else
+            assert_true(str_ends(buf_view(&out), STR("]++\\z|\\Aa")));
+        buf_clear(&out);
+    }
+    assert_null(regex_compile(STR("(?m:a)"), REGEX_RUST, NULL));
     for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
         struct buf out = {0};
         struct hob_error err = {0};

@@ -415,6 +415,74 @@ static void test_pretokenizers(void **state)
     free(text);
 }
 
+/* A tokenizer of words with this decoder, and the ids of `words`, each an entry. */
+static void expect_decoded(const char *decoder, const char *const *words, const char *want)
+{
+    json_t *vocab = json_object(), *root;
+    struct ids ids = {0};
+    for (size_t i = 0; words[i]; i++) {
+        if (!json_object_get(vocab, words[i]))
+            json_object_set_new(vocab, words[i], json_integer((json_int_t)json_object_size(vocab)));
+        assert_true(ids_add(&ids, (int32_t)json_integer_value(json_object_get(vocab, words[i]))));
+    }
+    root = json_pack("{s:{s:s, s:o, s:s}, s:o}", "model", "type", "WordLevel", "vocab", vocab, "unk_token", words[0],
+                     "decoder", json_loads(decoder, JSON_DECODE_ANY, NULL));
+    struct hob_error err = {0};
+    struct tokenizer *tokenizer = tokenizer_from_json(root, NULL, NULL, 0, &err);
+    if (!tokenizer && !strstr(err.text, want))
+        fail_msg("%s: %s", decoder, err.text);
+    struct buf text = {0};
+    if (tokenizer) {
+        text = decode(tokenizer, &ids);
+        if (!str_eq(buf_view(&text), str_of(want)))
+            fail_msg("%s: \"%.*s\", want \"%s\"", decoder, (int)text.len, text.ptr, want);
+    }
+    buf_clear(&text);
+    ids_clear(&ids);
+    tokenizer_free(tokenizer);
+    json_decref(root);
+}
+
+/* What the `tokenizers` library makes of the same tokens; of compositions that it knows and hob does not, the refusal.
+ */
+static void test_decoders(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *decoder, *words[8], *want;
+    } cases[] = {
+        {"null", {"a", "b", "b"}, "a b b"},
+        {"{\"type\":\"Fuse\"}", {"a", "b"}, "ab"},
+        {"{\"type\":\"BPEDecoder\",\"suffix\":\"</w>\"}", {"a", "b</w>", "c</w>"}, "ab c"},
+        {"{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":true}", {"##a", "##b", "c", ".", "n't"}, "##ab c.n't"},
+        {"{\"type\":\"WordPiece\",\"prefix\":\"##\",\"cleanup\":false}", {"a", ".", "##b"}, "a .b"},
+        {"{\"type\":\"CTC\",\"pad_token\":\"<p>\",\"word_delimiter_token\":\"|\",\"cleanup\":true}",
+         {"<p>", "h", "h", "i", "|", "i"},
+         "hi i"},
+        {"{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"always\"}", {"_a", "_b", "c_"}, "a bc "},
+        {"{\"type\":\"Metaspace\",\"replacement\":\"_\",\"prepend_scheme\":\"never\"}", {"_a", "_b"}, " a b"},
+        {"{\"type\":\"Strip\",\"content\":\"_\",\"start\":1,\"stop\":2}", {"__a__", "_b___"}, "_ab_"},
+        {"{\"type\":\"Replace\",\"pattern\":{\"Regex\":\"[aeiou]+\"},\"content\":\"*\"}", {"tea", "tie", "x"}, "t*t*x"},
+        {"{\"type\":\"ByteLevel\"}", {"\xc4\xa0x", "\xc3\x83", "\xc2\xa9", "\xe4\xb8\xad"}, " x\xc3\xa9\xe4\xb8\xad"},
+        {"{\"type\":\"ByteFallback\"}", {"<0xE4>", "<0xb8>", "<0xAD>", "<0xZZ>"}, "\xe4\xb8\xad<0xZZ>"},
+        {"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Replace\",\"pattern\":{\"String\":\"_\"},\"content\":\" \"},"
+         "{\"type\":\"ByteFallback\"},{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" "
+         "\",\"start\":2,\"stop\":0}]}",
+         {"_", "_", "_a", "<0x0A>"},
+         " a\n"},
+        {"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Fuse\"},{\"type\":\"Strip\",\"content\":\" \",\"start\":0,"
+         "\"stop\":1}]}",
+         {"a"},
+         "decoder: Strip: cannot follow Fuse"},
+        {"{\"type\":\"Sequence\",\"decoders\":[{\"type\":\"ByteFallback\"},{\"type\":\"WordPiece\",\"prefix\":\"\"}]}",
+         {"a"},
+         "decoder: WordPiece: cannot follow ByteFallback"},
+        {"{\"type\":\"Nope\"}", {"a"}, "decoder: \"Nope\" is not supported"},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        expect_decoded(cases[i].decoder, cases[i].words, cases[i].want);
+}
+
 static void test_unicode(void **state)
 {
     (void)state;
@@ -455,6 +523,7 @@ int main(void)
         cmocka_unit_test(test_frame),
         cmocka_unit_test(test_cost),
         cmocka_unit_test(test_pretokenizers),
+        cmocka_unit_test(test_decoders),
         cmocka_unit_test(test_unicode),
     };
     return cmocka_run_group_tests_name("tokenizer_rules", tests, NULL, NULL);
