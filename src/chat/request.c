@@ -35,17 +35,28 @@ static const char *const members[] = {"id",
 static const char *const chat_members[] = {
     "tools", "tool_choice", "parallel_tool_calls", "template_variables", "think", "system", NULL};
 
-/* Checks the shape of messages, as far as every template relies on it. */
-static bool check_messages(const json_t *messages, struct hob_error *err)
+/* Messages are objects in an array. What is only rendered may be odd otherwise: that is the template's affair. */
+static bool check_shape(const json_t *messages, struct hob_error *err)
 {
     size_t n = json_array_size(messages);
-    if (!json_is_array(messages) || n == 0 || n > MAX_MESSAGES)
-        return error_set(err, HOB_USAGE, "messages: want an array of 1 to %d messages", MAX_MESSAGES);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *message = json_array_get(messages, i);
-        if (!json_is_object(message) || !json_is_string(json_object_get(message, "role")))
+    if (!json_is_array(messages) || n > MAX_MESSAGES)
+        return error_set(err, HOB_USAGE, "messages: want an array of at most %d messages", MAX_MESSAGES);
+    for (size_t i = 0; i < n; i++)
+        if (!json_is_object(json_array_get(messages, i)))
+            return error_set(err, HOB_USAGE, "messages[%zu]: want an object", i);
+    return true;
+}
+
+/* Messages that are to be answered: there is one, and each says who speaks. */
+static bool check_messages(const json_t *messages, struct hob_error *err)
+{
+    if (!check_shape(messages, err))
+        return false;
+    if (json_array_size(messages) == 0)
+        return error_set(err, HOB_USAGE, "messages: want at least one message");
+    for (size_t i = 0; i < json_array_size(messages); i++)
+        if (!json_is_string(json_object_get(json_array_get(messages, i), "role")))
             return error_set(err, HOB_USAGE, "messages[%zu]: want an object with a role", i);
-    }
     return true;
 }
 
@@ -109,7 +120,7 @@ static json_t *template_variables(struct model *model, struct str template_text,
         json_object_set_new(variables, "bos_token", token_json(tokenizer, tokenizer_bos(tokenizer)));
         json_object_set_new(variables, "eos_token", token_json(tokenizer, tokenizer_eos(tokenizer)));
     }
-    good = good && check_messages(messages, err);
+    good = good && check_shape(messages, err);
     if (good) {
         json_object_set_new(variables, "messages",
                             make_messages(messages, json_object_get(json, "system"), template_text));
@@ -196,7 +207,8 @@ static bool read_messages(struct model *model, const struct chat_template *repla
     struct rendered rendered = {0};
     const struct tokenizer *tokenizer = model_tokenizer(model, err);
     struct str text = replacement ? replacement->text : model_template_text(model);
-    bool good = tokenizer && check_tools(json_object_get(json, "tools"), text, err) &&
+    bool good = tokenizer && check_messages(json_object_get(json, "messages"), err) &&
+                check_tools(json_object_get(json, "tools"), text, err) &&
                 chat_render(model, replacement, json, &rendered, err);
     if (good) {
         struct encode_options encode = {

@@ -170,7 +170,9 @@ static void put_doctor(const json_t *facts)
         return;
     output_format("%stemplate doctor%s\n", style_on(STYLE_BOLD), style_on(STYLE_PLAIN));
     if (json_is_null(json_object_get(chat, "published")))
-        output_write(STR("  note: the template is not one of the known\n"));
+        output_write(
+            STR("  note: the template differs from the known good ones of its family; that is usual for a fine-tune,\n"
+                "    else compare it with the one that the model's publisher gives: --template FILE\n"));
     if (json_array_size(found) == 0)
         output_write(STR("  nothing found\n"));
     json_array_foreach(found, at, entry)
