@@ -29,6 +29,8 @@ RANKS = {
     "wall": 11,
     "cli": 12,
 }
+# The only folders within folders.
+INNER = {"kernels": {"ref", "x86", "arm"}, "backends": {"cpu", "cuda"}}
 MAX_C_LINES = 900
 SPDX_SUFFIXES = (".c", ".h", ".py", ".sh", ".js", ".mjs", "meson.build", "meson_options.txt")
 TEXT_SUFFIXES = SPDX_SUFFIXES + (".md", ".css", ".html", ".yml", ".1")
@@ -61,6 +63,9 @@ class Tree:
     def sources(self, *suffixes):
         return [p for p in self.paths if p.startswith("src/") and p.endswith(suffixes)]
 
+    def public_headers(self):
+        return [p for p in self.paths if p.startswith("include/") and p.endswith(".h")]
+
     def scripts(self):
         """Files without a suffix that start with #!."""
         for path in self.paths:
@@ -72,15 +77,26 @@ class Tree:
 
 def includes_point_up(tree):
     """a folder includes only <hob.h>, itself and folders of a smaller rank"""
-    for path in tree.sources(".c", ".h"):
-        own = path.split("/")[1]
-        for number, line in enumerate(tree.text(path).splitlines(), 1):
-            match = re.match(r'\s*#\s*include\s*"([^"]*)"', line)
+    for path in tree.sources(".c", ".h") + tree.public_headers():
+        own = path.split("/")[1] if path.startswith("src/") else "include"
+        # A comment may stand before the name, and a line may go on after a backslash.
+        text = re.sub(r"/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m.group(0)), tree.text(path), flags=re.DOTALL)
+        for number, line in enumerate(text.replace("\\\n", "  ").splitlines(), 1):
+            match = re.match(r'\s*#\s*include(?:_next)?\b\s*(.*)', line)
             if not match:
                 continue
-            folder = match.group(1).split("/")[0]
-            if "/" not in match.group(1) or folder not in RANKS:
-                yield path, number, f'include "{match.group(1)}": want "folder/name.h" of a folder of src/'
+            named = re.match(r'"([^"]*)"|<([^>]*)>', match.group(1))
+            if not named:
+                yield path, number, f"include {match.group(1)}: want the name itself"
+                continue
+            name = named.group(1) if named.group(2) is None else named.group(2)
+            folder = name.split("/")[0]
+            if named.group(2) is not None:
+                # The search path has src/ in it, so <folder/name.h> would be found, too.
+                if folder in RANKS or os.path.exists(os.path.join(tree.root, "src", name)):
+                    yield path, number, f'include <{name}>: want "{name}", so that its rank is seen'
+            elif "/" not in name or folder not in RANKS or ".." in name.split("/"):
+                yield path, number, f'include "{name}": want "folder/name.h" of a folder of src/'
             elif folder != own and RANKS[folder] >= RANKS.get(own, -1):
                 yield path, number, f"{own}/ (rank {RANKS.get(own)}) includes {folder}/ (rank {RANKS[folder]})"
 
@@ -88,19 +104,35 @@ def includes_point_up(tree):
 def folders_are_known(tree):
     """src/ has only the folders of the plan"""
     for path in tree.sources(""):
-        parts = path.split("/")
-        if len(parts) < 3 or parts[1] not in RANKS:
+        parts = path.split("/")[1:-1]
+        if not parts or parts[0] not in RANKS or len(parts) > 2 or \
+                (len(parts) == 2 and parts[1] not in INNER.get(parts[0], ())):
             yield path, 1, "is not in a folder of the plan"
+
+
+def folders_are_described(tree):
+    """docs/architecture.md has a row for each folder of src/, of the rank that is checked"""
+    page = "docs/architecture.md"
+    rows = re.findall(r"^\| (\d+) \| `src/(\w+)/` \|", tree.text(page), re.MULTILINE) if page in tree.paths else []
+    described = {folder: int(rank) for rank, folder in rows}
+    for folder in sorted({p.split("/")[1] for p in tree.sources("") if p.count("/") > 1}):
+        if folder not in described:
+            yield page, 1, f"has no row for src/{folder}/"
+    for folder, rank in described.items():
+        if RANKS.get(folder) != rank:
+            yield page, 1, f"says that src/{folder}/ has rank {rank}, here it is {RANKS.get(folder)}"
 
 
 def blank_comments(text):
     """`text` with comments, string literals and preprocessor lines blanked, lines kept; and the last line of each
-    comment that can document something (the head of a file and section rules cannot)."""
+    comment that can document something: it begins its line and says a sentence, and is no head of a file or section rule."""
     documents = set()
 
     def blank(match):
         piece = match.group(0)
-        if piece.startswith(("/*", "//")) and "SPDX" not in piece and not re.match(r"/\* -{3,}", piece):
+        begins = text[text.rfind("\n", 0, match.start()) + 1:match.start()].strip() == ""
+        if begins and piece.startswith(("/*", "//")) and re.search(r"[A-Za-z].*[.:]\s*(\*/)?$", piece, re.DOTALL) and "SPDX" not in piece and \
+                not re.match(r"/\* -{3,}", piece):
             documents.add(text.count("\n", 0, match.end()) + 1)
         return re.sub(r"[^\n]", " ", piece)
 
@@ -135,7 +167,7 @@ def is_function(text):
 
 def functions_are_documented(tree):
     """each function of a header has a comment right above it"""
-    for path in tree.sources(".h") + [p for p in tree.paths if p.startswith("include/") and p.endswith(".h")]:
+    for path in tree.sources(".h") + tree.public_headers():
         code, documents = blank_comments(tree.text(path))
         documented_end = None  # where the declaration above ends, if it is documented and on one line
         for first, last, text in declarations(code):
@@ -189,7 +221,7 @@ def fuzz_targets_are_built(tree):
             yield path, 1, f"has no corpus in tests/fuzz/corpus/{name}/"
 
 
-RULES = [includes_point_up, folders_are_known, functions_are_documented, files_name_their_licence, files_are_short,
+RULES = [includes_point_up, folders_are_known, folders_are_described, functions_are_documented, files_name_their_licence, files_are_short,
          words_are_clean, fuzz_targets_are_built]
 
 HEAD = "/* SPDX-License-Identifier: Apache-2.0\n *\n * A file.\n */\n"
@@ -202,16 +234,35 @@ SAMPLES = [
     (includes_point_up, True, {"src/cli/a.c": '#include "b.h"\n'}),
     (includes_point_up, True, {"src/cli/a.c": '#include "../base/b.h"\n'}),
     (includes_point_up, True, {"src/cli/a.c": '#include "misc/b.h"\n'}),
+    (includes_point_up, True, {"src/base/a.c": "#include <text/b.h>\n"}),
+    (includes_point_up, True, {"src/cli/a.c": "#include <base/b.h>\n"}),
+    (includes_point_up, True, {"src/base/a.c": '#include /* here */ "text/b.h"\n'}),
+    (includes_point_up, True, {"src/base/a.c": '#include \\\n  "text/b.h"\n'}),
+    (includes_point_up, True, {"src/base/a.c": "#include NAME\n"}),
+    (includes_point_up, True, {"src/text/a.c": '#include "text/../engine/b.h"\n'}),
+    (includes_point_up, True, {"include/hob.h": '#include "base/b.h"\n'}),
+    (includes_point_up, True, {"include/hob.h": "#include <base/b.h>\n"}),
+    (includes_point_up, False, {"include/hob.h": "#include <stddef.h>\n", "src/base/a.c": "#include <sys/mman.h>\n"
+                                '/* #include "text/b.h" */\n'}),
     (includes_point_up, False, {"src/cli/a.c": '#include "base/b.h"\n#include <hob.h>\n#include "cli/c.h"\n'}),
     (includes_point_up, False, {"src/backends/cpu/a.c": '#include "kernels/ref/b.h"\n#include "backends/c.h"\n'}),
     (folders_are_known, True, {"src/utils/a.c": ""}),
     (folders_are_known, True, {"src/a.c": ""}),
+    (folders_are_known, True, {"src/base/utils/a.c": ""}),
+    (folders_are_known, True, {"src/kernels/x86/misc/a.h": ""}),
+    (folders_are_described, True, {"src/base/a.c": "", "docs/architecture.md": "| 0 | `src/quant/` | x |\n"}),
+    (folders_are_described, True, {"src/base/a.c": "", "docs/architecture.md": "| 1 | `src/base/` | x |\n"}),
+    (folders_are_described, True, {"src/base/a.c": ""}),
+    (folders_are_described, False, {"src/base/a.c": "", "docs/architecture.md": "| 0 | `src/base/` | x |\n"}),
     (folders_are_known, False, {"src/kernels/x86/a.c": "", "src/base/meson.build": ""}),
     (functions_are_documented, True, {"src/base/a.h": HEAD + "int f(void);\n"}),
     (functions_are_documented, True, {"src/base/a.h": HEAD + "/* One. */\n\nint f(void);\n"}),
     (functions_are_documented, True, {"src/base/a.h": HEAD + "/* One. */\nint f(void);\n\nint g(int a,\n      int b);\n"}),
     (functions_are_documented, True, {"src/base/a.h": HEAD + "/* S. */\nstruct s {\n    int a;\n};\nstruct s *f(void);\n"}),
     (functions_are_documented, True, {"src/base/a.h": HEAD + "static inline int f(void)\n{\n    return 1;\n}\n"}),
+    (functions_are_documented, True, {"src/base/a.h": HEAD + "extern int n; /* A number. */\nint f(void);\n"}),
+    (functions_are_documented, True, {"src/base/a.h": HEAD + "/* */\nint f(void);\n"}),
+    (functions_are_documented, True, {"src/base/a.h": HEAD + "/* x86/ */\nint f(void);\n"}),
     (functions_are_documented, True, {"include/hob.h": HEAD + 'extern "C" {\n/* ---- 1. Rule ---- */\nint f(void);\n}\n'}),
     (functions_are_documented, True, {"include/hob.h": HEAD + 'extern "C" {\n\nHOB_API void f(const char *, ...)\n'
                                       "    HOB_PRINTF(1, 2);\n}\n"}),

@@ -42,6 +42,12 @@ static inline bool str_ends(struct str s, struct str suffix)
     return s.len >= suffix.len && (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
 }
 
+/* What is left of the span from byte `at` on, at <= s.len. (An empty span may be NULL, from which C knows no way.) */
+static inline struct str str_from(struct str s, size_t at)
+{
+    return (struct str){at ? s.ptr + at : s.ptr, s.len - at};
+}
+
 /* memcmp order, then length. */
 int str_cmp(struct str a, struct str b);
 

@@ -298,14 +298,15 @@ bool options_from_model(struct options *options, const struct model *model, stru
         const json_t *json = model->hf && model_defaults[i].hf
                                  ? json_object_get(model->hf->generation_config, model_defaults[i].hf)
                                  : NULL;
-        if (gguf && gguf->type != GGUF_STRING && gguf->type != GGUF_ARRAY)
-            snprintf(number, sizeof number, "%.9g", gguf->f);
-        else if (json_is_number(json))
-            snprintf(number, sizeof number, "%.9g", json_number_value(json));
-        else
+        if (!gguf && (!json || json_is_null(json)))
             continue;
-        if (!options_set(options, at, number, err))
-            return error_prefix(err, "%s", model->name);
+        bool is_number = gguf ? gguf->type != GGUF_STRING && gguf->type != GGUF_ARRAY : json_is_number(json);
+        snprintf(number, sizeof number, "%.9g", gguf ? gguf->f : json_number_value(json));
+        if (!is_number || !options_set(options, at, number, NULL))
+            return error_set(
+                err, HOB_FORMAT, "%s: %s%s: found %s, want a value of --%s", model->name,
+                gguf ? "" : "generation_config.json: ", gguf ? model_defaults[i].gguf : model_defaults[i].hf,
+                is_number ? number : "no number", model_defaults[i].option);
         options->values[at].given = false;
     }
     return true;

@@ -180,7 +180,7 @@ static struct str trusted_end(const struct rendered *rendered)
 {
     struct str text = buf_view(&rendered->text);
     size_t from = rendered->n_untrusted ? rendered->untrusted[rendered->n_untrusted - 1].end : 0;
-    return (struct str){text.ptr + from, text.len - from};
+    return str_from(text, from);
 }
 
 /* A stop text of no bytes would end every reply before it begins. */

@@ -94,15 +94,15 @@ static bool draw(struct markdown *markdown, struct buf *lines)
         if (old.ptr[i] == '\n')
             same = i + 1;
     if (str_starts(new, old)) {
-        output_write((struct str){new.ptr + old.len, new.len - old.len});
+        output_write(str_from(new, old.len));
     } else {
-        size_t up = count_lines((struct str){old.ptr + same, old.len - same}) - 1;
+        size_t up = count_lines(str_from(old, same)) - 1;
         if (up >= terminal_rows())
             return false;
         if (up)
             output_format("\033[%zuA", up);
         output_write(STR("\r\033[J"));
-        output_write((struct str){new.ptr + same, new.len - same});
+        output_write(str_from(new, same));
     }
     struct buf swap = markdown->lines;
     markdown->lines = *lines;

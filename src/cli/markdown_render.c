@@ -466,7 +466,7 @@ static bool prepare(struct str text, struct buf *out)
             size_t bracket = (size_t)((const char *)memchr(line.ptr, '[', line.len) - line.ptr);
             buf_add(out, line.ptr, bracket);
             buf_byte(out, '\\');
-            line = (struct str){line.ptr + bracket, line.len - bracket};
+            line = str_from(line, bracket);
         }
         fence = fence ? (n >= fence ? 0 : fence) : n;
         text_inert(line, out);

@@ -103,9 +103,11 @@ void truncate_xtc(struct candidates *c, float threshold)
 
 void warm(struct candidates *c, float temp)
 {
+    /* Only differences count; where the best logit itself would leave the range of float, it becomes 0 instead. */
+    double best = candidates_max(c), largest = 0x1.fffffep127, shift = fabs(best) / temp > largest ? best : 0;
     for (size_t i = 0; i < c->n; i++)
         if (c->logit[i] != -INFINITY)
-            candidate_set(&c->logit[i], c->logit[i] / temp);
+            candidate_set(&c->logit[i], (c->logit[i] - shift) / temp);
 }
 
 void warm_by_entropy(struct candidates *c, float temp, float range, float exponent)

@@ -45,7 +45,8 @@ static bool read_length(const struct file *file, size_t *out, struct hob_error *
                          "%s: the header has %llu bytes, the limit is %d", file_name(file), (unsigned long long)length,
                          MAX_HEADER_BYTES);
     }
-    const char *name = foreign_name((struct str){(const char *)head, n});
+    bool cut = n > LENGTH_BYTES && head[LENGTH_BYTES] == '{'; /* what a length above the rest of the file says */
+    const char *name = cut ? NULL : foreign_name((struct str){(const char *)head, n});
     if (name && length > left)
         return error_set(err, HOB_FORMAT, "%s: is not safetensors: it is %s", file_name(file), name);
     if (n < LENGTH_BYTES)

@@ -13,7 +13,7 @@
 void ref_init_plain(struct kernels *table);
 void ref_init_fma(struct kernels *table);
 
-/* x86/ */
+/* x86/: put their functions over those of the table. */
 void avx2_init(struct kernels *table);
 void avx2_rows_init(struct kernels *table);
 void avx2_attend_init(struct kernels *table);

@@ -55,12 +55,30 @@ const struct gguf_value *config_gguf(const struct config *config, const char *ke
     return NULL;
 }
 
-/* The name of the key in the format at hand, for messages. */
+/* Whether the file has the key, or at least the object it would stand in. */
+static bool is_there(const struct config *config, const char *key, bool itself)
+{
+    if (config->gguf)
+        return config_gguf(config, key);
+    const char *dot = strrchr(key, '.');
+    char parent[KEY_BYTES];
+    snprintf(parent, sizeof parent, "%.*s", dot ? (int)(dot - key) : 0, key);
+    return json_at(config->json, itself ? key : parent);
+}
+
+/* The name of the key in the format at hand, for messages: of the alternatives the one that is there, else the first
+ * whose place is there, else the first. */
 static const char *shown(const struct config *config, const char *gguf_keys, const char *hf_keys, char out[KEY_BYTES])
 {
-    char key[KEY_BYTES] = "";
-    const char *keys = config->gguf ? gguf_keys : hf_keys;
+    char key[KEY_BYTES] = "", next[KEY_BYTES];
+    const char *all = config->gguf ? gguf_keys : hf_keys, *keys = all;
     next_key(&keys, key);
+    for (int itself = 1, found = 0; itself >= 0 && !found; itself--)
+        for (keys = all; !found && next_key(&keys, next);) {
+            found = is_there(config, next, itself);
+            if (found)
+                memcpy(key, next, sizeof key);
+        }
     snprintf(out, KEY_BYTES, "%.40s%s%.110s", config->gguf ? config->arch : "", config->gguf ? "." : "", key);
     return out;
 }

@@ -73,6 +73,9 @@ static bool read_scaling(const struct config *config, const struct scaling_keys 
                          struct hob_error *err)
 {
     struct str type = {0};
+    const json_t *place = config_json(config, "rope_parameters|rope_scaling");
+    if (place && !json_is_object(place))
+        return error_set(err, HOB_FORMAT, "%s: rope_parameters or rope_scaling: want an object", config->name);
     if (!config_string(config, keys->gguf_type, keys->type, &type, err))
         return false;
     if (type.len == 0 && config->gguf)

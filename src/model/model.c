@@ -150,8 +150,8 @@ const struct template *model_template(struct model *model, struct hob_error *err
         error_set(err, HOB_NOT_FOUND,
                   "%s: has no chat template; use `hob generate` for raw completion, or give one with --template FILE",
                   model->name);
-    else if (!model->template)
-        model->template = template_parse(text, err);
+    else if (!model->template && !(model->template = template_parse(text, err)))
+        error_prefix(err, "%s", model->name);
     return model->template;
 }
 

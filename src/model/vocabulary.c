@@ -9,6 +9,7 @@
 #include "text/tokenizer_files.h"
 
 #define MAX_TOKENS (1 << 22)
+#define MAX_EOS    64 /* ends of generation that config.json may name */
 
 /* An array of `key` with elements fit for a number or a string; NULL and true when it is absent. */
 static bool array(const struct model *model, const char *key, bool strings, size_t want, const struct gguf_value **out,
@@ -157,20 +158,22 @@ struct tokenizer *vocabulary_from_gguf(const struct model *model, struct hob_err
     return tokenizer;
 }
 
-/* The ids that end a generation, at most `cap`; returns how many. */
-static size_t read_eog(const struct hf *hf, int32_t *eog, size_t cap)
+/* Reads the ids that end a generation. */
+static bool read_eog(const struct model *model, int32_t eog[MAX_EOS], size_t *n_eog, struct hob_error *err)
 {
-    size_t n_eog = 0;
-    const json_t *eos = json_object_get(hf->generation_config, "eos_token_id");
+    const json_t *eos = json_object_get(model->hf->generation_config, "eos_token_id");
     if (!eos)
-        eos = json_object_get(hf->config, "eos_token_id");
-    size_t n = json_is_array(eos) ? json_array_size(eos) : 1;
-    for (size_t i = 0; i < n && n_eog < cap; i++) {
+        eos = json_object_get(model->hf->config, "eos_token_id");
+    size_t n = json_is_array(eos) ? json_array_size(eos) : eos && !json_is_null(eos);
+    for (size_t i = 0; i < n; i++) {
         const json_t *id = json_is_array(eos) ? json_array_get(eos, i) : eos;
-        if (json_is_integer(id) && json_integer_value(id) >= 0 && json_integer_value(id) < MAX_TOKENS)
-            eog[n_eog++] = (int32_t)json_integer_value(id);
+        if (!json_is_integer(id) || json_integer_value(id) < 0 || json_integer_value(id) >= MAX_TOKENS || i == MAX_EOS)
+            return error_set(err, HOB_FORMAT, "%s: eos_token_id: want at most %d ids in [0, %d)", model->name, MAX_EOS,
+                             MAX_TOKENS);
+        eog[i] = (int32_t)json_integer_value(id);
     }
-    return n_eog;
+    *n_eog = n;
+    return true;
 }
 
 struct tokenizer *vocabulary_from_hf(const struct model *model, struct hob_error *err)
@@ -180,9 +183,10 @@ struct tokenizer *vocabulary_from_hf(const struct model *model, struct hob_error
         error_set(err, HOB_FORMAT, "%s: tokenizer.json: is missing; give ids with --tokens", model->name);
         return NULL;
     }
-    int32_t eog[16];
-    struct tokenizer_config given = {
-        .config = hf->tokenizer_config, .eog = eog, .n_eog = read_eog(hf, eog, sizeof eog / sizeof *eog)};
+    int32_t eog[MAX_EOS];
+    struct tokenizer_config given = {.config = hf->tokenizer_config, .eog = eog};
+    if (!read_eog(model, eog, &given.n_eog, err))
+        return NULL;
     const char *slash = strrchr(hf->tokenizer_path, '/'), *name = slash ? slash + 1 : hf->tokenizer_path;
     struct buf text = {0};
     struct tokenizer *tokenizer = NULL;

@@ -102,7 +102,7 @@ static int32_t find_joined(struct bpe *bpe, struct str left, struct str right)
 {
     const struct lexicon *lexicon = bpe->lexicon;
     if (bpe->prefix.len && str_starts(right, bpe->prefix))
-        right = (struct str){right.ptr + bpe->prefix.len, right.len - bpe->prefix.len};
+        right = str_from(right, bpe->prefix.len);
     size_t next = (size_t)(bpe->last_result + 1), len = left.len + right.len;
     if (next < lexicon->n && lexicon_text(lexicon, next).len == len && str_starts(lexicon_text(lexicon, next), left) &&
         str_ends(lexicon_text(lexicon, next), right))
@@ -169,7 +169,7 @@ bool bpe_set_scores(struct bpe *bpe, const float *scores, struct hob_error *err)
         bpe->ranks[i] = rank_of_score(score);
         struct str text = lexicon_text(lexicon, i);
         for (size_t at = str_find(text, STR(BPE_MARK), 1); at != SIZE_MAX; at = str_find(text, STR(BPE_MARK), at + 1))
-            note_mark(bpe, (struct str){text.ptr, at}, (struct str){text.ptr + at, text.len - at});
+            note_mark(bpe, (struct str){text.ptr, at}, str_from(text, at));
     }
     return true;
 }

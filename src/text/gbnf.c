@@ -371,7 +371,7 @@ static bool read_rule(struct gbnf *g)
     if (name.len == 0)
         return fail(g, "want the name of a rule");
     skip_space(g, false);
-    if (!str_starts((struct str){g->text.ptr + g->at, g->text.len - g->at}, STR("::=")))
+    if (!str_starts(str_from(g->text, g->at), STR("::=")))
         return fail(g, "want \"::=\"");
     g->at += 3;
     skip_space(g, true);

@@ -57,8 +57,7 @@ static size_t strip_end(struct str s, size_t from, size_t to)
 
 static bool at_text(const struct lexer *lexer, size_t at, const char *text)
 {
-    return at <= lexer->source.len &&
-           str_starts((struct str){lexer->source.ptr + at, lexer->source.len - at}, str_of(text));
+    return at <= lexer->source.len && str_starts(str_from(lexer->source, at), str_of(text));
 }
 
 static void advance(struct lexer *lexer, size_t to)

@@ -54,7 +54,7 @@ static struct str strip(struct str s)
     unsigned size;
     int32_t c;
     while (s.len && (c = utf8_decode(s, 0, &size)) >= 0 && char_is_space((uint32_t)c))
-        s = (struct str){s.ptr + size, s.len - size};
+        s = str_from(s, size);
     while (s.len && char_is_space((unsigned char)s.ptr[s.len - 1]))
         s.len--;
     return s;
@@ -95,7 +95,7 @@ bool number_parse_int(struct str s, int base, int64_t *out, bool *big)
         int prefix = kind == 'x' ? 16 : kind == 'o' ? 8 : kind == 'b' ? 2 : 0;
         if (prefix && (base == 0 || base == prefix)) {
             size_t skip = s.len > 2 && s.ptr[2] == '_' ? 3 : 2;
-            s = (struct str){s.ptr + skip, s.len - skip};
+            s = str_from(s, skip);
             base = prefix;
         } else if (base == 0) { /* like a literal: no leading zeros but in zero itself */
             for (size_t i = 0; i < s.len; i++)

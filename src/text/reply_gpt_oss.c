@@ -59,7 +59,7 @@ static enum reply_read take_header(struct reply_parser *parser, struct str heade
     }
     bool code = str_eq(to, STR("python"));
     if (str_starts(to, space))
-        to = (struct str){to.ptr + space.len, to.len - space.len};
+        to = str_from(to, space.len);
     parser->name.len = 0;
     buf_str(&parser->name, to);
     if (reply_call_begin(parser) == REPLY_NO)

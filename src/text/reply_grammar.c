@@ -36,7 +36,7 @@ static int32_t leading_token(const struct reply_grammar *g, struct str mark, str
         int32_t id = control_token(g, (struct str){mark.ptr, n});
         if (id == TOKEN_NONE)
             continue;
-        *rest = (struct str){mark.ptr + n, mark.len - n};
+        *rest = str_from(mark, n);
         return id;
     }
     return TOKEN_NONE;

@@ -73,7 +73,7 @@ struct reply_form reply_form_find(struct str template_text, struct str prompt)
     if (format->whole) {
         struct str open = str_of(format->think_open);
         for (size_t at = 0; (at = str_find(prompt, open, at)) != SIZE_MAX; at++)
-            form.start = (struct str){prompt.ptr + at, prompt.len - at};
+            form.start = str_from(prompt, at);
         return form;
     }
     while (prompt.len && is_space(prompt.ptr[prompt.len - 1]))
@@ -114,7 +114,7 @@ struct str reply_form_begun(const struct reply_form *form)
     size_t opened = form->format->whole ? strlen(form->format->think_open) : 0;
     if (!opened || form->start.len <= opened)
         return STR("");
-    return (struct str){form->start.ptr + opened, form->start.len - opened};
+    return str_from(form->start, opened);
 }
 
 bool reply_format_calls(const struct reply_format *format)
@@ -300,7 +300,7 @@ static void give_up(struct reply_parser *parser)
     if (!parser->format->whole)
         parser->mode = REPLY_IN_TEXT;
     if (!parser->began && !parser->format->whole) {
-        take_again(parser, (struct str){raw.ptr + sure, raw.len - sure});
+        take_again(parser, str_from(raw, sure));
         parser->raw.len = sure;
     }
     reply_call_broken(parser);

@@ -16,8 +16,7 @@ static bool is_space(char c)
 
 struct str reply_unread(const struct reply_parser *parser)
 {
-    struct str raw = buf_view(&parser->raw);
-    return parser->at ? (struct str){raw.ptr + parser->at, raw.len - parser->at} : raw;
+    return str_from(buf_view(&parser->raw), parser->at);
 }
 
 void reply_forget_read(struct reply_parser *parser)
@@ -76,7 +75,7 @@ enum reply_read reply_read_until(struct reply_parser *parser, const char *const 
         size_t len = 0;
         if (at - parser->at > max)
             return REPLY_NO;
-        enum reply_read found = compare_all((struct str){raw.ptr + at, raw.len - at}, marks, which, &len);
+        enum reply_read found = compare_all(str_from(raw, at), marks, which, &len);
         parser->seen = at;
         if (found == REPLY_MORE)
             return REPLY_MORE;
@@ -118,9 +117,9 @@ enum reply_read reply_read_close(struct reply_parser *parser, const char *const 
         space++; /* models close more brackets than they opened */
     if (space > MAX_CLOSE_SPACE)
         return REPLY_LEAVE;
-    enum reply_read found = space == rest.len
-                                ? REPLY_MORE
-                                : compare_all((struct str){rest.ptr + space, rest.len - space}, marks, &which, &len);
+    enum reply_read found = space == rest.len ? REPLY_MORE : compare_all(str_from(rest, space), marks, &which, &len);
+    if (found == REPLY_MORE)
+        return REPLY_MORE;
     if (found == REPLY_YES)
         parser->at += space + len; /* perhaps there is another */
     return found == REPLY_NO ? REPLY_LEAVE : found;

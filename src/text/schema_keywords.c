@@ -305,7 +305,7 @@ const json_t *schema_resolve(struct schema_compiler *c, const json_t *schema)
     if (id.len && id.ptr[id.len - 1] == '#')
         id.len--;
     if (id.len && str_starts(ref, id) && (ref.len == id.len || ref.ptr[id.len] == '#'))
-        ref = (struct str){ref.ptr + id.len, ref.len - id.len};
+        ref = str_from(ref, id.len);
     if (ref.len && ref.ptr[0] != '#') {
         schema_fail(c, schema, "$ref \"%.*s\": only references within the schema are followed", shown, ref.ptr);
         return NULL;

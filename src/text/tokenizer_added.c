@@ -174,7 +174,7 @@ bool added_next(struct added_walk *walk, struct str *gap, int32_t *id, struct ho
         return true;
     }
     *id = TOKEN_NONE;
-    *gap = (struct str){text.ptr + walk->taken, text.len - walk->taken};
+    *gap = str_from(text, walk->taken);
     walk->at = walk->taken = text.len;
     return true;
 }

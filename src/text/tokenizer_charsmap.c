@@ -82,7 +82,7 @@ bool charsmap_apply(const struct charsmap *map, struct str text, struct buf *out
     for (size_t at = 0; at < text.len && !out->failed;) {
         struct str becomes;
         unsigned size;
-        size_t found = find(map, (struct str){text.ptr + at, text.len - at}, true, &becomes);
+        size_t found = find(map, str_from(text, at), true, &becomes);
         if (found) {
             buf_str(out, becomes);
             at += found;

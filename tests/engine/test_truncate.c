@@ -345,6 +345,15 @@ static void dynamic_temperature(void **test)
     warm_by_entropy(&f->c, 0.5f, 0.5f, 1);
     assert_int_equal(f->c.n, 1);
     assert_int_equal(f->c.id[0], 1);
+    /* So nearly sure that logits leave the range of float: the best stays apart from the others. */
+    for (int sign = 1; sign >= -1; sign -= 2) {
+        float nearly[3] = {(float)sign * 95 + 2, (float)sign * 95 + 97, (float)sign * 95 + 1};
+        memcpy(f->logits, nearly, sizeof nearly);
+        load(f, 3);
+        warm_by_entropy(&f->c, 0.5f, 2, 1);
+        assert_int_equal(candidates_argmax(&f->c), 1);
+        assert_true(f->c.n == 1 || (f->c.logit[1] > f->c.logit[0] && f->c.logit[1] > f->c.logit[2]));
+    }
 }
 
 static void mirostat(void **test)
