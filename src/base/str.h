@@ -42,7 +42,7 @@ static inline bool str_ends(struct str s, struct str suffix)
     return s.len >= suffix.len && (suffix.len == 0 || memcmp(s.ptr + s.len - suffix.len, suffix.ptr, suffix.len) == 0);
 }
 
-/* What is left of the span from byte `at` on, at <= s.len. (An empty span may be NULL, from which C knows no way.) */
+/* What is left of the span from byte `at` on, at <= s.len; an empty span may be NULL, to which C adds nothing. */
 static inline struct str str_from(struct str s, size_t at)
 {
     return (struct str){at ? s.ptr + at : s.ptr, s.len - at};
@@ -86,10 +86,10 @@ bool buf_format(struct buf *buf, const char *format, ...) __attribute__((format(
 /* The bytes as a NUL-terminated string (the NUL is not counted), or NULL after a failure. Still owned by `buf`. */
 char *buf_text(struct buf *buf);
 
-/* The span of what is in the buffer. */
+/* The span of what is in the buffer; of an empty one it is not NULL. */
 static inline struct str buf_view(const struct buf *buf)
 {
-    return (struct str){buf->ptr, buf->len};
+    return (struct str){buf->ptr ? buf->ptr : "", buf->len};
 }
 
 /* Frees the bytes; the buffer is empty again. */

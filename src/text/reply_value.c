@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/reply_value.h"
 
-#include <stdlib.h>
 #include <strings.h>
 
 #include "text/reply_json.h"
@@ -279,12 +278,11 @@ static unsigned read_container(struct reader *reader, unsigned depth)
             unsigned type = read_value(reader, depth);
             if (!type || type == REPLY_ARRAY || type == REPLY_OBJECT)
                 return 0;
-            if (type != REPLY_STRING && !reader->out->failed) { /* keys are strings */
-                char *key = strndup(reader->out->ptr + start, reader->out->len - start);
-                reader->out->len = start;
-                buf_format(reader->out, "\"%s\"", key ? key : "");
-                reader->out->failed |= !key;
-                free(key);
+            if (type != REPLY_STRING && buf_str(reader->out, STR("\"\""))) { /* keys are strings */
+                char *key = reader->out->ptr + start;
+                size_t n = reader->out->len - start - 2;
+                memmove(key + 1, key, n);
+                key[0] = key[n + 1] = '"';
             }
             skip_space(reader);
             if (peek(reader) != ':')
