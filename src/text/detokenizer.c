@@ -9,7 +9,7 @@
 /* The part of a buffer from `start` on, which a step rewrites: it appends the new text and then calls settle(). */
 static struct str part(const struct buf *out, size_t start)
 {
-    return (struct str){out->ptr + start, out->len - start};
+    return str_from(buf_view(out), start);
 }
 
 /* What was appended after `end` takes the place of [start, end). */
