@@ -354,6 +354,10 @@ bool regex_translate(struct str pattern, enum regex_dialect dialect, struct buf 
 {
     struct dialect d = {.pattern = pattern, .whose = dialect, .err = err};
     bool ok = true;
+    /* DeepSeek's. Its matches start where white space starts; said so, a long run is not searched from each of its
+     * characters. */
+    if (str_eq(pattern, STR("\\s+$")))
+        buf_format(out, "(?<![%s])", space_set);
     while (ok && d.at < pattern.len) {
         switch (pattern.ptr[d.at]) {
         case '\\':

@@ -319,6 +319,10 @@ static void test_regex_dialect(void **state)
         buf_clear(&out);
     }
     assert_null(regex_compile(STR("(?m:a)"), REGEX_RUST, NULL));
+    struct buf trailing = {0};
+    assert_true(regex_translate(STR("\\s+$"), REGEX_ONIGURUMA, &trailing, NULL));
+    assert_true(str_starts(buf_view(&trailing), STR("(?<!")));
+    buf_clear(&trailing);
     for (size_t i = 0; i < sizeof(same) / sizeof(*same); i++) {
         struct buf out = {0};
         struct hob_error err = {0};
