@@ -52,8 +52,10 @@ def has_calls(name):
 
 def batch(requests, *words):
     lines = "\n".join(json.dumps(one) for one in requests).encode()
-    code, out = hob.run("batch", MODEL, "-", *CTX, *words, stdin=lines + b"\n", ok=None)[:2]
-    return [json.loads(line) for line in out.splitlines()]
+    out, err = hob.run("batch", MODEL, "-", *CTX, *words, stdin=lines + b"\n", ok=None)[1:3]
+    replies = [json.loads(line) for line in out.splitlines()]
+    assert len(replies) == len(requests), err
+    return replies
 
 
 def check_format(name):
