@@ -476,7 +476,7 @@ static uint32_t value_grammar(struct reply_grammar *g, const struct reply_tool *
 static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
 {
     const json_t *schema = reply_schema_follow(g, tool, tool->schema);
-    schema_grammar(g->builder, tool->schema); /* what no format honours is refused here too */
+    reply_json_arguments(g, tool); /* what no format honours is refused here too */
     const char *more = reply_schema_says(schema, NULL, REPLY_ANY & ~(unsigned)REPLY_OBJECT);
     if (more)
         return reply_schema_refuse(g, more);

@@ -96,15 +96,20 @@ static const json_t *object_schema(struct reply_grammar *g, const json_t *schema
     return copy;
 }
 
+/* Tool number `at`; failures from here on are its. */
+static struct reply_tool tool_at(struct reply_grammar *g, size_t at)
+{
+    const json_t *entry = json_array_get(g->tools, at), *inner = json_object_get(entry, "function");
+    g->at = json_span(json_object_get(inner ? inner : entry, "name"));
+    return (struct reply_tool){g->at, object_schema(g, reply_tool_schema(g->tools, g->at)), at};
+}
+
 uint32_t reply_any_tool(struct reply_grammar *g,
                         uint32_t (*one)(struct reply_grammar *g, const struct reply_tool *tool))
 {
     uint32_t any = GRAMMAR_NOTHING;
     for (size_t i = 0; i < json_array_size(g->tools) && !grammar_failed(g->builder); i++) {
-        const json_t *entry = json_array_get(g->tools, i), *inner = json_object_get(entry, "function");
-        struct str name = json_span(json_object_get(inner ? inner : entry, "name"));
-        struct reply_tool tool = {name, object_schema(g, reply_tool_schema(g->tools, name))};
-        g->at = name;
+        struct reply_tool tool = tool_at(g, i);
         any = grammar_or(g->builder, any, one(g, &tool));
     }
     return any;
@@ -112,7 +117,9 @@ uint32_t reply_any_tool(struct reply_grammar *g,
 
 uint32_t reply_json_arguments(struct reply_grammar *g, const struct reply_tool *tool)
 {
-    return schema_grammar(g->builder, tool->schema);
+    if (!g->json[tool->at])
+        g->json[tool->at] = schema_grammar(g->builder, tool->schema);
+    return g->json[tool->at];
 }
 
 uint32_t reply_call_in_json(struct reply_grammar *g, const char *before, const char *between, const char *after)
@@ -120,18 +127,15 @@ uint32_t reply_call_in_json(struct reply_grammar *g, const char *before, const c
     uint32_t any = GRAMMAR_NOTHING;
     bool quoted = str_ends(str_of(before), STR("\""));
     for (size_t i = 0; i < json_array_size(g->tools) && !grammar_failed(g->builder); i++) {
-        const json_t *entry = json_array_get(g->tools, i), *inner = json_object_get(entry, "function");
-        struct str name = json_span(json_object_get(inner ? inner : entry, "name"));
+        struct reply_tool tool = tool_at(g, i);
         struct buf head = {0};
-        g->at = name;
         buf_str(&head, str_of(before));
         if (quoted)
-            reply_json_escape(name, &head);
+            reply_json_escape(tool.name, &head);
         else
-            buf_str(&head, name);
+            buf_str(&head, tool.name);
         buf_str(&head, str_of(between));
-        uint32_t parts[] = {grammar_literal(g->builder, buf_view(&head)),
-                            schema_grammar(g->builder, object_schema(g, reply_tool_schema(g->tools, name))),
+        uint32_t parts[] = {grammar_literal(g->builder, buf_view(&head)), reply_json_arguments(g, &tool),
                             reply_literal(g, after), REPLY_GRAMMAR_END};
         any = grammar_or(g->builder, any, reply_seq(g, parts));
         buf_clear(&head);
@@ -159,7 +163,7 @@ uint32_t reply_arguments_of(struct reply_grammar *g, const struct reply_tool *to
 {
     size_t n = 0;
     const json_t *schema = reply_schema_follow(g, tool, tool->schema);
-    schema_grammar(g->builder, tool->schema); /* what no format honours is refused here too */
+    reply_json_arguments(g, tool); /* what no format honours is refused here too */
     const char *more = reply_schema_says(schema, NULL, REPLY_ANY & ~(unsigned)REPLY_OBJECT);
     if (more)
         return reply_schema_refuse(g, more);
@@ -415,7 +419,8 @@ struct grammar *reply_grammar_new(const struct reply_demand *demand, const struc
                               .no_thinking = demand->no_thinking,
                               .has_answer = demand->answer != NULL};
     struct grammar *grammar = NULL;
-    if (g.builder && (g.tools = callable(demand, err)) && (g.made = json_array())) {
+    if (g.builder && (g.tools = callable(demand, err)) && (g.made = json_array()) &&
+        (g.json = calloc(json_array_size(g.tools) + 1, sizeof *g.json))) {
         if (demand->answer)
             g.answer = demand->answer(g.builder, demand->user);
         bool failed = grammar_failed(g.builder); /* by what has nothing to do with tools */
@@ -433,5 +438,6 @@ struct grammar *reply_grammar_new(const struct reply_demand *demand, const struc
     }
     json_decref(g.made);
     json_decref(g.tools);
+    free(g.json);
     return grammar;
 }

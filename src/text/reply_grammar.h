@@ -49,6 +49,7 @@ struct reply_grammar {
     bool no_thinking;
     struct str at;   /* the tool that was written last, whose schema may be what failed */
     uint32_t shared; /* a rule of the format's own, or 0 */
+    uint32_t *json;  /* [tools] the arguments of each as JSON, 0 until they are made */
     json_t *made;    /* schemas that were made, which live until the grammar is */
 };
 
@@ -56,6 +57,7 @@ struct reply_grammar {
 struct reply_tool {
     struct str name;
     const json_t *schema; /* of its arguments, an object */
+    size_t at;            /* its number among the tools */
 };
 
 /* One argument, or a member of an object in one. */

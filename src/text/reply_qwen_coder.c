@@ -127,7 +127,8 @@ static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
 
 static uint32_t grammar(struct reply_grammar *g, unsigned trigger)
 {
-    uint32_t call = reply_any_tool(g, one_tool), space = reply_space(g);
+    uint32_t call = g->shared ? g->shared : reply_any_tool(g, one_tool), space = reply_space(g);
+    g->shared = call;
     if (trigger)
         return call;
     return reply_seq(g, (uint32_t[]){space, reply_literal(g, "<function="), call, space, reply_mark(g, "</tool_call>"),
