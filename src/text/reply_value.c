@@ -240,24 +240,45 @@ static unsigned read_word(struct reader *reader)
     return 0;
 }
 
+/* Whether a JSON number is an integer to a schema, as 5.0 and 1e3 are: the digits behind the point are zeros once the
+ * exponent has moved it. */
+static bool is_integer(struct str number)
+{
+    size_t at = 0, zeros = 0;
+    long behind = 0, exponent = 0, sign = 1;
+    bool point = false, other = false;
+    for (; at < number.len && (number.ptr[at] | 0x20) != 'e'; at++) {
+        char c = number.ptr[at];
+        point = point || c == '.';
+        if (c < '0' || c > '9')
+            continue;
+        behind += point;
+        other = other || c != '0';
+        zeros = c == '0' ? zeros + 1 : 0;
+    }
+    for (at++; at < number.len; at++) {
+        sign = number.ptr[at] == '-' ? -1 : sign;
+        if (number.ptr[at] >= '0' && number.ptr[at] <= '9' && exponent < 1000000)
+            exponent = exponent * 10 + (number.ptr[at] - '0');
+    }
+    return !other || behind - sign * exponent <= (long)zeros;
+}
+
 /* A number, as JSON and Python have it: "007" and "+1" are none, so that codes stay text. */
 static unsigned read_number(struct reader *reader)
 {
     struct reply_json json = {0};
-    bool point = false, fraction = false;
+    size_t start = reader->at;
     for (; reader->at < reader->text.len; reader->at++) {
-        char c = peek(reader);
-        enum reply_json_step step = reply_json_byte(&json, c, reader->out);
+        enum reply_json_step step = reply_json_byte(&json, peek(reader), reader->out);
         if (step == REPLY_JSON_BEFORE)
             break;
         if (step == REPLY_JSON_BAD)
             return 0;
-        point = point || c == '.';
-        fraction = fraction || c == 'e' || c == 'E' || (point && c >= '1' && c <= '9');
     }
     if (!reply_json_may_end(&json))
         return 0;
-    return fraction ? REPLY_FRACTION : REPLY_INTEGER; /* 5.0 is an integer to a schema */
+    return is_integer((struct str){reader->text.ptr + start, reader->at - start}) ? REPLY_INTEGER : REPLY_FRACTION;
 }
 
 /* A list, a tuple or a dict. */
