@@ -339,7 +339,7 @@ static unsigned read_value(struct reader *reader, unsigned depth)
 
 unsigned reply_literal_json(struct str text, struct buf *out)
 {
-    struct reader reader = {text, 0, out};
+    struct reader reader = {text.len ? text : STR(""), 0, out};
     unsigned type = read_value(&reader, REPLY_JSON_DEPTH - 1);
     skip_space(&reader);
     return reader.at == text.len ? type : 0;
