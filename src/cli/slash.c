@@ -203,6 +203,17 @@ static bool set_think(struct repl *repl, json_t *think)
     return true;
 }
 
+/* Lets replies be free of any constraint. */
+static bool drop_constraints(struct repl *repl)
+{
+    size_t n;
+    const struct option *table = options_table(&n);
+    for (size_t i = 0; i < n; i++)
+        if (table[i].group == OPTION_CONSTRAIN)
+            repl->args->options.values[i] = (struct option_value){0};
+    return true;
+}
+
 /* The words that /set knows besides options; they take no value unless it is said. */
 static bool set_word(struct repl *repl, const char *word, const char *rest, bool *known, struct hob_error *err)
 {
@@ -223,6 +234,10 @@ static bool set_word(struct repl *repl, const char *word, const char *rest, bool
         return do_system(repl, rest, err);
     else if (strcmp(word, "parameter") == 0)
         return set_parameter(repl, rest, err);
+    else if (strcmp(word, "noformat") == 0)
+        return drop_constraints(repl);
+    else if (strcmp(word, "format") == 0 && strcmp(rest, "json") == 0)
+        return set_parameter(repl, "json-object", err);
     else
         *known = false;
     return true;
@@ -239,6 +254,7 @@ static bool do_set(struct repl *repl, const char *rest, struct hob_error *err)
                       "  /set NAME default     as it was at the start\n"
                       "  /set think [LEVEL]    /set nothink\n"
                       "  /set hide-thinking    /set show-thinking\n"
+                      "  /set format json      /set noformat\n"
                       "  /set verbose          /set quiet\n"
                       "  /set markdown         /set nomarkdown\n"
                       "  /set history          /set nohistory\n"
