@@ -81,7 +81,7 @@ static uint64_t cont_hash(const struct cont *cont, const uint32_t *list)
 
 static const uint32_t *cont_list(const struct states *s, const struct cont *cont)
 {
-    return s->lists + (cont->node == CONT_CHOICE ? cont->min : 0);
+    return cont->node == CONT_CHOICE && s->lists ? s->lists + cont->min : s->lists;
 }
 
 /* `list` holds the members of a choice, not yet in s->lists. */
