@@ -15,7 +15,7 @@ static struct str part(const struct buf *out, size_t start)
 /* What was appended after `end` takes the place of [start, end). */
 static void settle(struct buf *out, size_t start, size_t end)
 {
-    if (out->failed)
+    if (out->failed || start == end)
         return;
     size_t len = out->len - end;
     memmove(out->ptr + start, out->ptr + end, len);
@@ -163,7 +163,7 @@ static bool run_step(const struct decoder_step *step, bool first, bool plain, in
         suffix(step, first, state, out, start);
         break;
     case DECODER_ALPHABET:
-        if (plain) {
+        if (plain && out->len > start) {
             size_t end = out->len;
             if (buf_reserve(out, end - start) && alphabet_read((struct str){out->ptr + start, end - start}, out))
                 settle(out, start, end);
