@@ -178,5 +178,30 @@ CORNERS = (
     + each(["length", "list", "first", "upper", "int", "tojson", "trim", "default('x')", "safe"], "a{% filter @ %}b{% endfilter %}c", "{% set v %}{% filter @ %}{% endfilter %}{% endset %}{{ v }}")
 )
 
-CASES = PRINTING + LITERALS + OPERATORS + LOOKUP + STRINGS + FORMATTING + FILTERS + TESTS + STATEMENTS + WHITESPACE + CORNERS
+# What a loop or macro body reads before the outermost level sets it.
+SET_LATER = [
+    "{% for x in l %}{{ s }}{% endfor %}{% set s = 1 %}{{ s }}",
+    "{% for x in l %}{{ s }}{% endfor %}{% if yes %}{% set s = 1 %}{% endif %}{{ s }}",
+    "{{ s }}{% for x in l %}{{ s }}{% endfor %}{% set s = 1 %}{{ s }}",
+    "{% macro m() %}{{ s }}{% endmacro %}{{ m() }}{% set s = 1 %}{{ m() }}",
+    "{% set s = s ~ 1 %}{{ s }}",
+    "{% set l = l[1:] %}{{ l }}",
+    "{% set s, i = i, s %}{{ s }}{{ i }}",
+    "{% for x in l %}{{ s is defined }}{% endfor %}{% set s %}a{% endset %}",
+    "{% block b %}{{ s }}{% endblock %}{% set s = 1 %}",
+    "{% for x in l %}{% block b2 %}{{ s }}{% endblock %}{% endfor %}{% set s = 1 %}",
+    "{% for x in l %}{{ s }}{% endfor %}{% macro s() %}{% endmacro %}",
+    "{% for x in s %}{{ x }}{% endfor %}{% set s = 1 %}",
+    "{% with q = s %}{{ s }}{% endwith %}{% set s = 1 %}",
+    "{% with %}{{ s }}{% endwith %}{% set s = 1 %}",
+    "{% filter upper %}{{ s }}{% endfilter %}{% set s = 1 %}",
+    "{% if yes %}{{ s }}{% endif %}{% set s = 1 %}{{ s }}",
+    "{% if no %}{% set s = 1 %}{% endif %}{% for x in l %}{{ s }}{% endfor %}{% set s = 1 %}{{ s }}",
+    "{% if no %}{% set s = 1 %}{% elif no %}{% set s = 2 %}{% else %}{{ s }}{% endif %}{% for x in l %}{{ s }}{% endfor %}",
+    "{% for x in l %}{{ range(2)|list }}{% endfor %}{% set range = 1 %}",
+    "{% for x in l %}{{ ns.a }}{% endfor %}{% set ns = namespace(a=1) %}{{ ns.a }}",
+    "{% generation %}{{ s }}{% endgeneration %}{% set s = 1 %}",
+]
+
+CASES = PRINTING + LITERALS + OPERATORS + LOOKUP + STRINGS + FORMATTING + FILTERS + TESTS + STATEMENTS + WHITESPACE + CORNERS + SET_LATER
 CASES = list(dict.fromkeys(case for case in CASES if case))

@@ -2,7 +2,7 @@
  *
  * The machine that renders a template: its state, its limits, and the tables of what templates can name.
  *
- *   jinja_lexer.c, jinja_parser.c, jinja_expression.c   source -> tree (jinja_ast.h)
+ *   jinja_lexer.c, jinja_parser.c, jinja_expression.c, jinja_symbols.c   source -> tree (jinja_ast.h)
  *   jinja_run.c         statements, scopes, loops, macros      jinja_eval.c     expressions
  *   jinja_text.c        strings with their origin              jinja_strings.c  what str methods and filters do to them
  *   jinja_translate.c   maketrans, translate                   jinja_wrap.c     wordwrap

@@ -20,7 +20,7 @@
  * NODE_KEYWORD    value                                             name; in arguments, also NODE_STAR,
  *                                                                   NODE_DOUBLE_STAR
  * NODE_TEXT       (constant)                                        literal output
- * NODE_PRINT                                            expressions
+ * NODE_PRINT      expression
  * NODE_BODY                                             statements
  * NODE_IF                                               test, body, test, body, ... (test NULL: else)
  * NODE_FOR        target       iterable     test        body, else  flag RECURSIVE
@@ -123,8 +123,13 @@ struct template
     const struct node *body;
     struct text **names; /* [n_names], interned */
     size_t n_names;
-    struct map index; /* of names */
+    struct map index;     /* of names */
+    const uint8_t *unset; /* [n_names]: 1 where what is passed in is not seen; see jinja_find_unset() */
 };
+
+/* Finds the variables of `unset`. Blocks see what was passed in, so a template with some has none. False without
+ * memory. */
+bool jinja_find_unset(struct template *template, bool has_blocks);
 
 /* Parses `source` into `template`, zero-initialised. Its bytes are copied. False names the line. */
 bool jinja_parse(struct template *template, struct str source, struct hob_error *err);

@@ -686,6 +686,7 @@ bool jinja_parse(struct template *template, struct str source, struct hob_error 
     p.lexer = (struct lexer){.arena = &template->arena, .line = 1, .line_starting = true, .err = err};
     p.lexer.source.ptr = normalise(&template->arena, source, &p.lexer.source.len);
     bool ok = p.lexer.source.ptr ? parse_template(&p) : error_memory(err, source.len);
+    ok = ok && (jinja_find_unset(template, p.blocks.n_used > 0) || error_memory(err, template->n_names));
     map_clear(&p.blocks);
     return ok;
 }

@@ -91,6 +91,8 @@ static bool fill_root(struct jinja *j)
         bool messages = str_eq(name, STR("messages"));
         bool untrusted = messages || str_eq(name, STR("tools")) || str_eq(name, STR("documents"));
         const struct builtin *function = jinja_function(name);
+        if (t->unset[i])
+            continue;
         if (json) {
             if (!jinja_from_json(j, json, untrusted, &j->root[i]) || (messages && !trust_roles(j, j->root[i])))
                 return false;
