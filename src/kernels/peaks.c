@@ -46,7 +46,7 @@ const struct peaks *peaks_of(const struct kernels *kernels)
     if (strcmp(kernels->name, "avx2") == 0)
         return &avx2_peaks;
 #elif defined(__aarch64__)
-    if (strcmp(kernels->name, "neon") == 0)
+    if (strncmp(kernels->name, "neon", 4) == 0)
         return &neon_peaks;
 #endif
     (void)kernels;

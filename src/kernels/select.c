@@ -15,7 +15,7 @@
 static const char *const isa_names[ISA_COUNT] = {"ref", "avx2", "avx512", "neon"};
 
 /* The tables in the order of kernels_table(): the plain reference, then what the processor can run. */
-static struct kernels tables[1 + ISA_COUNT];
+static struct kernels tables[2 + ISA_COUNT];
 static size_t n_tables;
 static const struct kernels *by_isa[ISA_COUNT];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -48,6 +48,17 @@ static void build(void)
         struct kernels *avx512 = append("avx512");
         avx512_init(avx512);
         by_isa[ISA_AVX512] = avx512;
+    }
+#elif defined(__aarch64__)
+    if (cpu_features()->dotprod) {
+        struct kernels *neon = append("neon");
+        neon_init(neon);
+        by_isa[ISA_NEON] = neon;
+        if (cpu_features()->i8mm) {
+            neon = append("neon-i8mm");
+            neon_linear_init_i8mm(neon);
+            by_isa[ISA_NEON] = neon;
+        }
     }
 #endif
 }
@@ -95,7 +106,7 @@ const struct kernels *kernels_select(enum isa isa, struct hob_error *err)
     if (by_isa[isa])
         return by_isa[isa];
     const struct cpu *cpu = cpu_features();
-    bool has[ISA_COUNT] = {true, cpu->avx2, cpu->avx512_vnni, cpu->neon};
+    bool has[ISA_COUNT] = {true, cpu->avx2, cpu->avx512_vnni, cpu->dotprod};
     if (has[isa])
         error_set(err, HOB_USAGE, "instruction set %s: hob was built without it", isa_names[isa]);
     else

@@ -3,7 +3,7 @@
  * Tiles of panels as float32, 8 rows at a time for the formats of avx2_form.h and for 16-bit floats; of other types
  * row by row through quant/.
  */
-#include "kernels/x86/avx2_decode.h"
+#include "kernels/wide/decode.h"
 #include "kernels/x86/avx2_form.h"
 
 _Static_assert(PANEL_ROWS == 16, "two registers of floats");

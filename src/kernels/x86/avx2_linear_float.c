@@ -5,7 +5,7 @@
  */
 #include "kernels/x86/avx2_form.h"
 #include "kernels/x86/avx2_linear.h"
-#include "kernels/x86/linear_walk_float.h"
+#include "kernels/wide/linear_walk_float.h"
 
 #define COLUMNS 6 /* 12 sums, 2 weights and an activation are 15 of 16 registers */
 #define AHEAD   2048

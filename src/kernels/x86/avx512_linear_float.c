@@ -5,7 +5,7 @@
  */
 #include "kernels/x86/avx2_form.h"
 #include "kernels/x86/avx512_linear.h"
-#include "kernels/x86/linear_walk_float.h"
+#include "kernels/wide/linear_walk_float.h"
 
 #define COLUMNS 8 /* more take the tile's place in the level 1 cache */
 

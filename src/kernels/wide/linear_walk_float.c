@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The walk of x86 linear kernels with float32 activations, see linear_walk_float.h. Float weights are widened as they
+ * The walk of linear kernels with float32 activations, see linear_walk_float.h. Float weights are widened as they
  * are loaded when the columns are few. Otherwise, and for quantized weights, a tile of the panel is decoded to float32
  * once for many columns.
  */
 #include <string.h>
 
-#include "kernels/x86/avx2_decode.h"
-#include "kernels/x86/linear_walk_float.h"
+#include "kernels/wide/decode.h"
+#include "kernels/wide/linear_walk_float.h"
 
 #define SLAB 128 /* columns walked together */
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The walk of x86 linear kernels over columns (rows of x), panels and k, with float32 activations: one chain of fma for
+ * The walk of linear kernels over columns (rows of x), panels and k, with float32 activations: one chain of fma for
  * each output, k ascending.
  */
-#ifndef HOB_KERNELS_X86_LINEAR_WALK_FLOAT_H
-#define HOB_KERNELS_X86_LINEAR_WALK_FLOAT_H
+#ifndef HOB_KERNELS_WIDE_LINEAR_WALK_FLOAT_H
+#define HOB_KERNELS_WIDE_LINEAR_WALK_FLOAT_H
 
 #include "kernels/kernels.h"
 #include "kernels/panel.h"

@@ -2,8 +2,8 @@
  *
  * Tiles of panels as float32.
  */
-#ifndef HOB_KERNELS_X86_AVX2_DECODE_H
-#define HOB_KERNELS_X86_AVX2_DECODE_H
+#ifndef HOB_KERNELS_WIDE_DECODE_H
+#define HOB_KERNELS_WIDE_DECODE_H
 
 #include "kernels/panel.h"
 
