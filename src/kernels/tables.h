@@ -22,7 +22,7 @@ void avx512_init(struct kernels *table); /* over a table of AVX2; wants VNNI too
 void avx512_attend_init(struct kernels *table);
 void avx512_linear_init(struct kernels *table);
 
-/* arm/ */
+/* arm/: the same. */
 void neon_init(struct kernels *table); /* wants the dot products of 4 bytes */
 void neon_attend_init(struct kernels *table);
 void neon_float_init(struct kernels *table);
