@@ -68,7 +68,6 @@ def llama(folder, model, case, threads, ik=False, repack=False):
         n, tokens = case["parallel"], case["decode"]
         command = [f"{folder}/llama-batched-bench", "-m", model, "-t", str(threads), "-c", str(n * (tokens + 32)),
                    "-b", "512", "-ub", "512", "-npp", "1", "-ntg", str(tokens), "-npl", str(n)]
-        command += ["-fa"] if ik else []
         command += ["-rtr"] if repack else []
         out, foreign = run(command)
         for line in out.splitlines():
