@@ -36,14 +36,12 @@ size_t backend_cpu_bytes(const struct graph *graph, unsigned n_workers)
     return graph->memory_bytes + n_workers * scratch_bytes(graph);
 }
 
-/* Anonymous zeroed memory, on huge pages where the system gives them. */
+/* Anonymous zeroed memory. It is large enough for the longest batch; huge pages would make all of it resident at once.
+ */
 static void *map_memory(size_t bytes)
 {
     void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED)
-        return NULL;
-    madvise(memory, bytes, MADV_HUGEPAGE);
-    return memory;
+    return memory == MAP_FAILED ? NULL : memory;
 }
 
 struct backend *backend_cpu_new(const struct graph *graph, const struct kernels *kernels, struct pool *pool,
