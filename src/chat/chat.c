@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "chat/persona.h"
 #include "chat/reply.h"
 #include "store/digest.h"
 
@@ -18,6 +19,7 @@ struct chat *chat_new(struct model *model, const struct options *options,
         error_memory(err, sizeof *chat);
         return NULL;
     }
+    pthread_mutex_init(&chat->lock, NULL);
     chat->model = model;
     chat->options = options;
     const struct option_value *template = options_get(options, "template");
@@ -32,6 +34,7 @@ struct chat *chat_new(struct model *model, const struct options *options,
     if (good) { /* before the weights: what the vocabulary takes while it is read is free again by then */
         struct hob_error none; /* a model without a tokenizer still takes ids */
         model_tokenizer(model, &none);
+        model_template(model, &none); /* replies may be prepared by many threads */
         model_drop_vocabulary(model);
         good = request_check(model, options, err);
     }
@@ -51,6 +54,7 @@ void chat_free(struct chat *chat)
         reply_free(chat->replies);
     engine_free(chat->engine);
     token_trie_free(chat->trie);
+    pthread_mutex_destroy(&chat->lock);
     template_free(chat->template);
     buf_clear(&chat->template_text);
     free(chat);
@@ -83,14 +87,19 @@ bool chat_check(struct chat *chat, struct hob_error *err)
 static bool start_constraint(struct chat *chat, struct reply *reply, struct hob_error *err)
 {
     const struct tokenizer *tokenizer = model_tokenizer(chat->model, err);
-    if (tokenizer && !chat->trie)
+    if (!tokenizer)
+        return false;
+    pthread_mutex_lock(&chat->lock);
+    if (!chat->trie)
         chat->trie = token_trie_new(tokenizer, chat->model->n_vocab, err);
-    return tokenizer && chat->trie &&
-           constrain_start(reply->request.constraint, &reply->request.markup, chat->trie, tokenizer, &reply->constrain,
-                           err);
+    const struct token_trie *trie = chat->trie;
+    pthread_mutex_unlock(&chat->lock);
+    return trie && constrain_start(reply->request.constraint, &reply->request.markup, trie, tokenizer,
+                                   &reply->constrain, err);
 }
 
-struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, void *user, struct hob_error *err)
+struct reply *chat_prepare(struct chat *chat, const struct persona *persona, const json_t *json, bool receipt,
+                           uint64_t owner, void *user, struct hob_error *err)
 {
     struct reply *reply = calloc(1, sizeof *reply);
     if (!reply) {
@@ -100,16 +109,23 @@ struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, v
     reply->chat = chat;
     reply->user = user;
     reply->receipt = receipt;
-    bool good = request_read(chat->model, chat->template ? &chat->replacement : NULL, chat->options, json,
+    const struct chat_template *replacement = persona_template(persona);
+    if (!replacement && chat->template)
+        replacement = &chat->replacement;
+    json_t *whole = persona_request(persona, json);
+    bool good = request_read(chat->model, replacement, persona ? &persona->options : chat->options, whole,
                              &reply->request, err);
+    json_decref(whole);
     const struct options *options = &reply->request.options;
     if (good) {
         bool constrained = constrain_needed(reply->request.constraint, &reply->request.markup);
-        const struct option_value *max_tokens = options_get(options, "max-tokens");
+        const struct option_value *max_tokens = options_get(options, "max-tokens"), *ctx = options_get(options, "ctx");
         struct sequence_request request = {
             .tokens = reply->request.prompt.ptr,
             .n_tokens = reply->request.prompt.len,
             .max_tokens = max_tokens->given ? (size_t)max_tokens->i : SIZE_MAX,
+            .ctx = ctx->given ? (size_t)ctx->i : 0,
+            .owner = owner,
             .ignore_eos = options_get(options, "ignore-eos")->flag,
             .hash_logits = receipt,
             .sampling = &reply->request.sampling,
@@ -119,15 +135,34 @@ struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, v
         if (reply->request.sampling.logprobs >= 0)
             reply->logprobs = json_array();
         good = !constrained || start_constraint(chat, reply, err);
-        reply->sequence = good ? engine_submit(chat->engine, &request, err) : NULL;
+        reply->sequence = good ? sequence_new(chat->engine, &request, err) : NULL;
         good = reply->sequence != NULL;
     }
-    reply->next = chat->replies;
-    chat->replies = reply;
     if (good)
         return reply;
     reply_free(reply);
     return NULL;
+}
+
+void chat_queue(struct chat *chat, struct reply *reply)
+{
+    reply->queued = true;
+    reply->next = chat->replies;
+    chat->replies = reply;
+    engine_queue(chat->engine, reply->sequence);
+}
+
+struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, void *user, struct hob_error *err)
+{
+    struct reply *reply = chat_prepare(chat, chat->persona, json, receipt, 0, user, err);
+    if (reply)
+        chat_queue(chat, reply);
+    return reply;
+}
+
+void chat_set_persona(struct chat *chat, const struct persona *persona)
+{
+    chat->persona = persona;
 }
 
 bool chat_step(struct chat *chat, chat_event_fn *on_event, void *user)

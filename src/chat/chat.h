@@ -17,6 +17,7 @@
 
 struct chat;  /* an engine and the requests in flight on it */
 struct reply; /* one request's progress */
+struct persona;
 
 enum chat_event_kind {
     CHAT_PREFILL,        /* n_done of n_prompt tokens of the prompt were read */
@@ -62,6 +63,17 @@ bool chat_digest(struct chat *chat, bool (*progress)(void *ctx, size_t done, siz
  * belongs to the chat until reply_free(). */
 struct reply *chat_submit(struct chat *chat, const json_t *request, bool receipt, void *user, struct hob_error *err);
 
+/* The same in two steps, for a program of many threads. chat_prepare() renders, tokenizes and compiles; `persona` (may
+ * be NULL; chat/persona.h) is who answers, and `owner` whose cached prompts it may reuse. From any thread, also while
+ * another steps the chat. The caller owns the reply until chat_queue(), which hands it to the chat, in the thread that
+ * steps it; one that is not queued is freed from any thread. */
+struct reply *chat_prepare(struct chat *chat, const struct persona *persona, const json_t *request, bool receipt,
+                           uint64_t owner, void *user, struct hob_error *err);
+void chat_queue(struct chat *chat, struct reply *reply);
+
+/* Who answers chat_submit(): borrowed, NULL for nobody in particular. */
+void chat_set_persona(struct chat *chat, const struct persona *persona);
+
 /* Runs one step; calls `on_event` for all that happened. False when there is nothing left to do. */
 bool chat_step(struct chat *chat, chat_event_fn *on_event, void *user);
 
@@ -86,6 +98,16 @@ struct str reply_thinking(const struct reply *reply);
 const json_t *reply_calls(const struct reply *reply);
 struct sequence_timings reply_timings(const struct reply *reply);
 
+/* Why a reply is as long as it is: the stop text that ended it, or NULL; and how many tokens. */
+const char *reply_stop(const struct reply *reply);
+const int32_t *reply_tokens(const struct reply *reply, size_t *n_prompt, size_t *n_generated);
+
+/* The log probabilities of the tokens so far, as in reply_json(); NULL where none were asked for. Borrowed. */
+const json_t *reply_logprobs(const struct reply *reply);
+
+/* What is needed to make the reply again (docs: receipt). After CHAT_END. The caller owns the reference. */
+json_t *reply_receipt(struct reply *reply, struct hob_error *err);
+
 /* Frees a reply; one in flight is ended (NULL is fine). */
 void reply_free(struct reply *reply);
 
@@ -94,6 +116,9 @@ struct chat_template {
     struct str text;
     const struct template *parsed;
 };
+
+/* Whether a chat template knows a thinking part. */
+bool template_thinks(struct str template_text);
 
 /* Renders messages as the model would see them: `request` as in chat_submit(). `replacement` (may be NULL) stands for
  * the model's template; `model` may then be NULL. The caller clears `out`. */

@@ -32,6 +32,42 @@ size_t options_find(struct str name)
     return SIZE_MAX;
 }
 
+/* Whether `names`, parted by spaces, has `name`. */
+static bool has_name(const char *names, struct str name)
+{
+    for (const char *at = names; at && *at;) {
+        size_t len = strcspn(at, " ");
+        if (str_eq((struct str){at, len}, name))
+            return true;
+        at += len + (at[len] == ' ');
+    }
+    return false;
+}
+
+size_t options_find_dialect(enum option_dialect dialect, struct str name)
+{
+    size_t n;
+    const struct option *table = options_table(&n);
+    if (dialect == DIALECT_HOB)
+        return options_find(name);
+    for (size_t i = 0; i < n; i++) {
+        const char *names = dialect == DIALECT_OLLAMA   ? table[i].ollama
+                            : dialect == DIALECT_OPENAI ? table[i].openai
+                                                        : table[i].anthropic;
+        if (has_name(names, name))
+            return i;
+    }
+    return SIZE_MAX;
+}
+
+const char *option_json_name(const struct option *option, char out[64])
+{
+    snprintf(out, 64, "%s", option->name);
+    for (char *c = out; *c; c++)
+        *c = *c == '-' ? '_' : *c;
+    return out;
+}
+
 size_t options_find_letter(char letter)
 {
     size_t n;
@@ -167,8 +203,7 @@ bool options_set(struct options *options, size_t at, const char *text, struct ho
     return option_set(&options_table(&n)[at], &options->values[at], &options->arena, text, err);
 }
 
-/* Sets one option from a JSON value. */
-static bool set_json(struct options *options, size_t at, const json_t *json, struct hob_error *err)
+bool options_set_value(struct options *options, size_t at, const json_t *json, struct hob_error *err)
 {
     size_t n;
     const struct option *option = &options_table(&n)[at];
@@ -247,9 +282,9 @@ static bool set_members(struct options *options, const json_t *object, const cha
         size_t at = options_find(str_of(key));
         if (at == SIZE_MAX)
             return error_set(err, HOB_USAGE, "%.60s: no such option", key);
-        if (!machine && table[at].group == OPTION_MACHINE)
+        if (!machine && table[at].group == OPTION_MACHINE && strcmp(table[at].name, "ctx") != 0)
             return error_set(err, HOB_USAGE, "%s: belongs to the session, not to a request", key);
-        if (!set_json(options, at, value, err))
+        if (!options_set_value(options, at, value, err))
             return false;
     }
     return true;
@@ -258,6 +293,21 @@ static bool set_members(struct options *options, const json_t *object, const cha
 bool options_set_json(struct options *options, const json_t *object, const char *const *others, struct hob_error *err)
 {
     return set_members(options, object, others, false, err);
+}
+
+bool options_set_defaults(struct options *options, const json_t *object, struct hob_error *err)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value)
+    {
+        size_t at = options_find(str_of(key));
+        if (at == SIZE_MAX)
+            return error_set(err, HOB_USAGE, "%.60s: no such option", key);
+        if (!options->values[at].given && !options_set_value(options, at, value, err))
+            return false;
+    }
+    return true;
 }
 
 bool options_set_session(struct options *options, const json_t *object, struct hob_error *err)
@@ -353,10 +403,7 @@ json_t *options_json(const struct options *options)
             continue;
         if (!changes_results || (!value->given && !table[i].initial))
             continue;
-        snprintf(key, sizeof key, "%s", table[i].name);
-        for (char *c = key; *c; c++)
-            *c = *c == '-' ? '_' : *c;
-        json_object_set_new(object, key, value_json(&table[i], value));
+        json_object_set_new(object, option_json_name(&table[i], key), value_json(&table[i], value));
     }
     return object;
 }

@@ -35,7 +35,13 @@ struct option {
     const char *value;   /* what help calls the value: "N" */
     const char *initial; /* the default, as help shows it and as options_init() sets it; NULL: none */
     const char *help;
+    /* Its names in other dialects, parted by spaces; NULL: the dialect has none. Ollama's are those of Modelfiles too.
+     */
+    const char *ollama, *openai, *anthropic;
 };
+
+/* Whose names of options: hob's own (with _ for -), and those of the APIs. */
+enum option_dialect { DIALECT_HOB, DIALECT_OLLAMA, DIALECT_OPENAI, DIALECT_ANTHROPIC };
 
 /* A repeatable option's texts. */
 struct option_list {
@@ -63,6 +69,12 @@ const struct option *options_table(size_t *n);
 /* The place of the option of that name ("top-k", also "top_k"), or SIZE_MAX. */
 size_t options_find(struct str name);
 
+/* The place of the option that a dialect calls `name`, or SIZE_MAX. */
+size_t options_find_dialect(enum option_dialect dialect, struct str name);
+
+/* The option's JSON name, with _ for -, into `out` [64]. */
+const char *option_json_name(const struct option *option, char out[64]);
+
 /* The place of the option of that letter, or SIZE_MAX. */
 size_t options_find_letter(char letter);
 
@@ -84,8 +96,15 @@ bool option_set(const struct option *option, struct option_value *value, struct 
  * range and what was found. */
 bool options_set(struct options *options, size_t option, const char *value, struct hob_error *err);
 
+/* Sets one option from a JSON value of its kind. */
+bool options_set_value(struct options *options, size_t option, const json_t *value, struct hob_error *err);
+
+/* Sets what was not given, from a JSON object's members by their JSON names. */
+bool options_set_defaults(struct options *options, const json_t *object, struct hob_error *err);
+
 /* Sets options from a JSON object's members, by their JSON names; null means absent. Members named in `others` (ends
- * with NULL) are left to the caller; an unknown member is HOB_USAGE, as is one of group OPTION_MACHINE. */
+ * with NULL) are left to the caller; an unknown member is HOB_USAGE, as is one of group OPTION_MACHINE but for ctx, by
+ * which a request may take less than the session's. */
 bool options_set_json(struct options *options, const json_t *object, const char *const *others, struct hob_error *err);
 
 /* The same for the options of a session: those of group OPTION_MACHINE too. */

@@ -203,6 +203,21 @@ struct sequence_timings reply_timings(const struct reply *reply)
     return sequence_timings(reply->sequence);
 }
 
+const char *reply_stop(const struct reply *reply)
+{
+    return reply->stop;
+}
+
+const int32_t *reply_tokens(const struct reply *reply, size_t *n_prompt, size_t *n_generated)
+{
+    return sequence_tokens(reply->sequence, n_prompt, n_generated);
+}
+
+const json_t *reply_logprobs(const struct reply *reply)
+{
+    return reply->logprobs;
+}
+
 static json_t *ids_json(const int32_t *ids, size_t n)
 {
     json_t *list = json_array();
@@ -221,7 +236,7 @@ static json_t *timings_json(const struct reply *reply)
 }
 
 /* All that is needed to run the reply again, and what it gave. */
-static json_t *receipt_json(struct reply *reply, struct hob_error *err)
+json_t *reply_receipt(struct reply *reply, struct hob_error *err)
 {
     const struct engine *engine = reply->chat->engine;
     size_t n_prompt, n_generated;
@@ -292,7 +307,7 @@ json_t *reply_json(struct reply *reply, struct hob_error *err)
         json_object_set(json, "logprobs", reply->logprobs);
     json_object_set_new(json, "timings", timings_json(reply));
     if (reply->receipt) {
-        json_t *receipt = receipt_json(reply, err);
+        json_t *receipt = reply_receipt(reply, err);
         if (!receipt) {
             json_decref(json);
             return NULL;
@@ -306,7 +321,7 @@ void reply_free(struct reply *reply)
 {
     if (!reply)
         return;
-    for (struct reply **at = &reply->chat->replies; *at; at = &(*at)->next)
+    for (struct reply **at = &reply->chat->replies; reply->queued && *at; at = &(*at)->next)
         if (*at == reply) {
             *at = reply->next;
             break;

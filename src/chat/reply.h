@@ -5,6 +5,8 @@
 #ifndef HOB_CHAT_REPLY_H
 #define HOB_CHAT_REPLY_H
 
+#include <pthread.h>
+
 #include "chat/constrain.h"
 #include "chat/request.h"
 
@@ -15,7 +17,7 @@ struct reply {
     struct sequence *sequence;
     struct constrain constrain;
     void *user;
-    bool receipt, ended;
+    bool queued, receipt, ended;
     enum end_reason reason;
     struct hob_error error;
     struct detokenizer detokenizer;
@@ -33,7 +35,9 @@ struct chat {
     struct buf template_text; /* --template */
     struct template *template;
     struct chat_template replacement;
-    struct token_trie *trie; /* made when a constraint first needs it */
+    const struct persona *persona; /* or NULL */
+    pthread_mutex_t lock;          /* of what follows, while replies are prepared */
+    struct token_trie *trie;       /* made when a constraint first needs it */
     struct reply *replies;
     double load_ms;
     char digest[65]; /* of the model's files, once it was asked for */

@@ -36,7 +36,7 @@ bool open_model(struct opened *opened, const char *name, struct hob_error *err)
     struct buf path = {0};
     if (opened->model)
         return true;
-    if (library_resolve(name, &path, err))
+    if (library_resolve(name, &path, &opened->settings, err))
         opened->model = model_open(buf_text(&path), err);
     buf_clear(&path);
     return opened->model != NULL;
@@ -68,7 +68,13 @@ bool open_chat(struct opened *opened, struct args *args, const char *name, struc
 {
     double start_ms = clock_ms();
     struct load_progress load = {.bar = {.label = "loading model", .unit = PROGRESS_BYTES}, .busy = ATOMIC_FLAG_INIT};
-    if (!open_bound(opened, name, err) || !options_from_model(&args->options, opened->model, err))
+    const json_t *parameters;
+    if (!open_bound(opened, name, err))
+        return false;
+    parameters = json_object_get(opened->settings, "parameters");
+    if ((parameters && !options_set_defaults(&args->options, parameters, err)) ||
+        !options_from_model(&args->options, opened->model, err) ||
+        !persona_init(&opened->persona, &args->options, opened->settings, err))
         return false;
     interrupt_catch();
     opened->chat = chat_new(opened->model, &args->options, on_load, &load, err);
@@ -76,6 +82,8 @@ bool open_chat(struct opened *opened, struct args *args, const char *name, struc
     if (!opened->chat)
         return false;
     opened->engine = chat_engine(opened->chat);
+    if (!options_get(&args->options, "template")->given)
+        chat_set_persona(opened->chat, &opened->persona);
     opened->load_ms = clock_ms() - start_ms;
     tell_opened(opened);
     return true;
@@ -112,6 +120,8 @@ void opened_close(struct opened *opened)
         chat_free(opened->chat);
     else
         engine_free(opened->engine);
+    persona_clear(&opened->persona);
+    json_decref(opened->settings);
     model_close(opened->model);
     *opened = (struct opened){0};
 }

@@ -5,15 +5,17 @@
 #ifndef HOB_CLI_OPEN_H
 #define HOB_CLI_OPEN_H
 
-#include "chat/chat.h"
+#include "chat/persona.h"
 #include "cli/cli.h"
 
 /* A model for a command and what runs it. Zero-initialised is empty. */
 struct opened {
     struct model *model;
-    struct chat *chat;     /* after open_chat() */
-    struct engine *engine; /* after open_chat() (the chat's) or open_engine() (owned) */
-    double load_ms;        /* from the name to the loaded weights */
+    struct chat *chat;      /* after open_chat() */
+    struct engine *engine;  /* after open_chat() (the chat's) or open_engine() (owned) */
+    json_t *settings;       /* of the name in the library; NULL: none */
+    struct persona persona; /* made of them by open_chat() */
+    double load_ms;         /* from the name to the loaded weights */
 };
 
 /* Opens what `name` names: a path, or a model of the library. Enough for metadata, tokenizer and template. */

@@ -113,7 +113,8 @@ static bool answer(struct talk *talk, const struct args *args, struct hob_error 
 static bool check_template(const struct args *args, struct opened *opened, struct hob_error *err)
 {
     return open_model(opened, args->words[0], err) &&
-           (options_get(&args->options, "template")->given || model_template(opened->model, err));
+           (options_get(&args->options, "template")->given || json_object_get(opened->settings, "template") ||
+            model_template(opened->model, err));
 }
 
 static bool run_model(struct args *args, struct talk *talk, struct buf *prompt, struct hob_error *err)

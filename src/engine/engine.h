@@ -72,6 +72,8 @@ struct sequence_request {
     const int32_t *tokens; /* the prompt; copied */
     size_t n_tokens;
     size_t max_tokens; /* to generate; SIZE_MAX: as many as the context holds; 0: only read the prompt */
+    size_t ctx;        /* positions it may have, when that is less than the engine's; 0: those */
+    uint64_t owner;    /* whose it is: pages are shared with the same owner's sequences only */
     bool ignore_eos;
     bool all_logits;                        /* on_logits for every position of the prompt, and no prefix is reused */
     size_t logits_from;                     /* with all_logits: only from this position on */
@@ -107,8 +109,14 @@ const struct graph *engine_graph(const struct engine *engine);
 /* The model. Borrowed. */
 struct model *engine_model(const struct engine *engine);
 
-/* Queues a sequence. HOB_LIMIT with both numbers when the prompt is longer than the context, HOB_USAGE when it is empty
- * or names an id out of the vocabulary. The caller frees it after its EVENT_END, or earlier. */
+/* Makes a sequence. HOB_LIMIT with both numbers when the prompt is longer than the context, HOB_USAGE when it is empty
+ * or names an id out of the vocabulary. From any thread. The caller owns it. */
+struct sequence *sequence_new(struct engine *engine, const struct sequence_request *request, struct hob_error *err);
+
+/* Queues a new sequence. The caller still frees it, after its EVENT_END or earlier. */
+void engine_queue(struct engine *engine, struct sequence *sequence);
+
+/* Both at once. */
 struct sequence *engine_submit(struct engine *engine, const struct sequence_request *request, struct hob_error *err);
 
 /* Runs one step and sets the events it caused, borrowed until the next call; n == 0 means there is nothing to do. */

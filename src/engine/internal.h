@@ -12,7 +12,7 @@
 #include "engine/engine.h"
 #include "engine/pages.h"
 
-enum sequence_state { SEQUENCE_WAITING, SEQUENCE_RUNNING, SEQUENCE_ENDED };
+enum sequence_state { SEQUENCE_NEW, SEQUENCE_WAITING, SEQUENCE_RUNNING, SEQUENCE_ENDED };
 
 struct sequence {
     struct engine *engine;

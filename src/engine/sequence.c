@@ -94,15 +94,21 @@ struct sequence_timings sequence_timings(const struct sequence *sequence)
     };
 }
 
+/* The positions that a request may have. */
+static size_t context_of(const struct engine *engine, const struct sequence_request *request)
+{
+    return request->ctx && request->ctx < engine->plan.ctx ? request->ctx : engine->plan.ctx;
+}
+
 /* Checks a request against the engine it is for. */
 static bool check_request(const struct engine *engine, const struct sequence_request *request, struct hob_error *err)
 {
     if (request->n_tokens == 0)
         return error_set(err, HOB_USAGE, "the prompt is empty: want at least one token");
-    if (request->n_tokens > engine->plan.ctx)
+    if (request->n_tokens > context_of(engine, request))
         return error_set(err, HOB_LIMIT,
                          "the prompt has %zu tokens, the context %zu; shorten it or give a larger --ctx",
-                         request->n_tokens, engine->plan.ctx);
+                         request->n_tokens, context_of(engine, request));
     for (size_t i = 0; i < request->n_tokens; i++)
         if (request->tokens[i] < 0 || (size_t)request->tokens[i] >= engine->model->n_vocab)
             return error_set(err, HOB_USAGE, "token %zu of the prompt is %d, want [0, %zu)", i, request->tokens[i],
@@ -110,7 +116,7 @@ static bool check_request(const struct engine *engine, const struct sequence_req
     return true;
 }
 
-struct sequence *engine_submit(struct engine *engine, const struct sequence_request *request, struct hob_error *err)
+struct sequence *sequence_new(struct engine *engine, const struct sequence_request *request, struct hob_error *err)
 {
     if (!check_request(engine, request, err))
         return NULL;
@@ -121,7 +127,7 @@ struct sequence *engine_submit(struct engine *engine, const struct sequence_requ
     }
     struct sampler_options defaults;
     sampler_defaults(&defaults);
-    size_t room = engine->plan.ctx - request->n_tokens + 1; /* the last token needs no place in the cache */
+    size_t room = context_of(engine, request) - request->n_tokens + 1; /* the last token needs no place in the cache */
     sequence->engine = engine;
     sequence->request = *request;
     sequence->n_prompt = request->n_tokens;
@@ -143,8 +149,21 @@ struct sequence *engine_submit(struct engine *engine, const struct sequence_requ
         return NULL;
     }
     memcpy(sequence->tokens, request->tokens, request->n_tokens * sizeof *sequence->tokens);
+    return sequence;
+}
+
+void engine_queue(struct engine *engine, struct sequence *sequence)
+{
     *(engine->waiting ? &engine->waiting_last->next : &engine->waiting) = sequence;
     engine->waiting_last = sequence;
+    sequence->state = SEQUENCE_WAITING;
+}
+
+struct sequence *engine_submit(struct engine *engine, const struct sequence_request *request, struct hob_error *err)
+{
+    struct sequence *sequence = sequence_new(engine, request, err);
+    if (sequence)
+        engine_queue(engine, sequence);
     return sequence;
 }
 
@@ -178,7 +197,8 @@ void sequence_free(struct sequence *sequence)
 {
     if (!sequence)
         return;
-    detach(sequence);
+    if (sequence->state != SEQUENCE_NEW)
+        detach(sequence);
     if (sequence->pages)
         sequence_release(sequence);
     sampler_free(sequence->sampler);

@@ -4,126 +4,127 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/error.h"
-#include "store/home.h"
+#include "store/database.h"
 
-#define MEMORY_BYTES ((size_t)4 << 20) /* the memory is started anew beyond this */
-#define HEX          64
+#define HEX 64
 
-/* The memory's path and what is in it; empty where there is none. */
-static bool memory_load(struct buf *path, struct buf *text)
+bool digest_stamp(const char *path, char out[128])
 {
-    if (!home_data(path, NULL) || !buf_format(path, "/digests"))
+    struct stat st;
+    if (stat(path, &st) != 0)
         return false;
-    if (!file_load(buf_text(path), MEMORY_BYTES, text, NULL))
-        buf_clear(text);
+    snprintf(out, 128, "%llu %llu %llu %lld.%09ld %lld.%09ld", (unsigned long long)st.st_dev,
+             (unsigned long long)st.st_ino, (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
+             st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
     return true;
 }
 
-/* What stands behind the digest in the file's line: " device inode size mtime ctime path\n". */
-static void stamp(const struct file *file, struct buf *out)
+/* The same of an open file. */
+static void stamp_open(const struct file *file, char out[128])
 {
-    char *absolute = realpath(file->path, NULL);
-    buf_format(out, " %llu %llu %llu %lld %lld %s\n", (unsigned long long)file->device, (unsigned long long)file->inode,
-               (unsigned long long)file->size, (long long)file->mtime_ns, (long long)file->ctime_ns,
-               absolute ? absolute : file->path);
-    free(absolute);
+    snprintf(out, 128, "%llu %llu %llu %lld.%09lld %lld.%09lld", (unsigned long long)file->device,
+             (unsigned long long)file->inode, (unsigned long long)file->size, (long long)(file->mtime_ns / 1000000000),
+             (long long)(file->mtime_ns % 1000000000), (long long)(file->ctime_ns / 1000000000),
+             (long long)(file->ctime_ns % 1000000000));
 }
 
-/* Adds a line to the memory, which holds `text`. */
-static void memory_add(struct buf *path, struct buf *text, const char *digest, struct str rest)
+/* The remembered digest of a stamp. */
+static bool remembered(sqlite3 *db, const char *stamp, char out[65])
 {
-    struct buf folder = {0};
-    buf_add(text, digest, HEX);
-    buf_str(text, rest);
-    if (!text->failed && home_data(&folder, NULL) && file_make_folder(buf_text(&folder), NULL))
-        file_save(buf_text(path), buf_view(text), NULL);
-    buf_clear(&folder);
+    sqlite3_stmt *statement =
+        db ? database_prepare(db, "SELECT sha256 FROM digest WHERE stamp = ?1", &stamp, 1, NULL) : NULL;
+    bool found = statement && sqlite3_step(statement) == SQLITE_ROW && database_text(statement, 0).len == HEX;
+    if (found)
+        snprintf(out, HEX + 1, "%s", database_text(statement, 0).ptr);
+    sqlite3_finalize(statement);
+    return found;
+}
+
+/* Remembers; a failure is no error. */
+static void remember(sqlite3 *db, const char *stamp, const char *path, const char *digest)
+{
+    char *absolute = realpath(path, NULL);
+    const char *const texts[] = {stamp, absolute ? absolute : path, digest};
+    if (db)
+        database_run(db, "INSERT OR REPLACE INTO digest (stamp, path, sha256) VALUES (?1, ?2, ?3)", texts, 3, NULL);
+    free(absolute);
 }
 
 /* The digest of one file, remembered or computed. */
-static bool digest_file(const struct file *file, char out[65], sha256_progress_fn *progress, void *ctx,
+static bool digest_file(sqlite3 *db, const struct file *file, char out[65], sha256_progress_fn *progress, void *ctx,
                         struct hob_error *err)
 {
-    struct buf path = {0}, text = {0}, line = {0};
-    bool remembered = memory_load(&path, &text);
-    stamp(file, &line);
-    size_t at = text.len && line.len ? str_find(buf_view(&text), buf_view(&line), 0) : SIZE_MAX;
-    bool good = !line.failed || error_memory(err, line.len);
-    if (at != SIZE_MAX && at >= HEX) {
-        memcpy(out, text.ptr + at - HEX, HEX);
-        out[HEX] = 0;
-    } else if (good && (good = sha256_file(file, out, progress, ctx, err)) && remembered) {
-        memory_add(&path, &text, out, buf_view(&line));
-    }
-    buf_clear(&path);
-    buf_clear(&text);
-    buf_clear(&line);
-    return good;
-}
-
-/* Remembers where a model of several files lies. */
-static void remember_model(const char *path, const char *digest)
-{
-    struct buf memory = {0}, text = {0}, line = {0}, whole = {0};
-    char *absolute = realpath(path, NULL);
-    buf_format(&line, " model %s\n", absolute ? absolute : path);
-    buf_add(&whole, digest, HEX);
-    buf_str(&whole, buf_view(&line));
-    if (!line.failed && !whole.failed && memory_load(&memory, &text) &&
-        str_find(buf_view(&text), buf_view(&whole), 0) == SIZE_MAX)
-        memory_add(&memory, &text, digest, buf_view(&line));
-    free(absolute);
-    buf_clear(&memory);
-    buf_clear(&text);
-    buf_clear(&line);
-    buf_clear(&whole);
+    char stamp[128];
+    stamp_open(file, stamp);
+    if (remembered(db, stamp, out))
+        return true;
+    if (!sha256_file(file, out, progress, ctx, err))
+        return false;
+    remember(db, stamp, file->path, out);
+    return true;
 }
 
 bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65],
                   sha256_progress_fn *progress, void *ctx, struct hob_error *err)
 {
-    if (n == 1)
-        return digest_file(files[0], out, progress, ctx, err);
+    struct hob_error none;
+    sqlite3 *db = database_open(&none);
     struct sha256 *sha = sha256_new();
     bool good = sha || error_memory(err, 256);
     for (size_t i = 0; good && i < n; i++) {
-        good = digest_file(files[i], out, progress, ctx, err);
-        if (good) {
+        good = digest_file(db, files[i], out, progress, ctx, err);
+        if (good && n > 1) {
             sha256_add(sha, out, HEX);
             sha256_add(sha, "\n", 1);
         }
     }
-    if (good) {
+    if (good && n > 1) {
+        char key[HEX + 8];
         sha256_hex(sha, out);
-        remember_model(path, out);
+        snprintf(key, sizeof key, "model %s", out); /* so that digest_find() finds the folder */
+        remember(db, key, path, out);
     }
+    sha256_free(sha);
+    sqlite3_close(db);
+    return good;
+}
+
+bool digest_known(sqlite3 *db, const char *const *paths, size_t n, char out[65])
+{
+    struct sha256 *sha = n > 1 ? sha256_new() : NULL;
+    bool good = n == 1 || sha;
+    char stamp[128];
+    for (size_t i = 0; good && i < n; i++) {
+        good = digest_stamp(paths[i], stamp) && remembered(db, stamp, out);
+        if (good && sha) {
+            sha256_add(sha, out, HEX);
+            sha256_add(sha, "\n", 1);
+        }
+    }
+    if (good && sha)
+        sha256_hex(sha, out);
     sha256_free(sha);
     return good;
 }
 
-bool digest_find(const char *sha256, struct buf *found, struct hob_error *err)
+bool digest_find(const char *sha256, struct buf *path, struct hob_error *err)
 {
-    struct buf path = {0}, text = {0};
+    struct hob_error failure;
+    sqlite3 *db = database_open_existing(&failure);
+    sqlite3_stmt *statement =
+        db ? database_prepare(db, "SELECT path FROM digest WHERE sha256 = ?1 ORDER BY stamp LIKE 'model %' DESC",
+                              &sha256, 1, NULL)
+           : NULL;
     bool there = false;
-    if (strlen(sha256) == HEX && memory_load(&path, &text) && buf_text(&text)) {
-        for (char *line = text.ptr; line && *line && !there;) {
-            char *end = strchr(line, '\n');
-            int start = 0;
-            if (end)
-                *end = 0;
-            if (strncmp(line, sha256, HEX) == 0 && strncmp(line + HEX, " model ", 7) == 0)
-                start = HEX + 7;
-            else if (strncmp(line, sha256, HEX) == 0)
-                sscanf(line, "%*s %*s %*s %*s %*s %*s %n", &start);
-            if (start > 0 && file_exists(line + start))
-                there = buf_format(found, "%s", line + start);
-            line = end ? end + 1 : NULL;
-        }
+    while (statement && !there && sqlite3_step(statement) == SQLITE_ROW) {
+        struct str found = database_text(statement, 0);
+        there = found.len > 0 && file_exists(found.ptr) && buf_str(path, found);
     }
-    buf_clear(&path);
-    buf_clear(&text);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
     return there || error_set(err, HOB_NOT_FOUND,
                               "no model with digest %.12s... is known here; give it with --model PATH", sha256);
 }

@@ -1,22 +1,117 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library.
+ * The library: finding and listing.
  */
 #include "store/library.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "base/error.h"
 #include "base/file.h"
+#include "store/database.h"
+#include "store/digest.h"
 #include "store/home.h"
+#include "store/name.h"
 
-enum { MAX_NAME = 128, MAX_ENTRIES = 4096 };
+enum { MAX_ENTRIES = 4096, MAX_FILES = 4096 };
 
 static const struct str suffix = {".gguf", 5};
 
-/* The places, the one that hides the other first. False where the environment names none. */
+/* A list that grows in an arena. */
+struct listing {
+    struct arena *arena;
+    struct library_entry *entries;
+    size_t n;
+    sqlite3 *db; /* may be NULL */
+};
+
+/* Sets the digest if all files' are remembered. */
+static void set_digest(struct listing *list, struct library_entry *entry)
+{
+    char hex[65];
+    if (list->db && digest_known(list->db, entry->files, entry->n_files, hex))
+        entry->digest = arena_copy(list->arena, hex, 64);
+}
+
+/* Reads the entry's files, [{"path", "stamp"}], and compares them with what lies there. */
+static bool read_stamps(struct listing *list, struct library_entry *entry, struct str text)
+{
+    json_t *stamps = json_read(text, "library.db", NULL);
+    size_t n = json_array_size(stamps);
+    entry->files = arena_array(list->arena, n + 1, sizeof *entry->files);
+    bool good = entry->files && n <= MAX_FILES;
+    for (size_t i = 0; good && i < n; i++) {
+        const json_t *stamp = json_array_get(stamps, i);
+        struct str path = json_span(json_object_get(stamp, "path")), was = json_span(json_object_get(stamp, "stamp"));
+        struct stat st;
+        char now[96];
+        entry->files[i] = arena_copy(list->arena, path.ptr, path.len);
+        good = entry->files[i] != NULL;
+        entry->n_files += good;
+        if (!good || stat(entry->files[i], &st) != 0) {
+            entry->state = LIBRARY_GONE;
+            continue;
+        }
+        entry->size_bytes += (uint64_t)st.st_size;
+        snprintf(now, sizeof now, "%llu %lld.%09ld", (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
+                 st.st_mtim.tv_nsec);
+        if (!str_eq(was, str_of(now)) && entry->state == LIBRARY_GOOD)
+            entry->state = LIBRARY_CHANGED;
+    }
+    json_decref(stamps);
+    return good;
+}
+
+/* The next entry to be filled, or NULL. */
+static struct library_entry *next_entry(struct listing *list)
+{
+    if (!list->entries)
+        list->entries = arena_array(list->arena, MAX_ENTRIES, sizeof *list->entries);
+    return list->entries && list->n < MAX_ENTRIES ? &list->entries[list->n] : NULL;
+}
+
+/* Adds the rows of the index: all, or that of `name`. */
+static bool list_index(struct listing *list, const char *name, struct hob_error *err)
+{
+    if (!list->db)
+        return true;
+    sqlite3_stmt *rows = database_prepare(list->db,
+                                          "SELECT name, path, stamps, modified, settings FROM model"
+                                          " WHERE ?1 IS NULL OR name = ?1 LIMIT 4096",
+                                          &name, 1, err);
+    bool good = rows != NULL;
+    int step = SQLITE_DONE;
+    while (good && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        struct library_entry *entry = next_entry(list);
+        struct str text = database_text(rows, 0), path = database_text(rows, 1), settings = database_text(rows, 4);
+        if (!entry) {
+            good = error_memory(err, sizeof *entry);
+            break;
+        }
+        *entry = (struct library_entry){
+            .name = arena_copy(list->arena, text.ptr, text.len),
+            .path = arena_copy(list->arena, path.ptr, path.len),
+            .settings = arena_copy(list->arena, settings.ptr, settings.len),
+            .modified_s = sqlite3_column_int64(rows, 3),
+            .indexed = true,
+        };
+        good = (entry->name && entry->path && entry->settings && read_stamps(list, entry, database_text(rows, 2))) ||
+               error_memory(err, text.len);
+        if (good)
+            set_digest(list, entry);
+        list->n += good;
+    }
+    if (good && step != SQLITE_DONE)
+        good = database_error(list->db, err);
+    sqlite3_finalize(rows);
+    return good;
+}
+
+/* The places of files that nobody added, the one that hides the other first. False where the environment names none. */
 static bool place(unsigned i, struct buf *path)
 {
     if (!(i == 0 ? home_data(path, NULL) : home_cache(path, NULL)))
@@ -24,91 +119,139 @@ static bool place(unsigned i, struct buf *path)
     return buf_str(path, STR("/models"));
 }
 
-/* Whether `name` may be looked up: no path, not hidden. */
-static bool is_name(struct str name)
+/* Adds one file of a place, unless it is hidden or no model. */
+static bool list_file(struct listing *list, const char *folder, struct str file, const char *wanted)
 {
-    if (name.len == 0 || name.len > MAX_NAME)
+    char name[NAME_BYTES];
+    struct stat st;
+    struct library_entry *entry = next_entry(list);
+    if (!entry)
+        return list->n == MAX_ENTRIES;
+    if (!str_ends(file, suffix) || !name_canonical((struct str){file.ptr, file.len - suffix.len}, name, NULL) ||
+        (wanted && !name_equal(name, wanted)))
+        return true;
+    for (size_t i = 0; i < list->n; i++)
+        if (name_equal(list->entries[i].name, name))
+            return true;
+    *entry = (struct library_entry){
+        .name = arena_copy(list->arena, name, strlen(name)),
+        .path = arena_format(list->arena, "%s/%s", folder, file.ptr),
+        .files = arena_array(list->arena, 1, sizeof *entry->files),
+        .n_files = 1,
+        .settings = "{}",
+    };
+    if (!entry->name || !entry->path || !entry->files)
         return false;
-    unsigned n_tags = 0;
-    bool starts = true; /* of the name or its tag */
-    for (size_t i = 0; i < name.len; i++) {
-        char c = name.ptr[i];
-        bool is_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-        if (!is_word && (starts || (c != '.' && c != '-' && c != ':')))
-            return false;
-        starts = c == ':';
-        n_tags += c == ':';
-    }
-    return !starts && n_tags <= 1;
+    entry->files[0] = entry->path;
+    if (stat(entry->path, &st) != 0 || !S_ISREG(st.st_mode))
+        return true;
+    entry->size_bytes = (uint64_t)st.st_size;
+    entry->modified_s = st.st_mtim.tv_sec;
+    set_digest(list, entry);
+    list->n++;
+    return true;
 }
 
-static int by_name(const void *a, const void *b)
+/* Adds the files of the places: all, or that of `wanted`. */
+static bool list_places(struct listing *list, const char *wanted)
 {
-    return strcmp(((const struct library_entry *)a)->name, ((const struct library_entry *)b)->name);
-}
-
-/* Adds the models of one place that are not there yet. */
-static bool list_place(struct arena *arena, struct str folder, struct library_entry *entries, size_t *n)
-{
-    char *path = arena_copy(arena, folder.ptr, folder.len);
-    DIR *dir = path ? opendir(path) : NULL;
-    bool good = path != NULL;
-    for (struct dirent *file; good && dir && *n < MAX_ENTRIES && (file = readdir(dir));) {
-        struct str name = str_of(file->d_name);
-        struct stat st;
-        bool hidden = false;
-        if (!str_ends(name, suffix) || !is_name((struct str){name.ptr, name.len - suffix.len}))
-            continue;
-        struct library_entry entry = {.name = arena_copy(arena, name.ptr, name.len - suffix.len),
-                                      .path = arena_format(arena, "%s/%s", path, name.ptr)};
-        good = entry.name && entry.path;
-        for (size_t i = 0; good && i < *n; i++)
-            hidden = hidden || strcmp(entries[i].name, entry.name) == 0;
-        if (!good || hidden || stat(entry.path, &st) != 0 || !S_ISREG(st.st_mode))
-            continue;
-        entry.size_bytes = (uint64_t)st.st_size;
-        entries[(*n)++] = entry;
+    bool good = true;
+    for (unsigned i = 0; i < 2 && good; i++) {
+        struct buf folder = {0};
+        DIR *dir = place(i, &folder) ? opendir(buf_text(&folder)) : NULL;
+        for (struct dirent *file; good && dir && (file = readdir(dir));)
+            good = list_file(list, folder.ptr, str_of(file->d_name), wanted);
+        if (dir)
+            closedir(dir);
+        buf_clear(&folder);
     }
-    if (dir)
-        closedir(dir);
     return good;
+}
+
+/* Fills a listing with all, or with what `name` means. */
+static bool fill(struct listing *list, const char *name, struct hob_error *err)
+{
+    struct hob_error failure;
+    list->db = database_open_existing(&failure);
+    bool good = list->db || failure.status == HOB_OK || failure.status == HOB_NOT_FOUND;
+    if (!good)
+        error_set(err, failure.status, "%s", failure.text);
+    good = good && list_index(list, name, err);
+    if (good && !(name && list->n))
+        good = list_places(list, name) || error_memory(err, NAME_BYTES);
+    sqlite3_close(list->db);
+    list->db = NULL;
+    return good;
+}
+
+static int newest_first(const void *a, const void *b)
+{
+    const struct library_entry *x = a, *y = b;
+    if (x->modified_s != y->modified_s)
+        return x->modified_s < y->modified_s ? 1 : -1;
+    return strcasecmp(x->name, y->name);
 }
 
 bool library_list(struct arena *arena, struct library_entry **entries, size_t *n, struct hob_error *err)
 {
-    *n = 0;
-    *entries = arena_array(arena, MAX_ENTRIES, sizeof **entries);
-    if (!*entries)
-        return error_memory(err, MAX_ENTRIES * sizeof **entries);
-    for (unsigned i = 0; i < 2; i++) {
-        struct buf folder = {0};
-        bool good = !place(i, &folder) || list_place(arena, buf_view(&folder), *entries, n);
-        buf_clear(&folder);
-        if (!good)
-            return error_memory(err, MAX_NAME);
-    }
-    qsort(*entries, *n, sizeof **entries, by_name);
-    return true;
+    struct listing list = {.arena = arena};
+    bool good = fill(&list, NULL, err);
+    if (good && list.n > 1)
+        qsort(list.entries, list.n, sizeof *list.entries, newest_first);
+    *entries = list.entries;
+    *n = list.n;
+    return good;
 }
 
 /* The error for a name that no place has, with what to do. */
-static bool not_found(const char *name, struct hob_error *err)
+static bool not_found(struct str name, struct hob_error *err)
 {
     struct arena arena = {0};
     struct buf names = {.limit = 200};
     struct library_entry *entries;
     size_t n;
-    if (library_list(&arena, &entries, &n, NULL))
-        for (size_t i = 0; i < n; i++)
-            buf_format(&names, "%s%s", i ? ", " : "", entries[i].name);
+    if (library_list(&arena, &entries, &n, NULL)) {
+        for (size_t i = 0; i < n; i++) {
+            struct str shown = name_shown(entries[i].name, true);
+            buf_format(&names, "%s%.*s", i ? ", " : "", (int)shown.len, shown.ptr);
+        }
+    }
+    int length = (int)(name.len < 100 ? name.len : 100);
     if (names.len)
-        error_set(err, HOB_NOT_FOUND, "%s: no such model; there are %.*s", name, (int)names.len, names.ptr);
+        error_set(err, HOB_NOT_FOUND, "%.*s: no such model; there are %.*s", length, name.ptr, (int)names.len,
+                  names.ptr);
     else
-        error_set(err, HOB_NOT_FOUND, "%s: no such model, and there are none yet; \"tools/models smollm2\" fetches one",
-                  name);
+        error_set(err, HOB_NOT_FOUND,
+                  "%.*s: no such model, and there are none yet; \"tools/models smollm2\" fetches one", length,
+                  name.ptr);
     buf_clear(&names);
     arena_clear(&arena);
     return false;
+}
+
+bool library_find(struct arena *arena, struct str name, struct library_entry *entry, struct hob_error *err)
+{
+    struct listing list = {.arena = arena};
+    char canonical[NAME_BYTES];
+    if (!name_canonical(name, canonical, err) || !fill(&list, canonical, err))
+        return false;
+    if (list.n == 0)
+        return not_found(name, err);
+    *entry = list.entries[0];
+    return true;
+}
+
+bool library_check(const struct library_entry *entry, struct hob_error *err)
+{
+    struct str name = name_shown(entry->name, true);
+    if (entry->state == LIBRARY_GONE)
+        return error_set(err, HOB_NOT_FOUND, "%.*s: its file has vanished: %s", (int)name.len, name.ptr, entry->path);
+    if (entry->state == LIBRARY_CHANGED)
+        return error_set(err, HOB_INTEGRITY,
+                         "%.*s: its file has changed since it was added; to take it as it is now: hob add %s --name "
+                         "%.*s",
+                         (int)name.len, name.ptr, entry->path, (int)name.len, name.ptr);
+    return true;
 }
 
 /* Takes `word` itself as the path. */
@@ -127,24 +270,31 @@ static bool holds_model(const char *word)
     return holds;
 }
 
-bool library_resolve(const char *word, struct buf *path, struct hob_error *err)
+bool library_resolve(const char *word, struct buf *path, json_t **settings, struct hob_error *err)
 {
     struct str name = str_of(word);
-    bool exists = name.len > 0 && file_exists(word);
-    if (strchr(word, '/') || str_ends(name, suffix))
-        return exists ? take_path(word, path, err) : error_set(err, HOB_NOT_FOUND, "%s: no such file or folder", word);
-    if (exists && (!file_is_folder(word) || holds_model(word)))
+    char canonical[NAME_BYTES];
+    bool exists = name.len > 0 && file_exists(word), is_name = name_canonical(name, canonical, NULL);
+    if (settings)
+        *settings = NULL;
+    if (exists && (strchr(word, '/') || str_ends(name, suffix) || !file_is_folder(word) || holds_model(word)))
         return take_path(word, path, err);
-    for (unsigned i = 0; is_name(name) && i < 2; i++) {
-        path->len = 0;
-        if (place(i, path) && buf_format(path, "/%s.gguf", word) && buf_text(path) && file_exists(path->ptr))
-            return true;
-    }
-    path->len = 0;
+    struct arena arena = {0};
+    struct library_entry entry;
+    struct hob_error failure = {0};
+    bool found = is_name && library_find(&arena, name, &entry, &failure);
+    bool good = found && library_check(&entry, err) && take_path(entry.path, path, err);
+    if (good && settings)
+        *settings = json_read(str_of(entry.settings), entry.name, err);
+    arena_clear(&arena);
+    if (found)
+        return good;
     if (exists)
         return take_path(word, path, err);
-    if (!is_name(name))
+    if (strchr(word, '/') || str_ends(name, suffix))
+        return error_set(err, HOB_NOT_FOUND, "%s: no such file or folder", word);
+    if (!is_name)
         return error_set(err, HOB_USAGE, "\"%s\": is no model: want a .gguf file, a folder, or a name of the library",
                          word);
-    return path->failed ? error_memory(err, name.len) : not_found(word, err);
+    return error_set(err, failure.status, "%s", failure.text);
 }

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The library: adding, copying, removing. Files come before the row that names them and go after it, so that whenever
+ * the program is killed, every name has its files.
+ */
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "model/model.h"
+#include "store/database.h"
+#include "store/home.h"
+#include "store/library.h"
+#include "store/name.h"
+
+enum { COPY_BYTES = 1 << 20, ABANDONED_S = 3600 };
+
+/* [{"path", "stamp"}] of the files of the model at `path`. The caller owns it. */
+static json_t *stamps_of(const char *path, struct hob_error *err)
+{
+    struct model *model = model_open(path, err);
+    size_t n = 0;
+    const struct file *const *files = model ? model_files(model, &n) : NULL;
+    json_t *stamps = json_array();
+    bool good = model != NULL;
+    for (size_t i = 0; good && i < n; i++) {
+        char *absolute = realpath(files[i]->path, NULL);
+        json_t *name = absolute ? json_string(absolute) : NULL;
+        if (!name)
+            good = error_set(err, HOB_FORMAT, "%s: its path is not UTF-8", files[i]->path);
+        else
+            json_array_append_new(stamps, json_pack("{s:o, s:o}", "path", name, "stamp",
+                                                    json_sprintf("%llu %lld.%09lld", (unsigned long long)files[i]->size,
+                                                                 (long long)(files[i]->mtime_ns / 1000000000),
+                                                                 (long long)(files[i]->mtime_ns % 1000000000))));
+        free(absolute);
+    }
+    model_close(model);
+    if (good)
+        return stamps;
+    json_decref(stamps);
+    return NULL;
+}
+
+bool library_add(struct str name, const char *path, const json_t *settings, struct hob_error *err)
+{
+    char canonical[NAME_BYTES], modified[32];
+    if (!name_canonical(name, canonical, err))
+        return false;
+    char *absolute = realpath(path, NULL);
+    if (!absolute)
+        return error_system(err, path, "cannot be found");
+    json_t *stamps = stamps_of(absolute, err);
+    struct buf files = {0}, options = {0};
+    sqlite3 *db = NULL;
+    bool good =
+        stamps && ((json_write(stamps, &files) && buf_text(&files) &&
+                    (settings ? json_write(settings, &options) : buf_str(&options, STR("{}"))) && buf_text(&options)) ||
+                   error_memory(err, files.len));
+    good = good && (db = database_open(err)) != NULL;
+    if (good) {
+        snprintf(modified, sizeof modified, "%lld", (long long)time(NULL));
+        const char *const texts[] = {canonical, absolute, files.ptr, modified, options.ptr};
+        good = database_run(db,
+                            "INSERT OR REPLACE INTO model (name, path, stamps, modified, settings)"
+                            " VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER), ?5)",
+                            texts, 5, err);
+    }
+    sqlite3_close(db);
+    json_decref(stamps);
+    buf_clear(&files);
+    buf_clear(&options);
+    free(absolute);
+    return good;
+}
+
+/* Appends the folder of copies. */
+static bool copies_folder(struct buf *path, struct hob_error *err)
+{
+    return home_data(path, err) && (buf_str(path, STR("/files")) || error_memory(err, path->len));
+}
+
+/* Removes a folder of copies and what is in it. Copies are flat. */
+static void remove_folder(const char *path)
+{
+    DIR *dir = opendir(path);
+    for (struct dirent *file; dir && (file = readdir(dir));)
+        if (strcmp(file->d_name, ".") != 0 && strcmp(file->d_name, "..") != 0)
+            unlinkat(dirfd(dir), file->d_name, 0);
+    if (dir)
+        closedir(dir);
+    rmdir(path);
+}
+
+/* Removes what a program that was killed has left: folders without a name's claim, an hour old. */
+static void sweep(const char *folder)
+{
+    struct arena arena = {0};
+    struct library_entry *entries;
+    size_t n;
+    DIR *dir = library_list(&arena, &entries, &n, NULL) ? opendir(folder) : NULL;
+    for (struct dirent *file; dir && (file = readdir(dir));) {
+        struct stat st;
+        char *path = arena_format(&arena, "%s/%s", folder, file->d_name);
+        bool used = !path || file->d_name[0] == '.' || stat(path, &st) != 0 || st.st_mtime + ABANDONED_S > time(NULL);
+        for (size_t i = 0; !used && i < n; i++)
+            used = str_starts(str_of(entries[i].path), str_of(path));
+        if (!used)
+            remove_folder(path);
+    }
+    if (dir)
+        closedir(dir);
+    arena_clear(&arena);
+}
+
+/* Copies one file, in pieces. */
+static bool copy_file(const struct file *from, const char *to, struct hob_error *err)
+{
+    char *piece = malloc(COPY_BYTES);
+    struct file_writer writer = {.fd = -1};
+    bool good = piece ? file_writer_open(&writer, to, err) : error_memory(err, COPY_BYTES);
+    for (uint64_t at = 0; good && at < from->size; at += COPY_BYTES) {
+        size_t size = from->size - at < COPY_BYTES ? (size_t)(from->size - at) : COPY_BYTES;
+        good = file_read_at(from, at, piece, size, err) && file_writer_add(&writer, (struct str){piece, size}, err);
+    }
+    good = good && file_writer_end(&writer, err);
+    file_writer_drop(&writer);
+    free(piece);
+    return good;
+}
+
+bool library_take_copy(const char *path, struct buf *copy, struct hob_error *err)
+{
+    unsigned char random[8];
+    struct model *model = model_open(path, err);
+    if (!model || !copies_folder(copy, err)) {
+        model_close(model);
+        return false;
+    }
+    size_t n, folder_len;
+    const struct file *const *files = model_files(model, &n);
+    bool is_folder = file_is_folder(path);
+    sweep(buf_text(copy));
+    bool good = getrandom(random, sizeof random, 0) == sizeof random ||
+                error_set(err, HOB_DISK, "the system gives no random bytes");
+    buf_byte(copy, '/');
+    for (size_t i = 0; i < sizeof random; i++)
+        buf_format(copy, "%02x", random[i]);
+    folder_len = copy->len;
+    good = good && buf_text(copy) && file_make_folder(copy->ptr, err);
+    for (size_t i = 0; good && i < n; i++) {
+        copy->len = folder_len;
+        good = (buf_format(copy, "/%s", file_name(files[i])) && buf_text(copy)) || error_memory(err, copy->len);
+        good = good && copy_file(files[i], copy->ptr, err);
+        if (is_folder && good && i == 0)
+            copy->len = folder_len;
+    }
+    if (good && (is_folder || n > 1)) /* of a split set, the first file; of a folder, the folder */
+        copy->len = folder_len;
+    if (good && !is_folder && n > 1)
+        good = buf_format(copy, "/%s", file_name(files[0])) || error_memory(err, copy->len);
+    model_close(model);
+    if (good)
+        return buf_text(copy) || error_memory(err, copy->len);
+    copy->len = folder_len;
+    if (buf_text(copy))
+        remove_folder(copy->ptr);
+    return false;
+}
+
+bool library_copy(struct str from, struct str to, struct hob_error *err)
+{
+    struct arena arena = {0};
+    struct library_entry entry;
+    bool good = library_find(&arena, from, &entry, err) && library_check(&entry, err);
+    json_t *settings = good ? json_read(str_of(entry.settings), entry.name, err) : NULL;
+    good = good && settings && library_add(to, entry.path, settings, err);
+    json_decref(settings);
+    arena_clear(&arena);
+    return good;
+}
+
+/* Removes the copy at `path` unless a name still uses it. */
+static void remove_copy(const char *path)
+{
+    struct buf folder = {0};
+    struct arena arena = {0};
+    struct library_entry *entries;
+    size_t n;
+    char real[PATH_MAX]; /* entries hold resolved paths */
+    bool ours = copies_folder(&folder, NULL) && buf_text(&folder) && realpath(folder.ptr, real);
+    struct str base = str_of(ours ? real : "");
+    ours = ours && str_starts(str_of(path), base) && path[base.len] == '/' && library_list(&arena, &entries, &n, NULL);
+    size_t end = ours ? base.len + 1 + strcspn(path + base.len + 1, "/") : 0;
+    for (size_t i = 0; ours && i < n; i++)
+        ours = strncmp(entries[i].path, path, end) != 0;
+    char *whole = ours ? arena_copy(&arena, path, end) : NULL;
+    if (whole)
+        remove_folder(whole);
+    arena_clear(&arena);
+    buf_clear(&folder);
+}
+
+bool library_remove(struct str name, struct hob_error *err)
+{
+    struct arena arena = {0};
+    struct library_entry entry;
+    bool good = library_find(&arena, name, &entry, err);
+    if (good && entry.indexed) {
+        sqlite3 *db = database_open(err);
+        good = db && database_run(db, "DELETE FROM model WHERE name = ?1", &entry.name, 1, err);
+        sqlite3_close(db);
+        if (good)
+            remove_copy(entry.path);
+    } else if (good) {
+        good = unlink(entry.path) == 0 || error_system(err, entry.path, "cannot be removed");
+    }
+    arena_clear(&arena);
+    return good;
+}

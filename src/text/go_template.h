@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Ollama's prompt templates, which are Go's text/template, said in Jinja: fields (.System, .Prompt, .Response,
+ * .Messages, .Role, .Content, .Thinking, .Think, ...), if, else if, else, range, end, with eq, ne, and, or, not, len,
+ * and variables. What has no counterpart is refused with its line.
+ */
+#ifndef HOB_TEXT_GO_TEMPLATE_H
+#define HOB_TEXT_GO_TEMPLATE_H
+
+#include <hob.h>
+
+#include "base/str.h"
+
+/* Whether a template is in Go's form: it has actions, and nothing that only Jinja has. */
+bool go_template_is(struct str text);
+
+/* Appends the template in Jinja. */
+bool go_template_jinja(struct str text, struct buf *out, struct hob_error *err);
+
+#endif
