@@ -417,6 +417,7 @@ bool options_engine(const struct options *options, struct engine_options *engine
         .ctx = (size_t)options_get(options, "ctx")->i,
         .batch = (size_t)options_get(options, "batch")->i,
         .parallel = (unsigned)options_get(options, "parallel")->i,
+        .max_bytes = (size_t)options_get(options, "memory")->i << 20,
         .isa = ISA_AUTO,
         .precise = options_get(options, "precise")->flag,
     };

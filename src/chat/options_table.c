@@ -13,6 +13,8 @@ static const struct option table[] = {
      "context in tokens (default: the model's own, reduced to fit memory)", .ollama = "num_ctx"},
     {"batch", 0, OPTION_INT, OPTION_MACHINE, 1, 1024, "N", NULL, "rows of one step; never changes a result"},
     {"parallel", 0, OPTION_INT, OPTION_MACHINE, 1, 4096, "N", NULL, "sequences in flight; never changes a result"},
+    {"memory", 0, OPTION_INT, OPTION_MACHINE, 1, 1 << 30, "MB", NULL,
+     "memory that the model may take at most (default: what the machine has left)"},
     {"kv", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "f16|q8_0|f32", NULL,
      "type of the KV cache (default: f16; f32 under --precise)"},
     {"isa", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "ref|avx2|avx512|neon", NULL,

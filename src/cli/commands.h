@@ -20,11 +20,14 @@ extern const struct command logits_command;     /* logits.c */
 extern const struct command ls_command;         /* list.c */
 extern const struct command parse_command;      /* parse.c */
 extern const struct command perplexity_command; /* perplexity.c */
+extern const struct command ps_command;         /* ps.c */
 extern const struct command render_command;     /* render.c */
 extern const struct command replay_command;     /* replay.c */
 extern const struct command rm_command;         /* rm.c */
 extern const struct command run_command;        /* run.c */
+extern const struct command serve_command;      /* serve.c */
 extern const struct command show_command;       /* show.c */
+extern const struct command stop_command;       /* stop.c */
 extern const struct command tokenize_command;   /* tokenize.c */
 
 #endif

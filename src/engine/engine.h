@@ -16,6 +16,7 @@ struct engine_options {
     size_t ctx;        /* positions a sequence may have; 0: the model's own, reduced to fit memory */
     size_t batch;      /* rows of a step; 0: 128 */
     unsigned parallel; /* sequences in flight; 0: 1 */
+    size_t max_bytes;  /* memory to take at most; 0: what the machine has left */
     bool has_kv;
     enum cache_type kv; /* with has_kv; else f16, f32 under precise */
     enum isa isa;       /* ISA_REF is 0: set ISA_AUTO for the best */

@@ -68,6 +68,8 @@ bool engine_make_plan(const struct model *model, const struct engine_options *op
         .weight_bytes = model->weight_bytes,
         .available_bytes = memory_available(),
     };
+    if (options->max_bytes && options->max_bytes < plan->available_bytes)
+        plan->available_bytes = options->max_bytes;
     if (plan->ctx_wanted > (size_t)1 << 30 || plan->batch > 65536 || plan->parallel > 4096 || plan->threads > 256)
         return error_set(err, HOB_USAGE,
                          "ctx %zu, batch %zu, parallel %u, threads %u: want at most 2^30, 65536, 4096, 256",

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hob serve: the server, until SIGTERM.
+ */
+#include <malloc.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "server/limits.h"
+#include "server/server.h"
+
+enum { DEFAULT_PARALLEL = 4, DEFAULT_KEEP_ALIVE_S = 300 };
+
+/* A setting: the option, or what the environment says. */
+static const char *setting(const struct args *args, const char *option, const char *variable, const char *other)
+{
+    if (args_own(args, option)->given)
+        return args_own(args, option)->text;
+    const char *value = getenv(variable);
+    value = value && *value ? value : other ? getenv(other) : NULL;
+    return value && *value ? value : NULL;
+}
+
+/* keep_alive of the environment may be bare seconds. */
+static bool read_keep_alive(const char *text, double *seconds, struct hob_error *err)
+{
+    char *end;
+    *seconds = DEFAULT_KEEP_ALIVE_S;
+    if (!text)
+        return true;
+    double number = strtod(text, &end);
+    if (*text && !*end && number <= 9e9) {
+        *seconds = number;
+        return true;
+    }
+    return duration_read(text, seconds) ||
+           error_set(err, HOB_USAGE, "--keep-alive: found \"%.40s\", want seconds, or a duration like 10m or 1h30m",
+                     text);
+}
+
+/* A second signal. */
+static volatile sig_atomic_t hurried;
+
+static void on_signal(int number)
+{
+    (void)number;
+    hurried = 1;
+}
+
+static bool in_a_hurry(void)
+{
+    return hurried != 0;
+}
+
+/* Waits for the first signal; from then on the handler of this file takes them. */
+static void wait_for_end(void)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    struct pollfd wait = {.fd = interrupt_fd(), .events = POLLIN};
+    sigemptyset(&action.sa_mask);
+    while (!interrupt_pending())
+        poll(&wait, 1, 1000);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
+
+static bool serve_run(struct args *args, struct hob_error *err)
+{
+    size_t parallel = options_find(STR("parallel"));
+    struct server_options options = {
+        .listen = setting(args, "listen", "HOB_HOST", NULL),
+        .key_file = args_own(args, "key-file")->text,
+        .options = &args->options,
+        .lenient = args_own(args, "lenient")->flag,
+        .metrics = args_own(args, "metrics")->flag,
+    };
+    if (!args->options.values[parallel].given)
+        args->options.values[parallel].i = DEFAULT_PARALLEL;
+    if (!read_keep_alive(setting(args, "keep-alive", "HOB_KEEP_ALIVE", "OLLAMA_KEEP_ALIVE"), &options.keep_alive_s,
+                         err))
+        return false;
+    mallopt(M_ARENA_MAX, 4); /* memory that one thread has freed serves the others */
+    interrupt_catch();
+    struct server *server = server_start(&options, err);
+    if (!server)
+        return false;
+    message("listening on %s", server_address(server));
+    wait_for_end();
+    message("stopping; replies in flight have %lld seconds, a second signal ends them now",
+            limits[LIMIT_DRAIN_S].value);
+    server_drain(server, (double)limits[LIMIT_DRAIN_S].value, in_a_hurry);
+    server_stop(server);
+    return true;
+}
+
+static const struct option own_options[] = {
+    {"listen", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "HOST:PORT|unix:PATH", NULL,
+     "where it listens (default: $HOB_HOST, else 127.0.0.1:11434)"},
+    {"key-file", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "FILE", NULL,
+     "keys, a line each, of which a client must show one; a must where others than this machine can reach it"},
+    {"keep-alive", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "T", NULL,
+     "how long an unused model stays in memory: 10m, 1h30m, seconds; below 0: for ever (default: 5m)"},
+    {"lenient", 0, OPTION_FLAG, OPTION_MACHINE, 0, 0, NULL, NULL,
+     "pass over fields of requests that are not known, instead of refusing them"},
+    {"metrics", 0, OPTION_FLAG, OPTION_MACHINE, 0, 0, NULL, NULL, "serve /metrics, for Prometheus"},
+    {0},
+};
+
+static const struct example examples[] = {
+    {"hob serve", "for the clients of Ollama, OpenAI and Anthropic, on this machine"},
+    {"hob serve --listen 0.0.0.0:8080 --key-file keys", "for others, who know a key"},
+    {"hob serve --parallel 16 --ctx 4096", "sixteen replies at once"},
+    {0},
+};
+
+const struct command serve_command = {
+    .name = "serve",
+    .summary = "Serves models to the clients of Ollama, OpenAI and Anthropic",
+    .usage = "[--listen HOST:PORT]",
+    .help = "The models are those of \"hob list\"; one is loaded when it is first asked for, and leaves memory when "
+            "nobody has used it for --keep-alive, or when another needs its place. It is ready when it prints "
+            "\"listening on\" to standard error, and ends at SIGTERM, when replies in flight have ended.\n\n"
+            "A reply is the same, byte for byte, as that of hob run with the same options, whoever else is served. "
+            "docs/serve.md says what each client needs, and which fields are honoured.",
+    .examples = examples,
+    .options = own_options,
+    .takes = TAKES_MACHINE,
+    .run = serve_run,
+};

@@ -1,0 +1,408 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/generation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "model/model.h"
+#include "server/fields.h"
+#include "server/internal.h"
+#include "server/limits.h"
+#include "server/resident.h"
+#include "server/routes.h"
+#include "store/digest.h"
+#include "store/facts.h"
+
+void make_id(const char *prefix, char *out, size_t size)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    unsigned char random[24];
+    char text[25];
+    if (getrandom(random, sizeof random, 0) < 0)
+        memset(random, 0, sizeof random);
+    for (size_t i = 0; i < 24; i++)
+        text[i] = letters[random[i] % 62];
+    text[24] = 0;
+    snprintf(out, size, "%s%s", prefix, text);
+}
+
+/* Values in a JSON tree. */
+static size_t count_values(const json_t *json)
+{
+    size_t n = 1, i;
+    const char *key;
+    json_t *value;
+    if (json_is_object(json)) {
+        json_object_foreach((json_t *)json, key, value)
+        {
+            n += count_values(value);
+        }
+    } else if (json_is_array(json)) {
+        json_array_foreach(json, i, value)
+        {
+            n += count_values(value);
+        }
+    }
+    return n;
+}
+
+bool body_read(struct exchange *exchange, bool may_be_empty)
+{
+    struct hob_error err = {0};
+    if (exchange->body.len == 0 && may_be_empty) {
+        exchange->json = json_object();
+        return exchange->json != NULL;
+    }
+    if (exchange->body.len == 0)
+        error_set(&err, HOB_FORMAT, "missing request body");
+    else if (str_starts(buf_view(&exchange->body), STR("\xef\xbb\xbf")))
+        error_set(&err, HOB_FORMAT, "body: line 1, column 1: starts with a byte order mark, want JSON");
+    else
+        exchange->json = json_read(buf_view(&exchange->body), "body", &err);
+    if (exchange->json && !json_is_object(exchange->json))
+        error_set(&err, HOB_FORMAT, "body: want a JSON object");
+    else if (exchange->json && count_values(exchange->json) > (size_t)limits[LIMIT_JSON_KEYS].value)
+        error_set(&err, HOB_LIMIT, "body: has more than %lld values", limits[LIMIT_JSON_KEYS].value);
+    buf_clear(&exchange->body);
+    if (err.status == HOB_OK)
+        return true;
+    exchange_fail(exchange, MHD_HTTP_BAD_REQUEST, NULL, &err);
+    return false;
+}
+
+void generation_cancel(struct generation *generation)
+{
+    atomic_store(&generation->cancelled, true);
+}
+
+void generation_free(struct generation *g)
+{
+    if (!g)
+        return;
+    pthread_mutex_lock(&g->exchange->lock);
+    g->exchange->generation = NULL;
+    pthread_mutex_unlock(&g->exchange->lock);
+    for (size_t i = 0; g->answers && i < g->n; i++) {
+        reply_free(g->answers[i].reply);
+        buf_clear(&g->answers[i].name);
+        buf_clear(&g->answers[i].arguments);
+        json_decref(g->answers[i].parts);
+    }
+    free(g->answers);
+    persona_clear(&g->persona);
+    json_decref(g->settings);
+    json_decref(g->request);
+    json_decref(g->extra);
+    arena_clear(&g->arena);
+    exchange_drop(g->exchange);
+    free(g);
+}
+
+void generation_fail(struct generation *g, unsigned status, const struct hob_error *err)
+{
+    exchange_fail(g->exchange, status, g->param, err);
+    generation_free(g);
+}
+
+/* What a request of this dialect is made of. */
+static struct generation *generation_new(struct exchange *exchange)
+{
+    struct generation *g = calloc(1, sizeof *g);
+    if (!g)
+        return NULL;
+    g->exchange = exchange_hold(exchange);
+    g->dialect = exchange->dialect;
+    g->request = json_object();
+    g->extra = json_object();
+    g->n = 1;
+    g->keep_alive_s = exchange->server->options.keep_alive_s;
+    g->start_ms = exchange->received_ms;
+    g->created_s = time(NULL);
+    atomic_init(&g->cancelled, false);
+    pthread_mutex_lock(&exchange->lock);
+    exchange->generation = g;
+    atomic_store(&g->cancelled, exchange->gone);
+    pthread_mutex_unlock(&exchange->lock);
+    if (g->request && g->extra)
+        return g;
+    generation_free(g);
+    return NULL;
+}
+
+/* Finds the model in the library. */
+static bool find_model(struct generation *g, struct hob_error *err)
+{
+    if (!g->model[0]) {
+        g->param = "model";
+        return error_set(err, HOB_USAGE, "model: is missing; want the name of a model");
+    }
+    if (!library_find(&g->arena, str_of(g->model), &g->entry, err)) {
+        g->param = "model";
+        if (err->status == HOB_NOT_FOUND || err->status == HOB_USAGE)
+            error_set(err, HOB_NOT_FOUND, "model '%s' not found", g->model);
+        return false;
+    }
+    if (!library_check(&g->entry, err))
+        return false;
+    return (g->settings = json_read(str_of(g->entry.settings), g->entry.name, err)) != NULL;
+}
+
+void generation_handle(struct exchange *exchange)
+{
+    struct hob_error err = {0};
+    if (!body_read(exchange, false))
+        return;
+    struct generation *g = generation_new(exchange);
+    if (!g) {
+        exchange_refuse(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory");
+        return;
+    }
+    bool good = fields_read(g, exchange->json, g->dialect->fields, g->dialect->options, &err) &&
+                (!g->dialect->finish || g->dialect->finish(g, &err));
+    if (good && g->n > (size_t)limits[LIMIT_CHOICES].value)
+        good = error_set(&err, HOB_USAGE, "n: want 1 to %lld", limits[LIMIT_CHOICES].value);
+    good = good && find_model(g, &err);
+    if (!good)
+        generation_fail(g, exchange_status(&err), &err);
+    else
+        resident_find(exchange->server, g); /* goes on in generation_continue() */
+}
+
+/* The members "seed" of the n-th answer: the n-th number from the request's. */
+static void vary_seed(json_t *request, const json_t *seed, size_t i)
+{
+    if (i > 0 && json_is_integer(seed))
+        json_object_set_new(request, "seed", json_integer(json_integer_value(seed) + (json_int_t)i));
+}
+
+/* Takes thinking away from a model that has none, where the dialect wants that. */
+static void soften(struct generation *g, struct chat *chat)
+{
+    const struct chat_template *own = persona_template(&g->persona);
+    struct str text = own ? own->text : model_template_text(engine_model(chat_engine(chat)));
+    json_t *think = json_object_get(g->request, "think");
+    if (!think || template_thinks(text))
+        return;
+    if (json_is_false(think) || g->soft_think) {
+        if (!json_is_false(think))
+            exchange_ignore(g->exchange, "thinking");
+        json_object_del(g->request, "think");
+    }
+}
+
+/* Appends the ids of a text that names no special tokens. */
+static bool add_text(const struct tokenizer *tokenizer, const json_t *text, json_t *to, struct hob_error *err)
+{
+    struct ids ids = {0};
+    struct encode_options plain = {0};
+    bool good = tokenizer_encode(tokenizer, json_span(text), &plain, &ids, err);
+    for (size_t i = 0; good && i < ids.len; i++)
+        json_array_append_new(to, json_integer(ids.ptr[i]));
+    ids_clear(&ids);
+    return good;
+}
+
+/* The ids of a prompt whose middle is wanted: the model's marks, and texts that stay texts. */
+static bool fill_in(struct generation *g, struct model *model, struct hob_error *err)
+{
+    int32_t marks[3];
+    const json_t *suffix = json_object_get(g->extra, "suffix"), *prompt = json_object_get(g->request, "prompt");
+    const struct tokenizer *tokenizer = model_tokenizer(model, err);
+    prompt = prompt ? prompt : json_object_get(g->extra, "prompt");
+    if (!tokenizer)
+        return false;
+    if (!facts_infill(model, marks)) {
+        g->param = "suffix";
+        return error_set(err, HOB_USAGE, "\"%s\" does not support insert", g->model);
+    }
+    json_t *ids = json_array();
+    if (tokenizer_adds_bos(tokenizer))
+        json_array_append_new(ids, json_integer(tokenizer_bos(tokenizer)));
+    json_array_append_new(ids, json_integer(marks[0]));
+    bool good = add_text(tokenizer, prompt, ids, err);
+    json_array_append_new(ids, json_integer(marks[1]));
+    good = good && add_text(tokenizer, suffix, ids, err);
+    json_array_append_new(ids, json_integer(marks[2]));
+    json_object_del(g->request, "prompt");
+    json_object_del(g->request, "messages");
+    json_object_set_new(g->request, "tokens", ids);
+    return good;
+}
+
+/* The ids of an earlier answer, and the new prompt behind them. */
+static bool put_context(struct generation *g, struct chat *chat, struct hob_error *err)
+{
+    struct model *model = engine_model(chat_engine(chat));
+    json_t *tokens = json_copy(json_object_get(g->extra, "context")), *request;
+    struct rendered rendered = {0};
+    struct ids ids = {0};
+    const struct tokenizer *tokenizer = model_tokenizer(model, err);
+    request = persona_request(&g->persona, g->request);
+    bool good = tokenizer && chat_render(model, persona_template(&g->persona), request, &rendered, err);
+    if (good) {
+        struct encode_options options = {
+            .special = true, .untrusted = rendered.untrusted, .n_untrusted = rendered.n_untrusted};
+        good = tokenizer_encode(tokenizer, buf_view(&rendered.text), &options, &ids, err);
+    }
+    for (size_t i = 0; good && i < ids.len; i++)
+        json_array_append_new(tokens, json_integer(ids.ptr[i]));
+    json_object_del(g->request, "messages");
+    json_object_set_new(g->request, "tokens", tokens);
+    json_decref(request);
+    rendered_clear(&rendered);
+    ids_clear(&ids);
+    return good;
+}
+
+/* Renders, tokenizes and compiles each answer's request. */
+static bool prepare(struct generation *g, struct hob_error *err)
+{
+    struct chat *chat = resident_chat(g->resident);
+    json_t *own = json_object_get(g->extra, "settings"); /* of the request: a template */
+    if (own)
+        json_object_update(g->settings, own);
+    if (!persona_init(&g->persona, resident_options(g->resident), g->settings, err))
+        return false;
+    if (g->load_only)
+        return true;
+    soften(g, chat);
+    if (json_object_get(g->extra, "suffix") && !fill_in(g, engine_model(chat_engine(chat)), err))
+        return false;
+    if (json_object_get(g->extra, "context") && !put_context(g, chat, err))
+        return false;
+    if (g->receipt) { /* so that no step waits for it */
+        char hex[65];
+        size_t n;
+        struct model *model = engine_model(chat_engine(chat));
+        const struct file *const *files = model_files(model, &n);
+        if (!digest_model(model->path, files, n, hex, err))
+            return false;
+    }
+    g->answers = calloc(g->n, sizeof *g->answers);
+    if (!g->answers)
+        return error_memory(err, g->n * sizeof *g->answers);
+    json_t *seed = json_incref(json_object_get(g->request, "seed"));
+    bool good = true;
+    for (size_t i = 0; good && i < g->n; i++) {
+        struct answer *answer = &g->answers[i];
+        answer->generation = g;
+        answer->index = i;
+        vary_seed(g->request, seed, i);
+        answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
+        good = answer->reply != NULL;
+    }
+    json_decref(seed);
+    return good;
+}
+
+/* A request that only loads or unloads. */
+static void end_load(struct generation *g)
+{
+    struct exchange *exchange = exchange_hold(g->exchange);
+    struct resident *resident = g->resident;
+    bool unload = g->has_keep_alive && g->keep_alive_s == 0;
+    json_object_set_new(g->extra, "reason", json_string(unload ? "unload" : "load"));
+    if (g->stream)
+        exchange_stream(exchange, g->dialect->stream_type);
+    g->dialect->end(g);
+    resident_release(resident, g->keep_alive_s);
+    generation_free(g);
+    exchange_drop(exchange);
+}
+
+void generation_continue(struct exchange *exchange)
+{
+    struct generation *g = exchange->generation;
+    struct hob_error err = {0};
+    if (!g)
+        return;
+    if (!prepare(g, &err)) {
+        struct resident *resident = g->resident;
+        resident_release(resident, g->keep_alive_s);
+        generation_fail(g, exchange_status(&err), &err);
+    } else if (g->load_only || g->count_only) {
+        end_load(g);
+    } else {
+        resident_queue(g->resident, g);
+    }
+}
+
+void generation_event(struct generation *g, const struct chat_event *event)
+{
+    struct answer *answer = reply_user(event->reply);
+    if (event->kind == CHAT_END)
+        answer->ended = true;
+    if (g->stream && !atomic_load(&g->cancelled))
+        g->dialect->event(answer, event);
+}
+
+bool generation_ended(const struct generation *g)
+{
+    for (size_t i = 0; i < g->n; i++)
+        if (!g->answers[i].ended)
+            return false;
+    return true;
+}
+
+void generation_end(struct generation *g)
+{
+    const struct hob_error *failure = NULL;
+    for (size_t i = 0; i < g->n && !failure; i++)
+        if (reply_error(g->answers[i].reply)->status != HOB_OK)
+            failure = reply_error(g->answers[i].reply);
+    struct usage usage = generation_usage(g);
+    atomic_fetch_add(&g->exchange->server->counters.prompt_tokens, usage.prompt);
+    atomic_fetch_add(&g->exchange->server->counters.generated_tokens, usage.generated);
+    if (failure) {
+        generation_fail(g, MHD_HTTP_INTERNAL_SERVER_ERROR, failure);
+        return;
+    }
+    if (atomic_load(&g->cancelled))
+        atomic_fetch_add(&g->exchange->server->counters.cancelled, 1);
+    else
+        g->dialect->end(g);
+    generation_free(g);
+}
+
+struct usage generation_usage(const struct generation *g)
+{
+    struct usage usage = {0};
+    for (size_t i = 0; g->answers && i < g->n; i++) {
+        size_t n_prompt, n_generated;
+        reply_tokens(g->answers[i].reply, &n_prompt, &n_generated);
+        usage.prompt = n_prompt;
+        usage.generated += n_generated;
+        if (i == 0)
+            usage.cached = reply_timings(g->answers[i].reply).cached_tokens;
+    }
+    return usage;
+}
+
+bool answer_call(struct answer *answer, const struct chat_event *event)
+{
+    switch (event->kind) {
+    case CHAT_CALL_BEGIN:
+        answer->name.len = answer->arguments.len = 0;
+        buf_str(&answer->name, event->text);
+        answer->call_id[0] = 0;
+        return false;
+    case CHAT_CALL_ARGUMENTS:
+        buf_str(&answer->arguments, event->text);
+        return false;
+    case CHAT_CALL_END:
+        if (event->broken)
+            return false;
+        if (event->id.len && event->id.len < sizeof answer->call_id)
+            snprintf(answer->call_id, sizeof answer->call_id, "%.*s", (int)event->id.len, event->id.ptr);
+        else
+            make_id("call_", answer->call_id, sizeof answer->call_id);
+        answer->n_calls++;
+        return !answer->name.failed && !answer->arguments.failed;
+    default:
+        return false;
+    }
+}

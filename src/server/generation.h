@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A request for text on its way: from a dialect's JSON to a request of chat/, to replies, and back into the dialect.
+ *
+ *   start     the dialect's fields become generation->request          a handler's thread
+ *   prepare   prompts are rendered and tokenized; the model is loaded   a handler's thread
+ *   queue     waits for a place                                         the resident's
+ *   events    the dialect writes                                        the resident's thread
+ */
+#ifndef HOB_SERVER_GENERATION_H
+#define HOB_SERVER_GENERATION_H
+
+#include "chat/persona.h"
+#include "server/exchange.h"
+#include "store/library.h"
+
+struct field;
+struct resident;
+
+/* One of the replies to a request. */
+struct answer {
+    struct generation *generation;
+    struct reply *reply;
+    size_t index;
+    bool ended;
+    /* For dialects. */
+    bool open[3];               /* parts that a stream has begun */
+    size_t n_parts;             /* parts so far */
+    size_t n_calls;             /* calls so far */
+    size_t n_logged;            /* log probabilities that were written */
+    struct buf name, arguments; /* of the call that has begun */
+    char call_id[32];
+    json_t *parts; /* what a dialect collects */
+};
+
+/* How one API speaks. A row of functions; any may be NULL where it says so. */
+struct dialect {
+    const char *name;
+    const char *stream_type; /* Content-Type of a stream */
+    const char *ping;        /* what keeps a silent stream alive; NULL: nothing can */
+    /* Wraps a message for a stream: SSE or a line. `event` is its type, for those who send it. */
+    void (*frame)(struct exchange *exchange, const char *event, struct str json);
+    /* The body of an error. */
+    json_t *(*error)(unsigned status, const char *param, const struct hob_error *err);
+    /* All below are of dialects that generate. */
+    const struct field *fields;
+    enum option_dialect options;
+    bool (*finish)(struct generation *generation, struct hob_error *err); /* after the fields; or NULL */
+    void (*begin)(struct generation *generation);                         /* of a stream; or NULL */
+    void (*event)(struct answer *answer, const struct chat_event *event); /* of a stream */
+    void (*end)(struct generation *generation);                           /* all answers are whole */
+};
+
+/* A request on its way. */
+struct generation {
+    struct exchange *exchange; /* held */
+    const struct dialect *dialect;
+    struct resident *resident;
+    struct generation *next; /* in a list of the resident's */
+    atomic_bool cancelled;
+    struct arena arena; /* what the request needs kept */
+    struct library_entry entry;
+    struct persona persona;
+    char model[256]; /* as the client wrote it */
+    json_t *settings;
+    json_t *request;   /* chat/'s */
+    json_t *extra;     /* what the dialect keeps for itself: an object */
+    const char *param; /* the member at fault, in an error; borrowed from exchange->json */
+    size_t n;          /* answers */
+    struct answer *answers;
+    bool stream, include_usage, receipt, wants_logprobs;
+    bool soft_think; /* thinking is dropped where the model has none, and not refused */
+    bool load_only;  /* no prompt: the model is loaded, or with keep_alive 0 unloaded */
+    bool count_only; /* the prompt is made, and no reply */
+    bool has_keep_alive;
+    double keep_alive_s; /* the server's, where the request has none */
+    int64_t created_s;
+    char id[48];                                   /* of the answer */
+    double start_ms, load_ms, queued_ms, begun_ms; /* clock_ms(), and how long loading took */
+};
+
+/* Handles a POST for text: exchange->route's dialect does the translating. */
+void generation_handle(struct exchange *exchange);
+
+/* Goes on once the model is there: prepares and queues. On a handler's thread. */
+void generation_continue(struct exchange *exchange);
+
+/* Fails it: answers, and frees it. */
+void generation_fail(struct generation *generation, unsigned status, const struct hob_error *err);
+
+/* Writes what happened. In the resident's thread. */
+void generation_event(struct generation *generation, const struct chat_event *event);
+
+/* All answers have ended: writes the rest, and frees it. In the resident's thread. */
+void generation_end(struct generation *generation);
+
+/* Whether all its answers have ended. */
+bool generation_ended(const struct generation *generation);
+
+/* Its client is gone. Any thread, under the exchange's lock. */
+void generation_cancel(struct generation *generation);
+
+/* Frees it and its replies. */
+void generation_free(struct generation *generation);
+
+/* Reads an exchange's body as a JSON object into exchange->json; an empty body is {} with `may_be_empty`. False after
+ * an answer. */
+bool body_read(struct exchange *exchange, bool may_be_empty);
+
+/* Token counts of all answers: prompt (of the first), generated, of the prompt from the cache, and in thinking. */
+struct usage {
+    size_t prompt, generated, cached;
+};
+struct usage generation_usage(const struct generation *generation);
+
+/* Tells a call by parts: keeps name and arguments of what has begun. True when `event` made a call whole, whose parts
+ * then lie in the answer. A call that was none leaves nothing behind. */
+bool answer_call(struct answer *answer, const struct chat_event *event);
+
+/* A random identifier with a prefix into `out`. */
+void make_id(const char *prefix, char *out, size_t size);
+
+/* The dialects. */
+extern const struct dialect hob_dialect, ollama_chat_dialect, ollama_generate_dialect, openai_chat_dialect,
+    openai_completions_dialect, openai_responses_dialect, anthropic_dialect;
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every limit of the server, a row each.
+ */
+#ifndef HOB_SERVER_LIMITS_H
+#define HOB_SERVER_LIMITS_H
+
+#include <stddef.h>
+
+enum limit_name {
+    LIMIT_HEADER_BYTES,
+    LIMIT_LINE_BYTES,
+    LIMIT_HEADERS,
+    LIMIT_HEADER_S,
+    LIMIT_BODY_BYTES,
+    LIMIT_BODY_S,
+    LIMIT_JSON_KEYS,
+    LIMIT_IDLE_S,
+    LIMIT_REQUESTS,
+    LIMIT_CONNECTIONS,
+    LIMIT_CONNECTIONS_IP,
+    LIMIT_QUEUE,
+    LIMIT_QUEUE_S,
+    LIMIT_STALLED_BYTES,
+    LIMIT_CHOICES,
+    LIMIT_DRAIN_S,
+    LIMIT_LOAD_WAIT_S,
+    LIMIT_RESPONSES,
+    LIMIT_RESPONSE_S,
+    N_LIMITS
+};
+
+/* One limit. */
+struct limit {
+    const char *name;
+    long long value;
+    const char *unit;
+    const char *over; /* what happens beyond it */
+};
+
+/* The table, by enum limit_name. */
+extern const struct limit limits[N_LIMITS];
+
+#endif

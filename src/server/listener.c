@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/error.h"
+
+#define DEFAULT_HOST "127.0.0.1"
+#define DEFAULT_PORT 11434
+#define BACKLOG      511
+
+/* Takes host and port apart. */
+static bool parse(struct listener *l, const char *text, struct hob_error *err)
+{
+    if (strncmp(text, "http://", 7) == 0)
+        text += 7;
+    const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+    if (colon && (colon < bracket || (text[0] != '[' && strchr(text, ':') != colon)))
+        colon = NULL; /* within an IPv6 address */
+    size_t host_len = colon ? (size_t)(colon - text) : strcspn(text, "/");
+    l->port = DEFAULT_PORT;
+    if (colon) {
+        char *end;
+        unsigned long port = strtoul(colon + 1, &end, 10);
+        if (end == colon + 1 || (*end && strcmp(end, "/") != 0) || port > 65535)
+            return error_set(err, HOB_USAGE, "--listen: found \"%.60s\", want HOST:PORT or unix:PATH", text);
+        l->port = (unsigned)port;
+    }
+    if (host_len >= sizeof l->host)
+        return error_set(err, HOB_USAGE, "--listen: the host of \"%.60s\" is too long", text);
+    snprintf(l->host, sizeof l->host, "%.*s", (int)host_len, text);
+    if (!l->host[0])
+        snprintf(l->host, sizeof l->host, "%s", DEFAULT_HOST);
+    return true;
+}
+
+static bool is_loopback(const struct sockaddr *address)
+{
+    if (address->sa_family == AF_INET)
+        return (ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24) == 127;
+    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
+/* The error for an address that is taken: what to ask. */
+static bool taken(const struct listener *l, struct hob_error *err)
+{
+    return error_set(err, HOB_LIMIT,
+                     "%s:%u is taken, perhaps by Ollama or another hob: \"ss -ltnp sport = :%u\" says by what; "
+                     "--listen %s:%u takes another port",
+                     l->host, l->port, l->port, l->host, l->port < 65535 ? l->port + 1 : 11434);
+}
+
+static bool open_tcp(struct listener *l, bool has_keys, struct hob_error *err)
+{
+    char port[8], bare[64];
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
+    size_t n = strlen(l->host);
+    bool brackets = n > 2 && l->host[0] == '[' && l->host[n - 1] == ']';
+    snprintf(bare, sizeof bare, "%.*s", brackets ? (int)(n - 2) : (int)n, l->host + brackets);
+    snprintf(port, sizeof port, "%u", l->port);
+    int code = getaddrinfo(bare, port, &hints, &found);
+    if (code != 0)
+        return error_set(err, HOB_NOT_FOUND, "--listen: %s: %s", l->host, gai_strerror(code));
+    l->is_local = is_loopback(found->ai_addr);
+    bool good =
+        l->is_local || has_keys ||
+        error_set(err, HOB_REFUSED,
+                  "--listen %s: others could reach it; give the keys they must know with --key-file FILE", l->host);
+    int one = 1;
+    if (good) {
+        l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        good = l->fd >= 0 || error_system(err, l->host, "no socket can be had");
+    }
+    if (good) {
+        setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+        good = bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 && listen(l->fd, BACKLOG) == 0;
+        if (!good && errno == EADDRINUSE)
+            taken(l, err);
+        else if (!good)
+            error_system(err, l->host, "cannot be listened on");
+    }
+    struct sockaddr_storage bound;
+    socklen_t size = sizeof bound;
+    if (good && getsockname(l->fd, (struct sockaddr *)&bound, &size) == 0) /* port 0: the system has chosen */
+        l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
+                                                    : ((struct sockaddr_in *)&bound)->sin_port);
+    snprintf(l->address, sizeof l->address, "http://%s:%u", l->host, l->port);
+    freeaddrinfo(found);
+    return good;
+}
+
+static bool open_unix(struct listener *l, const char *path, struct hob_error *err)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    struct stat st;
+    if (!*path || strlen(path) >= sizeof address.sun_path)
+        return error_set(err, HOB_USAGE, "--listen unix:%.60s: want a path of 1 to %zu bytes", path,
+                         sizeof address.sun_path - 1);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    l->is_local = true;
+    l->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return error_system(err, path, "no socket can be had");
+    if (stat(path, &st) == 0 && S_ISSOCK(st.st_mode)) { /* left by one that was killed, unless somebody answers */
+        int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool alive = probe >= 0 && connect(probe, (struct sockaddr *)&address, sizeof address) == 0;
+        if (probe >= 0)
+            close(probe);
+        if (alive)
+            return error_set(err, HOB_LIMIT, "%s is taken: another server answers there", path);
+        unlink(path);
+    }
+    mode_t mask = umask(0177);
+    bool good = bind(l->fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(l->fd, BACKLOG) == 0;
+    umask(mask);
+    if (!good)
+        return error_system(err, path, "cannot be listened on");
+    l->path = strdup(path);
+    snprintf(l->address, sizeof l->address, "unix:%s", path);
+    return l->path || error_memory(err, strlen(path));
+}
+
+bool listener_open(struct listener *listener, const char *text, bool has_keys, struct hob_error *err)
+{
+    *listener = (struct listener){.fd = -1};
+    text = text && *text ? text : DEFAULT_HOST;
+    bool good = strncmp(text, "unix:", 5) == 0 ? open_unix(listener, text + 5, err)
+                                               : parse(listener, text, err) && open_tcp(listener, has_keys, err);
+    if (!good && listener->fd >= 0) {
+        close(listener->fd);
+        listener->fd = -1;
+    }
+    return good;
+}

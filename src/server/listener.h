@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The socket that the server listens on.
+ */
+#ifndef HOB_SERVER_LISTENER_H
+#define HOB_SERVER_LISTENER_H
+
+#include <hob.h>
+
+struct listener {
+    int fd;
+    char host[64]; /* as it was given, in brackets for IPv6 */
+    unsigned port;
+    bool is_local; /* loopback, or a Unix socket */
+    char *path;    /* of a Unix socket; the caller owns it */
+    char address[160];
+};
+
+/* Opens what `text` names: "HOST:PORT", "HOST", ":PORT", "http://..." or "unix:PATH"; NULL: 127.0.0.1:11434.
+ * HOB_REFUSED when others than this machine could reach it and `has_keys` is not set; HOB_LIMIT when it is taken, with
+ * by what. */
+bool listener_open(struct listener *listener, const char *text, bool has_keys, struct hob_error *err);
+
+#endif

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What Ollama's endpoints share.
+ */
+#ifndef HOB_SERVER_OLLAMA_H
+#define HOB_SERVER_OLLAMA_H
+
+#include "server/generation.h"
+
+/* {"error": text} */
+json_t *ollama_error(unsigned status, const char *param, const struct hob_error *err);
+
+/* A line of JSON. */
+void ollama_frame(struct exchange *exchange, const char *event, struct str json);
+
+/* RFC 3339, UTC, with nanoseconds. The caller owns it. */
+json_t *ollama_time(int64_t seconds, long nanoseconds);
+
+/* {"parent_model", "format", "family", "families", "parameter_size", "quantization_level", ...} */
+json_t *ollama_details(const json_t *facts);
+
+/* The name in a body: "model", or as old clients have it "name"; NULL after an answer. Borrowed. */
+const char *ollama_name(struct exchange *exchange);
+
+/* Handlers. */
+void ollama_root(struct exchange *exchange);
+void ollama_version(struct exchange *exchange);
+void ollama_tags(struct exchange *exchange);
+void ollama_ps(struct exchange *exchange);
+void ollama_show(struct exchange *exchange);
+void ollama_copy(struct exchange *exchange);
+void ollama_delete(struct exchange *exchange);
+void ollama_create(struct exchange *exchange);
+void ollama_embed(struct exchange *exchange);
+void ollama_pull(struct exchange *exchange);
+void ollama_blob_head(struct exchange *exchange);
+void ollama_blob_post(struct exchange *exchange);
+
+#endif

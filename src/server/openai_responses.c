@@ -1,0 +1,517 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * POST /v1/responses, and what is kept of it.
+ */
+#include <stdio.h>
+
+#include "base/error.h"
+#include "server/fields.h"
+#include "server/messages.h"
+#include "server/openai.h"
+#include "server/responses.h"
+
+/* ------------------------------------------------------------------------------------------------------- fields */
+
+/* One item of "input" into messages. */
+static bool read_item(json_t *messages, const json_t *item, size_t i, struct hob_error *err)
+{
+    const json_t *type = json_object_get(item, "type"), *role = json_object_get(item, "role");
+    char where[40];
+    struct buf text = {0};
+    bool good = true;
+    snprintf(where, sizeof where, "input[%zu]", i);
+    struct str kind = type ? json_span(type) : STR("message");
+    json_t *last = json_array_get(messages, json_array_size(messages) - 1);
+    bool follows = json_array_size(messages) && str_eq(json_span(json_object_get(last, "role")), STR("assistant"));
+    if (str_eq(kind, STR("message"))) {
+        const char *name = str_eq(json_span(role), STR("developer")) ? "system" : json_string_value(role);
+        if (!name || (strcmp(name, "system") != 0 && strcmp(name, "user") != 0 && strcmp(name, "assistant") != 0))
+            return error_set(err, HOB_USAGE, "%s.role: want system, developer, user or assistant", where);
+        good = content_text(json_object_get(item, "content"), where, &text, err);
+        /* the thinking before it is a part of the same message */
+        bool joins = follows && strcmp(name, "assistant") == 0 && !json_object_get(last, "tool_calls") &&
+                     json_string_length(json_object_get(last, "content")) == 0;
+        if (good && joins)
+            json_object_set_new(last, "content", json_bytes(buf_view(&text)));
+        else if (good)
+            message_add(messages, name, buf_view(&text));
+    } else if (str_eq(kind, STR("function_call"))) {
+        if (!follows)
+            last = message_add(messages, "assistant", STR(""));
+        good = message_add_call(last, json_object_get(item, "call_id"), json_object_get(item, "name"),
+                                json_object_get(item, "arguments"), where, err);
+    } else if (str_eq(kind, STR("function_call_output"))) {
+        good = content_text(json_object_get(item, "output"), where, &text, err);
+        json_t *message = good ? message_add(messages, "tool", buf_view(&text)) : NULL;
+        if (message && json_is_string(json_object_get(item, "call_id")))
+            json_object_set(message, "tool_call_id", json_object_get(item, "call_id"));
+    } else if (str_eq(kind, STR("reasoning"))) {
+        const json_t *part = json_array_get(json_object_get(item, "content"), 0);
+        if (!part)
+            part = json_array_get(json_object_get(item, "summary"), 0);
+        if (json_is_string(json_object_get(part, "text")))
+            json_object_set(message_add(messages, "assistant", STR("")), "reasoning_content",
+                            json_object_get(part, "text"));
+    } else {
+        good = error_set(err, HOB_USAGE, "%s.type: \"%.*s\" is not supported", where,
+                         (int)(kind.len < 40 ? kind.len : 40), kind.ptr);
+    }
+    buf_clear(&text);
+    return good;
+}
+
+static bool read_input(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    json_t *messages = json_array();
+    bool good = json_is_string(value) || (json_is_array(value) && json_array_size(value)) ||
+                error_set(err, HOB_USAGE, "input: want a string, or an array of items");
+    if (json_is_string(value))
+        message_add(messages, "user", json_span(value));
+    for (size_t i = 0; good && i < json_array_size(value); i++)
+        good = read_item(messages, json_array_get(value, i), i, err);
+    json_object_set_new(g->request, "messages", messages);
+    return good;
+}
+
+static bool read_instructions(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    if (!json_is_string(value))
+        return error_set(err, HOB_USAGE, "instructions: want a string");
+    json_object_set(g->request, "system", (json_t *)value);
+    json_object_set(g->extra, "instructions", (json_t *)value);
+    return true;
+}
+
+static bool read_previous(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    if (!json_is_string(value))
+        return error_set(err, HOB_USAGE, "previous_response_id: want a string");
+    json_t *before = responses_find(g->exchange->server, g->exchange->owner, json_string_value(value), true);
+    if (!before)
+        return error_set(err, HOB_NOT_FOUND, "previous_response_id: there is no response '%.60s'",
+                         json_string_value(value));
+    json_object_set_new(g->extra, "before", before);
+    json_object_set(g->extra, "previous_response_id", (json_t *)value);
+    return true;
+}
+
+static bool read_tools(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    size_t i;
+    json_t *tool, *tools = json_array();
+    json_array_foreach(value, i, tool)
+    {
+        if (!str_eq(json_span(json_object_get(tool, "type")), STR("function"))) {
+            json_decref(tools);
+            return error_set(err, HOB_USAGE, "tools[%zu].type: this server runs no tools; want function", i);
+        }
+        json_t *function = json_copy(tool);
+        json_object_del(function, "type");
+        json_array_append_new(tools, json_pack("{s:s, s:o}", "type", "function", "function", function));
+    }
+    bool good = json_is_array(value) ? field_tools(g, tools, err) : error_set(err, HOB_USAGE, "tools: want an array");
+    json_object_set(g->extra, "tools", (json_t *)value);
+    json_decref(tools);
+    return good;
+}
+
+static bool read_text(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    const json_t *format = json_object_get(value, "format");
+    json_object_set(g->extra, "text", (json_t *)value);
+    return !format || json_is_null(format) || openai_response_format(g, format, err);
+}
+
+static bool read_reasoning(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    const json_t *effort = json_object_get(value, "effort");
+    if (!json_is_object(value))
+        return error_set(err, HOB_USAGE, "reasoning: want an object");
+    return !effort || json_is_null(effort) || field_effort(g, effort, err);
+}
+
+static bool read_store(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    bool store;
+    if (!field_bool(value, &store, err))
+        return error_prefix(err, "store");
+    json_object_set_new(g->extra, "store", json_boolean(store));
+    return true;
+}
+
+static bool read_background(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    (void)g;
+    return json_is_false(value) || error_set(err, HOB_USAGE, "background: is not supported");
+}
+
+static bool read_truncation(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    (void)g;
+    return str_eq(json_span(value), STR("disabled")) ||
+           error_set(err, HOB_USAGE, "truncation: want \"disabled\"; nothing is cut here");
+}
+
+static const struct field fields[] = {
+    {"model", field_model, "string"},
+    {"input", read_input, NULL},
+    {"instructions", read_instructions, "string"},
+    {"previous_response_id", read_previous, "string"},
+    {"stream", field_stream, "boolean"},
+    {"stream_options", NULL, "object"},
+    {"tools", read_tools, "array"},
+    {"tool_choice", openai_tool_choice, NULL},
+    {"parallel_tool_calls", openai_parallel_tool_calls, "boolean"},
+    {"text", read_text, "object"},
+    {"reasoning", read_reasoning, "object"},
+    {"store", read_store, "boolean"},
+    {"background", read_background, "boolean"},
+    {"truncation", read_truncation, "string"},
+    {"keep_alive", field_keep_alive, NULL},
+    {"receipt", field_receipt, "boolean"},
+    {"include", NULL, "array"},
+    {"metadata", NULL, "object"},
+    {"user", NULL, "string"},
+    {"service_tier", NULL, "string"},
+    {"prompt_cache_key", NULL, "string"},
+    {"prompt_cache_retention", NULL, "string"},
+    {"safety_identifier", NULL, "string"},
+    {"max_tool_calls", NULL, "integer"},
+    {"client_metadata", NULL, "object"},
+    {0},
+};
+
+static bool finish(struct generation *g, struct hob_error *err)
+{
+    json_t *messages = json_object_get(g->request, "messages"), *before = json_object_get(g->extra, "before");
+    if (!messages) {
+        g->param = "input";
+        return error_set(err, HOB_USAGE, "input: is missing");
+    }
+    if (before) {
+        json_t *all = json_copy(before);
+        json_array_extend(all, messages);
+        json_object_set_new(g->request, "messages", all);
+    }
+    make_id("resp_", g->id, sizeof g->id);
+    json_object_set_new(g->extra, "output", json_array());
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------------- stream */
+
+static json_t *or_null(json_t *value)
+{
+    return value ? json_incref(value) : json_null();
+}
+
+/* The response as it stands. */
+static json_t *response_json(struct generation *g, const char *status)
+{
+    json_t *r = json_pack("{s:s, s:s, s:I, s:s, s:s, s:n, s:n}", "id", g->id, "object", "response", "created_at",
+                          (json_int_t)g->created_s, "status", status, "model", g->model, "error", "incomplete_details");
+    json_object_set(r, "output", json_object_get(g->extra, "output"));
+    json_object_set_new(r, "instructions", or_null(json_object_get(g->extra, "instructions")));
+    json_object_set_new(r, "previous_response_id", or_null(json_object_get(g->extra, "previous_response_id")));
+    json_object_set_new(r, "parallel_tool_calls",
+                        json_boolean(!json_is_false(json_object_get(g->request, "parallel_tool_calls"))));
+    json_t *choice = json_object_get(g->request, "tool_choice"), *tools = json_object_get(g->extra, "tools");
+    json_object_set_new(r, "tool_choice", choice ? json_incref(choice) : json_string("auto"));
+    json_object_set_new(r, "tools", tools ? json_incref(tools) : json_array());
+    json_object_set_new(r, "temperature", or_null(json_object_get(g->request, "temp")));
+    json_object_set_new(r, "top_p", or_null(json_object_get(g->request, "top_p")));
+    json_object_set_new(r, "max_output_tokens", or_null(json_object_get(g->request, "max_tokens")));
+    json_t *text = json_object_get(g->extra, "text");
+    json_object_set_new(r, "text", text ? json_incref(text) : json_pack("{s:{s:s}}", "format", "type", "text"));
+    json_object_set_new(r, "truncation", json_string("disabled"));
+    json_object_set_new(r, "metadata", json_object());
+    json_object_set_new(r, "usage", json_null());
+    return r;
+}
+
+/* Writes an event with its number. Takes the reference. */
+static void put_event(struct generation *g, const char *type, json_t *json)
+{
+    struct buf text = {0}, event = {0};
+    json_int_t number = json_integer_value(json_object_get(g->extra, "sequence"));
+    json_object_set_new(json, "type", json_string(type));
+    json_object_set_new(json, "sequence_number", json_integer(number));
+    json_object_set_new(g->extra, "sequence", json_integer(number + 1));
+    json_write(json, &text);
+    json_decref(json);
+    buf_format(&event, "event: %s\n", type);
+    exchange_write(g->exchange, buf_view(&event));
+    openai_frame(g->exchange, NULL, buf_view(&text));
+    buf_clear(&text);
+    buf_clear(&event);
+}
+
+static void begin(struct generation *g)
+{
+    put_event(g, "response.created", json_pack("{s:o}", "response", response_json(g, "in_progress")));
+    put_event(g, "response.in_progress", json_pack("{s:o}", "response", response_json(g, "in_progress")));
+}
+
+enum { OPEN_TEXT, OPEN_THINKING };
+
+static json_t *text_part(struct str text)
+{
+    return json_pack("{s:s, s:o, s:[], s:[]}", "type", "output_text", "text", json_bytes(text), "annotations",
+                     "logprobs");
+}
+
+static json_t *message_item(const char *id, const char *status, json_t *content)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:o}", "id", id, "type", "message", "status", status, "role", "assistant",
+                     "content", content);
+}
+
+static json_t *reasoning_item(const char *id, struct str text)
+{
+    json_t *summary =
+        text.len ? json_pack("[{s:s, s:o}]", "type", "summary_text", "text", json_bytes(text)) : json_array();
+    return json_pack("{s:s, s:s, s:o}", "id", id, "type", "reasoning", "summary", summary);
+}
+
+static json_t *call_item(const char *id, const char *call_id, struct str name, struct str arguments, const char *status)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "id", id, "type", "function_call", "status", status, "call_id",
+                     call_id, "name", json_bytes(name), "arguments", json_bytes(arguments));
+}
+
+/* Where an event belongs: item, index, part. The caller owns it. */
+static json_t *place(const struct answer *answer, const char *part_key)
+{
+    json_t *json = json_pack("{s:s, s:I}", "item_id", answer->call_id, "output_index", (json_int_t)answer->n_parts);
+    if (part_key)
+        json_object_set_new(json, part_key, json_integer(0));
+    return json;
+}
+
+/* Says that an item is whole, and keeps it. Takes `item`. */
+static void item_done(struct answer *answer, json_t *item)
+{
+    struct generation *g = answer->generation;
+    json_array_append(json_object_get(g->extra, "output"), item);
+    put_event(g, "response.output_item.done",
+              json_pack("{s:I, s:o}", "output_index", (json_int_t)answer->n_parts, "item", item));
+    answer->n_parts++;
+}
+
+/* Takes `item`. */
+static void item_added(struct answer *answer, json_t *item)
+{
+    put_event(answer->generation, "response.output_item.added",
+              json_pack("{s:I, s:o}", "output_index", (json_int_t)answer->n_parts, "item", item));
+}
+
+/* Ends the part that is open; its text lies in answer->name. */
+static void close_part(struct answer *answer)
+{
+    struct generation *g = answer->generation;
+    struct str text = buf_view(&answer->name);
+    if (answer->open[OPEN_TEXT]) {
+        json_t *done = place(answer, "content_index");
+        json_object_set_new(done, "text", json_bytes(text));
+        json_object_set_new(done, "logprobs", json_array());
+        put_event(g, "response.output_text.done", done);
+        done = place(answer, "content_index");
+        json_object_set_new(done, "part", text_part(text));
+        put_event(g, "response.content_part.done", done);
+        item_done(answer, message_item(answer->call_id, "completed", json_pack("[o]", text_part(text))));
+    } else if (answer->open[OPEN_THINKING]) {
+        json_t *done = place(answer, "summary_index");
+        json_object_set_new(done, "text", json_bytes(text));
+        put_event(g, "response.reasoning_summary_text.done", done);
+        done = place(answer, "summary_index");
+        json_object_set_new(done, "part", json_pack("{s:s, s:o}", "type", "summary_text", "text", json_bytes(text)));
+        put_event(g, "response.reasoning_summary_part.done", done);
+        item_done(answer, reasoning_item(answer->call_id, text));
+    }
+    answer->open[OPEN_TEXT] = answer->open[OPEN_THINKING] = false;
+    answer->name.len = 0;
+}
+
+static void open_part(struct answer *answer, int kind)
+{
+    struct generation *g = answer->generation;
+    close_part(answer);
+    make_id(kind == OPEN_TEXT ? "msg_" : "rs_", answer->call_id, sizeof answer->call_id);
+    item_added(answer, kind == OPEN_TEXT ? message_item(answer->call_id, "in_progress", json_array())
+                                         : reasoning_item(answer->call_id, STR("")));
+    json_t *added = place(answer, kind == OPEN_TEXT ? "content_index" : "summary_index");
+    json_object_set_new(added, "part",
+                        kind == OPEN_TEXT ? text_part(STR(""))
+                                          : json_pack("{s:s, s:s}", "type", "summary_text", "text", ""));
+    put_event(g, kind == OPEN_TEXT ? "response.content_part.added" : "response.reasoning_summary_part.added", added);
+    answer->open[kind] = true;
+}
+
+static void send_call(struct answer *answer)
+{
+    struct generation *g = answer->generation;
+    char id[48], call_id[48];
+    make_id("fc_", id, sizeof id);
+    snprintf(call_id, sizeof call_id, "%s", answer->call_id);
+    snprintf(answer->call_id, sizeof answer->call_id, "%.31s", id);
+    item_added(answer, call_item(answer->call_id, call_id, buf_view(&answer->name), STR(""), "in_progress"));
+    json_t *delta = place(answer, NULL);
+    json_object_set_new(delta, "delta", json_bytes(buf_view(&answer->arguments)));
+    put_event(g, "response.function_call_arguments.delta", delta);
+    json_t *done = place(answer, NULL);
+    json_object_set_new(done, "name", json_bytes(buf_view(&answer->name)));
+    json_object_set_new(done, "arguments", json_bytes(buf_view(&answer->arguments)));
+    put_event(g, "response.function_call_arguments.done", done);
+    item_done(answer,
+              call_item(answer->call_id, call_id, buf_view(&answer->name), buf_view(&answer->arguments), "completed"));
+    answer->name.len = 0;
+}
+
+static void event(struct answer *answer, const struct chat_event *e)
+{
+    if (e->kind == CHAT_TEXT || e->kind == CHAT_THINKING) {
+        int kind = e->kind == CHAT_TEXT ? OPEN_TEXT : OPEN_THINKING;
+        if (!answer->open[kind])
+            open_part(answer, kind);
+        json_t *delta = place(answer, kind == OPEN_TEXT ? "content_index" : "summary_index");
+        json_object_set_new(delta, "delta", json_bytes(e->text));
+        if (kind == OPEN_TEXT)
+            json_object_set_new(delta, "logprobs", json_array());
+        put_event(answer->generation,
+                  kind == OPEN_TEXT ? "response.output_text.delta" : "response.reasoning_summary_text.delta", delta);
+        buf_str(&answer->name, e->text);
+        return;
+    }
+    if (e->kind == CHAT_CALL_BEGIN || e->kind == CHAT_END)
+        close_part(answer);
+    if (answer_call(answer, e))
+        send_call(answer);
+}
+
+/* -------------------------------------------------------------------------------------------------------- whole */
+
+/* The output of a reply that was not streamed. */
+static void collect_output(struct generation *g)
+{
+    struct answer *answer = g->answers;
+    struct str text = reply_text(answer->reply), thinking = reply_thinking(answer->reply);
+    json_t *output = json_object_get(g->extra, "output"), *calls = openai_calls(answer);
+    char id[48];
+    if (thinking.len) {
+        make_id("rs_", id, sizeof id);
+        json_array_append_new(output, reasoning_item(id, thinking));
+    }
+    if (text.len || !calls) {
+        make_id("msg_", id, sizeof id);
+        json_array_append_new(output, message_item(id, "completed", json_pack("[o]", text_part(text))));
+    }
+    for (size_t i = 0; i < json_array_size(calls); i++) {
+        const json_t *call = json_array_get(calls, i), *function = json_object_get(call, "function");
+        make_id("fc_", id, sizeof id);
+        json_array_append_new(output, call_item(id, json_string_value(json_object_get(call, "id")),
+                                                json_span(json_object_get(function, "name")),
+                                                json_span(json_object_get(function, "arguments")), "completed"));
+    }
+    json_decref(calls);
+}
+
+/* Keeps the response for the next, unless that is not wanted. */
+static void keep(struct generation *g, json_t *body)
+{
+    struct answer *answer = g->answers;
+    if (json_is_false(json_object_get(g->extra, "store")))
+        return;
+    json_t *messages = json_copy(json_object_get(g->request, "messages")), *output = json_object_get(body, "output");
+    json_t *message = message_add(messages, "assistant", reply_text(answer->reply));
+    struct str thinking = reply_thinking(answer->reply);
+    struct hob_error none;
+    size_t i;
+    json_t *item;
+    if (thinking.len)
+        json_object_set_new(message, "reasoning_content", json_bytes(thinking));
+    json_array_foreach(output, i, item)
+    {
+        if (str_eq(json_span(json_object_get(item, "type")), STR("function_call")))
+            message_add_call(message, json_object_get(item, "call_id"), json_object_get(item, "name"),
+                             json_object_get(item, "arguments"), "output", &none);
+    }
+    responses_keep(g->exchange->server, g->exchange->owner, g->id, json_deep_copy(body), messages);
+}
+
+static void end(struct generation *g)
+{
+    struct answer *answer = g->answers;
+    struct usage usage = generation_usage(g);
+    struct hob_error err;
+    bool cut = strcmp(reply_finish_reason(answer->reply), "length") == 0;
+    if (!g->stream)
+        collect_output(g);
+    json_t *body = response_json(g, cut ? "incomplete" : "completed");
+    if (cut)
+        json_object_set_new(body, "incomplete_details", json_pack("{s:s}", "reason", "max_output_tokens"));
+    json_object_set_new(body, "usage",
+                        json_pack("{s:I, s:{s:I}, s:I, s:{s:i}, s:I}", "input_tokens", (json_int_t)usage.prompt,
+                                  "input_tokens_details", "cached_tokens", (json_int_t)usage.cached, "output_tokens",
+                                  (json_int_t)usage.generated, "output_tokens_details", "reasoning_tokens", 0,
+                                  "total_tokens", (json_int_t)(usage.prompt + usage.generated)));
+    if (g->receipt)
+        json_object_set_new(body, "receipt", reply_receipt(answer->reply, &err));
+    keep(g, body);
+    if (!g->stream) {
+        exchange_answer_json(g->exchange, MHD_HTTP_OK, body);
+        return;
+    }
+    put_event(g, cut ? "response.incomplete" : "response.completed", json_pack("{s:o}", "response", body));
+    exchange_end(g->exchange);
+}
+
+/* An error within a stream. */
+static void frame(struct exchange *exchange, const char *name, struct str json)
+{
+    struct buf event = {0};
+    buf_format(&event, "event: %s\n", name);
+    exchange_write(exchange, buf_view(&event));
+    openai_frame(exchange, NULL, json);
+    buf_clear(&event);
+}
+
+const struct dialect openai_responses_dialect = {
+    .name = "openai responses",
+    .stream_type = "text/event-stream",
+    .ping = ": waiting\n\n",
+    .frame = frame,
+    .error = openai_error,
+    .fields = fields,
+    .options = DIALECT_OPENAI,
+    .finish = finish,
+    .begin = begin,
+    .event = event,
+    .end = end,
+};
+
+/* --------------------------------------------------------------------------------------------------------- kept */
+
+static void not_kept(struct exchange *exchange)
+{
+    struct hob_error err;
+    error_set(&err, HOB_NOT_FOUND, "there is no response '%.60s'", exchange->tail);
+    exchange_fail(exchange, MHD_HTTP_NOT_FOUND, "id", &err);
+}
+
+void openai_response_get(struct exchange *exchange)
+{
+    json_t *body = responses_find(exchange->server, exchange->owner, exchange->tail, false);
+    if (body)
+        exchange_answer_json(exchange, MHD_HTTP_OK, body);
+    else
+        not_kept(exchange);
+}
+
+void openai_response_delete(struct exchange *exchange)
+{
+    if (responses_forget(exchange->server, exchange->owner, exchange->tail))
+        exchange_answer_json(exchange, MHD_HTTP_OK,
+                             json_pack("{s:s, s:s, s:b}", "id", exchange->tail, "object", "response", "deleted", 1));
+    else
+        not_kept(exchange);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * /health, /metrics, /limits, and /tokenize, /detokenize, /render: what needs a model but no reply.
+ */
+#include "server/own.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "model/model.h"
+#include "server/fields.h"
+#include "server/internal.h"
+#include "server/limits.h"
+#include "server/messages.h"
+#include "server/resident.h"
+
+static json_t *error_json(unsigned status, const char *param, const struct hob_error *err)
+{
+    return json_pack("{s:{s:i, s:o, s:o}}", "error", "code", (int)status, "message", json_bytes(str_of(err->text)),
+                     "param", param ? json_string(param) : json_null());
+}
+
+static void frame(struct exchange *exchange, const char *event, struct str json)
+{
+    (void)event;
+    exchange_write(exchange, json);
+}
+
+const struct dialect hob_dialect = {.name = "hob", .frame = frame, .error = error_json};
+
+void own_health(struct exchange *exchange)
+{
+    exchange_answer_json(exchange, MHD_HTTP_OK, json_pack("{s:s, s:s}", "status", "ok", "hob", HOB_VERSION));
+}
+
+void own_limits(struct exchange *exchange)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < N_LIMITS; i++)
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:s, s:s}", "name", limits[i].name, "value",
+                                        (json_int_t)limits[i].value, "unit", limits[i].unit, "over", limits[i].over));
+    exchange_answer_json(exchange, MHD_HTTP_OK, list);
+}
+
+static void put(struct buf *out, const char *name, const char *type, const char *help, double value)
+{
+    buf_format(out, "# HELP hob_%s %s\n# TYPE hob_%s %s\nhob_%s %.17g\n", name, help, name, type, name, value);
+}
+
+void own_metrics(struct exchange *exchange)
+{
+    struct server *server = exchange->server;
+    struct counters *c = &server->counters;
+    struct buf out = {0};
+    if (!server->options.metrics) {
+        exchange_refuse(exchange, MHD_HTTP_NOT_FOUND, "metrics are off; hob serve --metrics turns them on");
+        return;
+    }
+    put(&out, "requests_total", "counter", "Requests.", (double)atomic_load(&c->requests));
+    put(&out, "requests_refused_total", "counter", "Requests refused by their headers.",
+        (double)atomic_load(&c->refused));
+    put(&out, "generations_cancelled_total", "counter", "Replies whose client left.",
+        (double)atomic_load(&c->cancelled));
+    put(&out, "prompt_tokens_total", "counter", "Tokens of prompts.", (double)atomic_load(&c->prompt_tokens));
+    put(&out, "generated_tokens_total", "counter", "Tokens generated.", (double)atomic_load(&c->generated_tokens));
+    put(&out, "model_loads_total", "counter", "Models loaded.", (double)atomic_load(&c->loads));
+    put(&out, "uptime_seconds", "gauge", "Seconds since the start.", (clock_ms() - server->started_ms) / 1000);
+    json_t *residents = residents_json(server), *resident;
+    double bytes = 0, running = 0, waiting = 0;
+    size_t i;
+    json_array_foreach(residents, i, resident)
+    {
+        bytes += json_number_value(json_object_get(resident, "bytes"));
+        running += json_number_value(json_object_get(resident, "running"));
+        waiting += json_number_value(json_object_get(resident, "waiting"));
+    }
+    put(&out, "models_loaded", "gauge", "Models in memory.", (double)json_array_size(residents));
+    put(&out, "model_bytes", "gauge", "Bytes planned for them.", bytes);
+    put(&out, "replies_running", "gauge", "Replies that have a place.", running);
+    put(&out, "requests_waiting", "gauge", "Requests that wait for a place.", waiting);
+    json_decref(residents);
+    exchange_answer(exchange, MHD_HTTP_OK, "text/plain; version=0.0.4", &out);
+}
+
+void own_rerank(struct exchange *exchange)
+{
+    exchange_refuse(exchange, MHD_HTTP_NOT_IMPLEMENTED, "no model that ranks texts can be loaded");
+}
+
+/* ----------------------------------------------------------------------------------------- what needs a model */
+
+/* Keeps a member as it is. */
+static bool keep(struct generation *g, const char *name, const json_t *value)
+{
+    json_object_set(g->extra, name, (json_t *)value);
+    return true;
+}
+
+static bool read_content(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    return json_is_string(value) ? keep(g, "content", value) : error_set(err, HOB_USAGE, "content: want a string");
+}
+
+static bool read_tokens(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    return json_is_array(value) ? keep(g, "tokens", value) : error_set(err, HOB_USAGE, "tokens: want an array of ids");
+}
+
+static bool read_special(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    return json_is_boolean(value) ? keep(g, "special", value)
+                                  : error_set(err, HOB_USAGE, "special: want true or false");
+}
+
+static bool read_bos(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    return json_is_boolean(value) ? keep(g, "bos", value) : error_set(err, HOB_USAGE, "bos: want true or false");
+}
+
+static bool read_think(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    (void)err;
+    json_object_set(g->request, "think", (json_t *)value);
+    return true;
+}
+
+static const struct field tokenize_fields[] = {
+    {"model", field_model, "string"},
+    {"content", read_content, "string"},
+    {"prompt", read_content, "string"},
+    {"special", read_special, "boolean"},
+    {"parse_special", read_special, "boolean"},
+    {"bos", read_bos, "boolean"},
+    {"add_special", read_bos, "boolean"},
+    {"keep_alive", field_keep_alive, NULL},
+    {0},
+};
+
+static const struct field detokenize_fields[] = {
+    {"model", field_model, "string"},
+    {"tokens", read_tokens, "array"},
+    {"special", read_special, "boolean"},
+    {"keep_alive", field_keep_alive, NULL},
+    {0},
+};
+
+static const struct field render_fields[] = {
+    {"model", field_model, "string"},
+    {"messages", messages_openai, "array"},
+    {"tools", field_tools, "array"},
+    {"think", read_think, NULL},
+    {"chat_template_kwargs", field_template_variables, "object"},
+    {"keep_alive", field_keep_alive, NULL},
+    {0},
+};
+
+static bool finish(struct generation *g, struct hob_error *err)
+{
+    (void)err;
+    g->load_only = true;
+    return true;
+}
+
+static struct model *model_of(const struct generation *g)
+{
+    return engine_model(chat_engine(resident_chat(g->resident)));
+}
+
+static void fail(struct generation *g, const struct hob_error *err)
+{
+    exchange_fail(g->exchange, exchange_status(err), g->param, err);
+}
+
+static void end_tokenize(struct generation *g)
+{
+    struct hob_error err;
+    struct ids ids = {0};
+    const struct tokenizer *tokenizer = model_tokenizer(model_of(g), &err);
+    struct encode_options options = {
+        .special = json_is_true(json_object_get(g->extra, "special")),
+        .add_bos = json_is_true(json_object_get(g->extra, "bos")),
+    };
+    if (tokenizer &&
+        tokenizer_encode(tokenizer, json_span(json_object_get(g->extra, "content")), &options, &ids, &err)) {
+        json_t *list = json_array();
+        for (size_t i = 0; i < ids.len; i++)
+            json_array_append_new(list, json_integer(ids.ptr[i]));
+        exchange_answer_json(g->exchange, MHD_HTTP_OK,
+                             json_pack("{s:o, s:I}", "tokens", list, "count", (json_int_t)ids.len));
+    } else {
+        fail(g, &err);
+    }
+    ids_clear(&ids);
+}
+
+static void end_detokenize(struct generation *g)
+{
+    struct hob_error err;
+    struct buf text = {0};
+    struct detokenizer state = {0};
+    const json_t *tokens = json_object_get(g->extra, "tokens");
+    const struct tokenizer *tokenizer = model_tokenizer(model_of(g), &err);
+    bool good = tokenizer != NULL, special = json_is_true(json_object_get(g->extra, "special"));
+    for (size_t i = 0; good && i < json_array_size(tokens); i++) {
+        const json_t *id = json_array_get(tokens, i);
+        good = (json_is_integer(id) && json_integer_value(id) >= 0 &&
+                (size_t)json_integer_value(id) < tokenizer_size(tokenizer)) ||
+               error_set(&err, HOB_USAGE, "tokens[%zu]: want an id in [0, %zu)", i, tokenizer_size(tokenizer));
+        if (good)
+            detokenizer_add(&state, tokenizer, (int32_t)json_integer_value(id), special, &text);
+    }
+    detokenizer_end(&state, &text);
+    if (good)
+        exchange_answer_json(g->exchange, MHD_HTTP_OK, json_pack("{s:o}", "content", json_bytes(buf_view(&text))));
+    else
+        fail(g, &err);
+    buf_clear(&text);
+}
+
+static void end_render(struct generation *g)
+{
+    struct hob_error err;
+    struct rendered rendered = {0};
+    json_t *whole = persona_request(&g->persona, g->request);
+    if (chat_render(model_of(g), persona_template(&g->persona), whole, &rendered, &err)) {
+        json_t *spans = json_array();
+        for (size_t i = 0; i < rendered.n_untrusted; i++)
+            json_array_append_new(spans, json_pack("[I, I]", (json_int_t)rendered.untrusted[i].start,
+                                                   (json_int_t)rendered.untrusted[i].end));
+        exchange_answer_json(g->exchange, MHD_HTTP_OK,
+                             json_pack("{s:o, s:o}", "prompt", json_bytes(buf_view(&rendered.text)), "spans", spans));
+    } else {
+        fail(g, &err);
+    }
+    json_decref(whole);
+    rendered_clear(&rendered);
+}
+
+const struct dialect tokenize_dialect = {
+    .name = "tokenize",
+    .frame = frame,
+    .error = error_json,
+    .fields = tokenize_fields,
+    .finish = finish,
+    .end = end_tokenize,
+};
+
+const struct dialect detokenize_dialect = {
+    .name = "detokenize",
+    .frame = frame,
+    .error = error_json,
+    .fields = detokenize_fields,
+    .finish = finish,
+    .end = end_detokenize,
+};
+
+const struct dialect render_dialect = {
+    .name = "render",
+    .frame = frame,
+    .error = error_json,
+    .fields = render_fields,
+    .finish = finish,
+    .end = end_render,
+};

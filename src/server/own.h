@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * hob's own endpoints.
+ */
+#ifndef HOB_SERVER_OWN_H
+#define HOB_SERVER_OWN_H
+
+#include "server/generation.h"
+
+void own_health(struct exchange *exchange);
+void own_metrics(struct exchange *exchange);
+void own_limits(struct exchange *exchange);
+void own_rerank(struct exchange *exchange);
+
+extern const struct dialect tokenize_dialect, detokenize_dialect, render_dialect;
+
+#endif

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "server/responses.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "server/internal.h"
+#include "server/limits.h"
+
+struct stored_response {
+    struct stored_response *next; /* the newest first */
+    uint64_t owner;
+    double kept_ms;
+    char id[64];
+    json_t *body, *messages;
+};
+
+static void free_one(struct stored_response *one)
+{
+    json_decref(one->body);
+    json_decref(one->messages);
+    free(one);
+}
+
+/* Drops what is too old, and an owner's beyond the limit. Under the lock. */
+static void prune(struct server *server, uint64_t owner)
+{
+    double oldest = clock_ms() - (double)limits[LIMIT_RESPONSE_S].value * 1000;
+    long long n = 0;
+    for (struct stored_response **at = &server->responses; *at;) {
+        struct stored_response *one = *at;
+        n += one->owner == owner;
+        if (one->kept_ms >= oldest && !(one->owner == owner && n > limits[LIMIT_RESPONSES].value)) {
+            at = &one->next;
+            continue;
+        }
+        *at = one->next;
+        free_one(one);
+    }
+}
+
+void responses_keep(struct server *server, uint64_t owner, const char *id, json_t *body, json_t *messages)
+{
+    struct stored_response *one = calloc(1, sizeof *one);
+    if (!one) {
+        json_decref(body);
+        json_decref(messages);
+        return;
+    }
+    *one = (struct stored_response){.owner = owner, .kept_ms = clock_ms(), .body = body, .messages = messages};
+    snprintf(one->id, sizeof one->id, "%s", id);
+    pthread_mutex_lock(&server->lock);
+    one->next = server->responses;
+    server->responses = one;
+    prune(server, owner);
+    pthread_mutex_unlock(&server->lock);
+}
+
+json_t *responses_find(struct server *server, uint64_t owner, const char *id, bool messages)
+{
+    json_t *found = NULL;
+    pthread_mutex_lock(&server->lock);
+    prune(server, owner);
+    for (struct stored_response *one = server->responses; one && !found; one = one->next)
+        if (one->owner == owner && strcmp(one->id, id) == 0)
+            found = json_deep_copy(messages ? one->messages : one->body);
+    pthread_mutex_unlock(&server->lock);
+    return found;
+}
+
+bool responses_forget(struct server *server, uint64_t owner, const char *id)
+{
+    bool found = false;
+    pthread_mutex_lock(&server->lock);
+    for (struct stored_response **at = &server->responses; *at && !found; at = &(*at)->next) {
+        struct stored_response *one = *at;
+        if (one->owner != owner || strcmp(one->id, id) != 0)
+            continue;
+        *at = one->next;
+        free_one(one);
+        found = true;
+        break;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return found;
+}
+
+void responses_free(struct server *server)
+{
+    while (server->responses) {
+        struct stored_response *one = server->responses;
+        server->responses = one->next;
+        free_one(one);
+    }
+}

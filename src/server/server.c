@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The daemon: from connections to exchanges.
+ */
+#include "server/server.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "server/generation.h"
+#include "server/internal.h"
+#include "server/limits.h"
+#include "server/listener.h"
+#include "server/resident.h"
+#include "server/responses.h"
+#include "server/routes.h"
+#include "server/upload.h"
+
+/* A connection, from its accept to its close. */
+struct link {
+    double since_ms; /* when it began to send what it is sending */
+    unsigned n_requests;
+    bool busy; /* a request's body is whole, and its answer is not */
+    bool in_body;
+    int fd;
+    struct link *next, **back;
+};
+
+/* The links of all daemons of the process; only the watcher and the daemon's thread use them. */
+static pthread_mutex_t links_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct link *links;
+
+struct timespec server_deadline(double ms)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double s = ms / 1000;
+    now.tv_sec += (time_t)s;
+    now.tv_nsec += (long)((s - (double)(time_t)s) * 1e9);
+    if (now.tv_nsec >= 1000000000) {
+        now.tv_sec++;
+        now.tv_nsec -= 1000000000;
+    }
+    return now;
+}
+
+/* ---------------------------------------------------------------------------------------------------- handlers */
+
+void server_hand(struct server *server, struct exchange *exchange, void (*work)(struct exchange *exchange))
+{
+    exchange_hold(exchange);
+    pthread_mutex_lock(&server->lock);
+    exchange->work = work;
+    exchange->next_work = NULL;
+    *(server->work ? &server->work_last->next_work : &server->work) = exchange;
+    server->work_last = exchange;
+    pthread_cond_signal(&server->work_there);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void *handle(void *user)
+{
+    struct server *server = user;
+    pthread_mutex_lock(&server->lock);
+    while (true) {
+        struct exchange *exchange = server->work;
+        if (!exchange && atomic_load(&server->stopping))
+            break;
+        if (!exchange) {
+            pthread_cond_wait(&server->work_there, &server->lock);
+            continue;
+        }
+        server->work = exchange->next_work;
+        pthread_mutex_unlock(&server->lock);
+        exchange->work(exchange);
+        exchange_drop(exchange);
+        pthread_mutex_lock(&server->lock);
+    }
+    pthread_mutex_unlock(&server->lock);
+    return NULL;
+}
+
+/* ----------------------------------------------------------------------------------------------------- watcher */
+
+void server_watch(struct exchange *exchange)
+{
+    struct epoll_event event = {.events = EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLONESHOT,
+                                .data.u64 = exchange->number};
+    if (epoll_ctl(exchange->server->epoll, EPOLL_CTL_ADD, exchange->fd, &event) != 0 && errno == EEXIST)
+        epoll_ctl(exchange->server->epoll, EPOLL_CTL_MOD, exchange->fd, &event);
+}
+
+/* The exchange of that number, held; or NULL. */
+static struct exchange *find_exchange(struct server *server, uint64_t number)
+{
+    pthread_mutex_lock(&server->lock);
+    struct exchange *exchange = server->exchanges;
+    while (exchange && exchange->number != number)
+        exchange = exchange->next;
+    if (exchange)
+        exchange_hold(exchange);
+    pthread_mutex_unlock(&server->lock);
+    return exchange;
+}
+
+/* Cuts connections that take too long over a request. */
+static void cut_slow_links(double now)
+{
+    pthread_mutex_lock(&links_lock);
+    for (struct link *link = links; link; link = link->next) {
+        double limit_s = (double)limits[link->in_body ? LIMIT_BODY_S : LIMIT_HEADER_S].value;
+        bool sends = !link->busy && (link->in_body || link->n_requests == 0);
+        if (sends && now - link->since_ms > limit_s * 1000)
+            shutdown(link->fd, SHUT_RDWR);
+    }
+    pthread_mutex_unlock(&links_lock);
+}
+
+/* Keeps streams alive that say nothing for a while. */
+static void keep_alive(struct server *server, double now)
+{
+    pthread_mutex_lock(&server->lock);
+    for (struct exchange *exchange = server->exchanges; exchange; exchange = exchange->next) {
+        pthread_mutex_lock(&exchange->lock);
+        bool silent = exchange->streaming && !exchange->ended && now - exchange->written_ms > 5000;
+        pthread_mutex_unlock(&exchange->lock);
+        if (silent && exchange->dialect->ping)
+            exchange_write(exchange, str_of(exchange->dialect->ping));
+    }
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void *watch(void *user)
+{
+    struct server *server = user;
+    double told = clock_ms();
+    while (!atomic_load(&server->stopping)) {
+        struct epoll_event events[64];
+        int n = epoll_wait(server->epoll, events, 64, 250);
+        for (int i = 0; i < n; i++) {
+            struct exchange *exchange = find_exchange(server, events[i].data.u64);
+            if (!exchange)
+                continue;
+            exchange_leave(exchange);
+            exchange_drop(exchange);
+        }
+        double now = clock_ms();
+        if (now - told < 500)
+            continue;
+        told = now;
+        cut_slow_links(now);
+        keep_alive(server, now);
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------------------------------ daemon */
+
+static void on_connection(void *user, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    (void)user;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        struct link *link = calloc(1, sizeof *link);
+        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = link;
+        if (!link)
+            return;
+        link->since_ms = clock_ms();
+        link->fd = info ? info->connect_fd : -1;
+        pthread_mutex_lock(&links_lock);
+        link->next = links;
+        link->back = &links;
+        if (links)
+            links->back = &link->next;
+        links = link;
+        pthread_mutex_unlock(&links_lock);
+    } else if (*context) {
+        struct link *link = *context;
+        pthread_mutex_lock(&links_lock);
+        *link->back = link->next;
+        if (link->next)
+            link->next->back = link->back;
+        pthread_mutex_unlock(&links_lock);
+        free(link);
+        *context = NULL;
+    }
+}
+
+static struct link *link_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+/* What a link is about; for the watcher's clock. */
+static void link_state(struct MHD_Connection *connection, bool in_body, bool busy)
+{
+    struct link *link = link_of(connection);
+    if (!link)
+        return;
+    pthread_mutex_lock(&links_lock);
+    if (in_body != link->in_body)
+        link->since_ms = clock_ms();
+    link->n_requests += in_body && !link->in_body;
+    link->in_body = in_body;
+    link->busy = busy;
+    pthread_mutex_unlock(&links_lock);
+}
+
+static void on_completed(void *user, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    struct server *server = user;
+    struct exchange *exchange = *context;
+    (void)code;
+    *context = NULL;
+    link_state(connection, false, false);
+    if (!exchange)
+        return;
+    epoll_ctl(server->epoll, EPOLL_CTL_DEL, exchange->fd, NULL);
+    pthread_mutex_lock(&exchange->lock);
+    exchange->suspended = false; /* the connection is no longer ours */
+    exchange->gone = true;
+    if (exchange->generation)
+        generation_cancel(exchange->generation);
+    pthread_mutex_unlock(&exchange->lock);
+    pthread_mutex_lock(&server->lock);
+    for (struct exchange **at = &server->exchanges; *at; at = &(*at)->next)
+        if (*at == exchange) {
+            *at = exchange->next;
+            break;
+        }
+    server->n_exchanges--;
+    pthread_mutex_unlock(&server->lock);
+    exchange_drop(exchange);
+}
+
+/* Queues the answer that the exchange has. */
+static enum MHD_Result respond(struct exchange *exchange, struct MHD_Connection *connection, bool close)
+{
+    struct MHD_Response *response;
+    char text[32];
+    pthread_mutex_lock(&exchange->lock);
+    if (exchange->streaming)
+        response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16 << 10, exchange_read, exchange, NULL);
+    else
+        response = MHD_create_response_from_buffer(
+            exchange->out.len, exchange->out.ptr ? exchange->out.ptr : (char *)exchange->tail, MHD_RESPMEM_MUST_COPY);
+    if (response) {
+        if (exchange->type)
+            MHD_add_response_header(response, "Content-Type", exchange->type);
+        MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+        MHD_add_response_header(response, "Cache-Control", exchange->streaming ? "no-cache" : "no-store");
+        snprintf(text, sizeof text, "req_%016llx", (unsigned long long)exchange->number);
+        MHD_add_response_header(response, "X-Request-Id", text);
+        MHD_add_response_header(response, "Request-Id", text);
+        if (exchange->ignored.len && buf_text(&exchange->ignored))
+            MHD_add_response_header(response, "X-Hob-Ignored", exchange->ignored.ptr);
+        if (exchange->retry_after_s) {
+            snprintf(text, sizeof text, "%u", exchange->retry_after_s);
+            MHD_add_response_header(response, "Retry-After", text);
+        }
+        if (exchange->request_id[0]) /* the methods that a path has */
+            MHD_add_response_header(response, "Allow", exchange->request_id);
+        if (close)
+            MHD_add_response_header(response, "Connection", "close");
+    }
+    unsigned status = exchange->status;
+    pthread_mutex_unlock(&exchange->lock);
+    enum MHD_Result result = response ? MHD_queue_response(connection, status, response) : MHD_NO;
+    if (response)
+        MHD_destroy_response(response);
+    return result;
+}
+
+/* A new exchange for a request whose headers are there. */
+static struct exchange *exchange_new(struct server *server, struct MHD_Connection *connection, const char *version)
+{
+    struct exchange *exchange = calloc(1, sizeof *exchange);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!exchange)
+        return NULL;
+    exchange->server = server;
+    exchange->connection = connection;
+    exchange->fd = info ? info->connect_fd : -1;
+    exchange->is_http10 = strcmp(version, "HTTP/1.1") != 0;
+    exchange->received_ms = clock_ms();
+    exchange->dialect = &hob_dialect;
+    atomic_init(&exchange->refs, 1);
+    pthread_mutex_init(&exchange->lock, NULL);
+    exchange->body.limit = (size_t)limits[LIMIT_BODY_BYTES].value;
+    const char *agent = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "User-Agent");
+    snprintf(exchange->agent, sizeof exchange->agent, "%s", agent ? agent : "");
+    pthread_mutex_lock(&server->lock);
+    exchange->number = ++server->n_numbers;
+    exchange->next = server->exchanges;
+    server->exchanges = exchange;
+    server->n_exchanges++;
+    pthread_mutex_unlock(&server->lock);
+    return exchange;
+}
+
+/* Finds the route and checks who asks. False after a refusal. */
+static bool admit(struct server *server, struct exchange *exchange, const char *method, const char *path)
+{
+    char allowed[64];
+    exchange->head = strcmp(method, "HEAD") == 0;
+    exchange->route = routes_find(method, path, exchange->tail, allowed);
+    if (exchange->route)
+        exchange->dialect = exchange->route->dialect;
+    else if (strncmp(path, "/v1/messages", 12) == 0)
+        exchange->dialect = &anthropic_dialect;
+    else if (strncmp(path, "/v1/", 4) == 0)
+        exchange->dialect = &openai_chat_dialect;
+    else if (strncmp(path, "/api/", 5) == 0)
+        exchange->dialect = &ollama_chat_dialect;
+    atomic_fetch_add(&server->counters.requests, 1);
+    if (!guard_check(&server->guard, exchange, method, !exchange->route || !(exchange->route->flags & ROUTE_OPEN)))
+        return false;
+    if (!exchange->route) {
+        snprintf(exchange->request_id, sizeof exchange->request_id, "%.31s", allowed);
+        exchange_refuse(exchange, allowed[0] ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, "%s",
+                        allowed[0] ? "the path does not take this method" : "there is no such path");
+        return false;
+    }
+    if (atomic_load(&server->draining)) {
+        exchange->retry_after_s = 5;
+        exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
+        return false;
+    }
+    const char *length = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Length");
+    if (length && !(exchange->route->flags & ROUTE_UPLOAD) &&
+        (strlen(length) > 18 || strtoll(length, NULL, 10) > limits[LIMIT_BODY_BYTES].value)) {
+        exchange_refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body has %.20s bytes, want at most %lld", length,
+                        limits[LIMIT_BODY_BYTES].value);
+        return false;
+    }
+    return true;
+}
+
+/* Takes a piece of the body. */
+static void take_body(struct exchange *exchange, const char *data, size_t size)
+{
+    if (exchange->route->flags & ROUTE_UPLOAD)
+        upload_add(exchange, (struct str){data, size});
+    else if (!exchange->status && !buf_add(&exchange->body, data, size))
+        exchange_refuse(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than %lld bytes",
+                        limits[LIMIT_BODY_BYTES].value);
+}
+
+static enum MHD_Result on_request(void *user, struct MHD_Connection *connection, const char *path, const char *method,
+                                  const char *version, const char *data, size_t *size, void **context)
+{
+    struct server *server = user;
+    struct exchange *exchange = *context;
+    if (!exchange) {
+        struct link *link = link_of(connection);
+        exchange = exchange_new(server, connection, version);
+        *context = exchange;
+        if (!exchange)
+            return MHD_NO;
+        link_state(connection, true, false);
+        if (!admit(server, exchange, method, path)) {
+            atomic_fetch_add(&server->counters.refused, 1);
+            return respond(exchange, connection, true);
+        }
+        (void)link;
+        return MHD_YES;
+    }
+    if (*size) {
+        take_body(exchange, data, *size);
+        *size = 0;
+        return MHD_YES;
+    }
+    if (!exchange->dispatched) {
+        exchange->dispatched = true;
+        link_state(connection, true, true);
+        if (exchange->status == 0 && exchange->route->flags & ROUTE_INLINE) {
+            exchange->route->handle(exchange);
+        } else if (exchange->status == 0) {
+            pthread_mutex_lock(&exchange->lock);
+            exchange->suspended = true;
+            MHD_suspend_connection(connection);
+            pthread_mutex_unlock(&exchange->lock);
+            server_watch(exchange);
+            server_hand(server, exchange, exchange->route->handle);
+            return MHD_YES;
+        }
+    }
+    pthread_mutex_lock(&exchange->lock);
+    bool answered = exchange->status != 0, gone = exchange->gone;
+    pthread_mutex_unlock(&exchange->lock);
+    if (!answered || gone) /* its client left before there was an answer */
+        return MHD_NO;
+    const struct link *link = link_of(connection);
+    return respond(exchange, connection, link && link->n_requests >= (unsigned)limits[LIMIT_REQUESTS].value);
+}
+
+/* libmicrohttpd decodes %xx in paths; nothing here needs that, and what it would make of "%00" nobody wants. */
+static size_t unescape_nothing(void *user, struct MHD_Connection *connection, char *text)
+{
+    (void)user;
+    (void)connection;
+    return strlen(text);
+}
+
+static void log_nothing(void *user, const char *format, va_list args)
+{
+    (void)user;
+    (void)format;
+    (void)args;
+}
+
+/* -------------------------------------------------------------------------------------------- start and stop */
+
+static bool start_threads(struct server *server, struct hob_error *err)
+{
+    server->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (server->epoll < 0)
+        return error_system(err, "epoll", "cannot be had");
+    server->watching = pthread_create(&server->watcher, NULL, watch, server) == 0;
+    bool good = server->watching;
+    while (good && server->n_handlers < N_HANDLERS) {
+        good = pthread_create(&server->handlers[server->n_handlers], NULL, handle, server) == 0;
+        server->n_handlers += good;
+    }
+    return good || error_set(err, HOB_LIMIT, "the system gives no more threads");
+}
+
+struct server *server_start(const struct server_options *options, struct hob_error *err)
+{
+    struct server *server = calloc(1, sizeof *server);
+    struct listener listener = {.fd = -1};
+    if (!server) {
+        error_memory(err, sizeof *server);
+        return NULL;
+    }
+    server->options = *options;
+    server->epoll = -1;
+    server->started_ms = clock_ms();
+    pthread_mutex_init(&server->lock, NULL);
+    pthread_cond_init(&server->work_there, NULL);
+    pthread_cond_init(&server->resident_left, NULL);
+    bool good = listener_open(&listener, options->listen, options->key_file != NULL, err);
+    snprintf(server->address, sizeof server->address, "%s", listener.address);
+    server->socket_path = listener.path;
+    good = good && guard_init(&server->guard, listener.path ? NULL : listener.host, listener.port, listener.is_local,
+                              options->key_file, err);
+    good = good && start_threads(server, err);
+    if (good) {
+        unsigned per_ip = listener.is_local ? 0 : (unsigned)limits[LIMIT_CONNECTIONS_IP].value;
+        server->daemon = MHD_start_daemon(
+            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
+            server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, listener.fd,
+            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, (unsigned)limits[LIMIT_CONNECTIONS].value,
+            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)limits[LIMIT_IDLE_S].value, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+            per_ip, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits[LIMIT_HEADER_BYTES].value + (32 << 10),
+            MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+            MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
+        if (!server->daemon) {
+            close(listener.fd);
+            good = error_set(err, HOB_LIMIT, "the HTTP daemon did not start");
+        }
+    } else if (listener.fd >= 0) {
+        close(listener.fd);
+    }
+    if (good)
+        return server;
+    server_stop(server);
+    return NULL;
+}
+
+const char *server_address(const struct server *server)
+{
+    return server->address;
+}
+
+void server_drain(struct server *server, double seconds, bool (*hurry)(void))
+{
+    double until = clock_ms() + seconds * 1000;
+    atomic_store(&server->draining, true);
+    while (clock_ms() < until && !hurry()) {
+        pthread_mutex_lock(&server->lock);
+        size_t left = server->n_exchanges;
+        pthread_mutex_unlock(&server->lock);
+        if (left == 0)
+            break;
+        usleep(20000);
+    }
+}
+
+void server_stop(struct server *server)
+{
+    if (!server)
+        return;
+    atomic_store(&server->draining, true);
+    pthread_mutex_lock(&server->lock);
+    for (struct exchange *exchange = server->exchanges; exchange; exchange = exchange->next)
+        exchange_leave(exchange);
+    pthread_mutex_unlock(&server->lock);
+    residents_free(server);
+    pthread_mutex_lock(&server->lock);
+    atomic_store(&server->stopping, true);
+    pthread_cond_broadcast(&server->work_there);
+    pthread_mutex_unlock(&server->lock);
+    for (unsigned i = 0; i < server->n_handlers; i++)
+        pthread_join(server->handlers[i], NULL);
+    if (server->watching)
+        pthread_join(server->watcher, NULL);
+    if (server->daemon)
+        MHD_stop_daemon(server->daemon);
+    if (server->epoll >= 0)
+        close(server->epoll);
+    if (server->socket_path)
+        unlink(server->socket_path);
+    free(server->socket_path);
+    responses_free(server);
+    guard_clear(&server->guard);
+    pthread_mutex_destroy(&server->lock);
+    pthread_cond_destroy(&server->work_there);
+    pthread_cond_destroy(&server->resident_left);
+    free(server);
+}
