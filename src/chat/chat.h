@@ -117,9 +117,6 @@ struct chat_template {
     const struct template *parsed;
 };
 
-/* Whether a chat template knows a thinking part. */
-bool template_thinks(struct str template_text);
-
 /* Renders messages as the model would see them: `request` as in chat_submit(). `replacement` (may be NULL) stands for
  * the model's template; `model` may then be NULL. The caller clears `out`. */
 bool chat_render(struct model *model, const struct chat_template *replacement, const json_t *request,

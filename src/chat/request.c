@@ -60,12 +60,6 @@ static bool check_messages(const json_t *messages, struct hob_error *err)
     return true;
 }
 
-bool template_thinks(struct str template_text)
-{
-    return str_find(template_text, STR("think"), 0) != SIZE_MAX ||
-           str_find(template_text, STR("reasoning"), 0) != SIZE_MAX;
-}
-
 /* Tells the template what "think" says, in the words of all families. */
 static void set_thinking(json_t *variables, const json_t *think)
 {

@@ -179,19 +179,20 @@ static void vary_seed(json_t *request, const json_t *seed, size_t i)
         json_object_set_new(request, "seed", json_integer(json_integer_value(seed) + (json_int_t)i));
 }
 
-/* Takes thinking away from a model that has none, where the dialect wants that. */
-static void soften(struct generation *g, struct chat *chat)
+/* What is left of thinking where the model cannot do as it was asked, and the dialect would rather have less than an
+ * error: a level becomes on, and on becomes nothing. False when nothing is left to take. */
+static bool soften(struct generation *g, const struct hob_error *err)
 {
-    const struct chat_template *own = persona_template(&g->persona);
-    struct str text = own ? own->text : model_template_text(engine_model(chat_engine(chat)));
-    json_t *think = json_object_get(g->request, "think");
-    if (!think || template_thinks(text))
-        return;
-    if (json_is_false(think) || g->soft_think) {
-        if (!json_is_false(think))
-            exchange_ignore(g->exchange, "thinking");
-        json_object_del(g->request, "think");
+    const json_t *think = json_object_get(g->request, "think");
+    if (!g->soft_think || !think || strncmp(err->text, "think:", 6) != 0)
+        return false;
+    if (json_is_string(think)) {
+        json_object_set_new(g->request, "think", json_true());
+        return true;
     }
+    exchange_ignore(g->exchange, "thinking");
+    json_object_del(g->request, "think");
+    return true;
 }
 
 /* Appends the ids of a text that names no special tokens. */
@@ -269,7 +270,6 @@ static bool prepare(struct generation *g, struct hob_error *err)
         return false;
     if (g->load_only)
         return true;
-    soften(g, chat);
     if (json_object_get(g->extra, "suffix") && !fill_in(g, engine_model(chat_engine(chat)), err))
         return false;
     if (json_object_get(g->extra, "context") && !put_context(g, chat, err))
@@ -292,7 +292,9 @@ static bool prepare(struct generation *g, struct hob_error *err)
         answer->generation = g;
         answer->index = i;
         vary_seed(g->request, seed, i);
-        answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
+        do
+            answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
+        while (!answer->reply && soften(g, err));
         good = answer->reply != NULL;
     }
     json_decref(seed);

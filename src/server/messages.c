@@ -151,7 +151,7 @@ static bool read_message(json_t *messages, const json_t *given, size_t i, struct
             thinking = json_object_get(given, "reasoning");
         if (!json_is_string(thinking))
             thinking = json_object_get(given, "thinking");
-        copy_text(message, "reasoning_content", thinking);
+        copy_text(message, "thinking", thinking);
         return read_calls(message, json_object_get(given, "tool_calls"), i, err);
     }
     copy_text(message, "name", json_object_get(given, "name"));
@@ -217,7 +217,7 @@ static bool read_block(const json_t *block, const char *where, json_t *messages,
         return buf_str(text, json_span(json_object_get(block, "text"))) || error_memory(err, text->len);
     }
     if (is(type, "thinking")) {
-        copy_text(message, "reasoning_content", json_object_get(block, "thinking"));
+        copy_text(message, "thinking", json_object_get(block, "thinking"));
         return true;
     }
     if (is(type, "redacted_thinking"))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Messages of the dialects as chat templates want them: {"role": system, user, assistant or tool, "content": text,
- * "reasoning_content", "tool_calls": [{"type", "id", "function": {"name", "arguments": object}}], "tool_call_id",
+ * "thinking", "tool_calls": [{"type", "id", "function": {"name", "arguments": object}}], "tool_call_id",
  * "name"}.
  */
 #ifndef HOB_SERVER_MESSAGES_H

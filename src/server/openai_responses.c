@@ -50,8 +50,7 @@ static bool read_item(json_t *messages, const json_t *item, size_t i, struct hob
         if (!part)
             part = json_array_get(json_object_get(item, "summary"), 0);
         if (json_is_string(json_object_get(part, "text")))
-            json_object_set(message_add(messages, "assistant", STR("")), "reasoning_content",
-                            json_object_get(part, "text"));
+            json_object_set(message_add(messages, "assistant", STR("")), "thinking", json_object_get(part, "text"));
     } else {
         good = error_set(err, HOB_USAGE, "%s.type: \"%.*s\" is not supported", where,
                          (int)(kind.len < 40 ? kind.len : 40), kind.ptr);
@@ -428,7 +427,7 @@ static void keep(struct generation *g, json_t *body)
     size_t i;
     json_t *item;
     if (thinking.len)
-        json_object_set_new(message, "reasoning_content", json_bytes(thinking));
+        json_object_set_new(message, "thinking", json_bytes(thinking));
     json_array_foreach(output, i, item)
     {
         if (str_eq(json_span(json_object_get(item, "type")), STR("function_call")))

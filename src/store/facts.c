@@ -68,7 +68,7 @@ static json_t *capabilities(struct model *model)
         json_array_append_new(list, json_string("tools"));
     if (facts_infill(model, ids))
         json_array_append_new(list, json_string("insert"));
-    if (text.len && reply_format_thinking(reply_format_find(text), text) && str_find(text, STR("think"), 0) != SIZE_MAX)
+    if (text.len && str_find(text, STR("think"), 0) != SIZE_MAX && reply_form_find(text, STR("")).thinks)
         json_array_append_new(list, json_string("thinking"));
     return list;
 }
