@@ -25,7 +25,7 @@ struct compile_options engine_compile_options(const struct engine_plan *plan, bo
 /* Allocates what steps use. */
 static bool allocate(struct engine *engine, struct hob_error *err)
 {
-    size_t rows = engine->graph.max_rows, parallel = engine->plan.parallel, n_pages, bytes;
+    size_t rows = engine->graph.max_rows, parallel = engine->plan.parallel;
     engine->slots = calloc(parallel, sizeof *engine->slots);
     engine->ids = calloc(rows, sizeof *engine->ids);
     engine->positions = calloc(rows, sizeof *engine->positions);
@@ -34,10 +34,9 @@ static bool allocate(struct engine *engine, struct hob_error *err)
     engine->segment_owner = calloc(parallel, sizeof(struct sequence *));
     engine->events = calloc(EVENTS_A_SLOT * parallel, sizeof *engine->events);
     if (!engine->slots || !engine->ids || !engine->positions || !engine->selected || !engine->segments ||
-        !engine->segment_owner || !engine->events ||
-        !engine_cache_bytes(engine->plan.ctx, engine->plan.parallel, engine->page_bytes, &n_pages, &bytes))
+        !engine->segment_owner || !engine->events)
         return error_memory(err, rows * sizeof *engine->ids);
-    engine->pages = pages_new(n_pages, engine->page_bytes, err);
+    engine->pages = pages_new(engine->plan.n_pages, engine->page_bytes, err);
     if (!engine->pages)
         return false;
     engine->batch = (struct batch){
@@ -131,6 +130,18 @@ static void end_sequence(struct engine *engine, struct sequence *sequence, enum 
     event(engine, EVENT_END, sequence)->reason = reason;
 }
 
+/* Whether there are pages for all that the sequence has so far, and one more, or nobody whose end would bring them. */
+static bool has_room(const struct engine *engine, const struct sequence *sequence)
+{
+    size_t total = sequence->n_prompt + sequence->n_generated;
+    if (pages_unheld(engine->pages) >= total / CACHE_BLOCK + 1)
+        return true;
+    for (unsigned i = 0; i < engine->plan.parallel; i++)
+        if (engine->slots[i])
+            return false;
+    return true;
+}
+
 /* Moves waiting sequences into free slots, and ends those that were cancelled. */
 static void admit(struct engine *engine)
 {
@@ -143,13 +154,16 @@ static void admit(struct engine *engine)
         if (engine->slots[i] && atomic_load(&engine->slots[i]->cancelled))
             end_sequence(engine, engine->slots[i], END_CANCELLED);
     for (unsigned i = 0; i < engine->plan.parallel && engine->waiting; i++) {
+        struct sequence *sequence = engine->waiting;
         if (engine->slots[i])
             continue;
-        struct sequence *sequence = engine->waiting;
+        if (!has_room(engine, sequence))
+            break;
         engine->waiting = sequence->next;
         sequence->next = NULL;
         sequence->state = SEQUENCE_RUNNING;
-        sequence->started_ms = sequence->last_ms = clock_ms();
+        if (sequence->started_ms == 0)
+            sequence->started_ms = sequence->last_ms = clock_ms();
         engine->slots[i] = sequence;
         sequence_reuse_prefix(sequence);
         if (atomic_load(&sequence->cancelled))
@@ -170,8 +184,10 @@ static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
     if (n == 0 || room == 0)
         return;
     if (!sequence_reserve(sequence, first + n)) {
-        end_sequence(engine, sequence, END_ERROR);
-        return;
+        size_t places = sequence->n_pages * CACHE_BLOCK;
+        n = places > first ? places - first : 0;
+        if (n == 0) /* it waits for a page; make_places() has seen to it that another goes on */
+            return;
     }
     struct segment *segment = &engine->segments[batch->n_segments];
     engine->segment_owner[batch->n_segments++] = sequence;
@@ -186,23 +202,97 @@ static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
     }
 }
 
+/* Rows of prompts beside rows that decode: as many as keep the others waiting no longer than this. */
+#define DELAY_MS         200
+#define DELAY_STEPS      4
+#define FIRST_CHUNK_ROWS 32 /* until it is known how long a row takes */
+
+static bool decodes(const struct sequence *sequence)
+{
+    return sequence->n_computed + 1 == sequence->n_prompt + sequence->n_generated;
+}
+
+/* The youngest running sequence that may be set aside for `sequence`, or NULL. */
+static struct sequence *youngest(const struct engine *engine, const struct sequence *sequence)
+{
+    struct sequence *found = NULL;
+    for (unsigned i = 0; i < engine->plan.parallel; i++) {
+        struct sequence *at = engine->slots[i];
+        if (at && at->number > sequence->number && at->n_pages > 0 && !at->request.all_logits &&
+            (!found || at->number > found->number))
+            found = at;
+    }
+    return found;
+}
+
+/* Sees to it that the next row of every sequence has a page, the oldest first: where there is none, the youngest is set
+ * aside. The oldest always goes on, so that all end. */
+static void make_places(struct engine *engine)
+{
+    uint64_t last = 0;
+    for (bool first = true;; first = false) {
+        struct sequence *next = NULL;
+        for (unsigned i = 0; i < engine->plan.parallel; i++) {
+            struct sequence *at = engine->slots[i];
+            if (at && (first || at->number > last) && (!next || at->number < next->number))
+                next = at;
+        }
+        if (!next)
+            return;
+        last = next->number;
+        while (!sequence_reserve(next, next->n_computed + 1)) {
+            struct sequence *victim = youngest(engine, next);
+            if (!victim)
+                break;
+            sequence_set_aside(victim);
+        }
+    }
+}
+
 /* Puts the batch together: a row for every sequence that decodes, then chunks of prompts, one after the other. */
 static void compose(struct engine *engine)
 {
     struct batch *batch = &engine->batch;
     unsigned parallel = engine->plan.parallel;
+    size_t limit = engine->graph.max_rows;
     batch->n_rows = batch->n_segments = batch->n_selected = 0;
+    make_places(engine);
     for (unsigned i = 0; i < parallel; i++)
-        if (engine->slots[i] && engine->slots[i]->n_generated > 0)
+        if (engine->slots[i] && decodes(engine->slots[i]))
             add_rows(engine, engine->slots[i], 1);
+    engine->n_decoding = batch->n_rows;
+    if (batch->n_rows > 0) {
+        double delay_ms = DELAY_STEPS * engine->decode_ms > DELAY_MS ? DELAY_STEPS * engine->decode_ms : DELAY_MS;
+        double rows = engine->row_ms > 0 ? delay_ms / engine->row_ms : FIRST_CHUNK_ROWS;
+        if (rows < (double)(limit - batch->n_rows))
+            limit = batch->n_rows + (rows < 1 ? 1 : (size_t)rows);
+    }
     for (unsigned k = 0; k < parallel; k++) {
         struct sequence *sequence = engine->slots[(engine->turn + k) % parallel];
-        if (!sequence || sequence->n_generated > 0)
+        if (!sequence || decodes(sequence))
             continue;
-        size_t left = sequence->n_prompt - sequence->n_computed, room = engine->graph.max_rows - batch->n_rows;
+        size_t left = sequence->n_prompt + sequence->n_generated - sequence->n_computed;
+        size_t room = limit - batch->n_rows;
         add_rows(engine, sequence, left < room ? left : room);
     }
     engine->turn = (engine->turn + 1) % parallel;
+    for (unsigned i = 0; batch->n_rows == 0 && i < parallel; i++) { /* one that may not be set aside has all pages */
+        struct sequence *stuck = engine->slots[i];
+        if (!stuck)
+            continue;
+        error_set(&stuck->error, HOB_LIMIT, "no KV page is left for position %zu", stuck->n_computed);
+        end_sequence(engine, stuck, END_ERROR);
+    }
+}
+
+/* Learns from a step how long rows take. */
+static void learn(struct engine *engine, double ms)
+{
+    size_t n = engine->batch.n_rows - engine->n_decoding;
+    if (n == 0)
+        engine->decode_ms = engine->decode_ms > 0 ? 0.8 * engine->decode_ms + 0.2 * ms : ms;
+    else if (n >= 8)
+        engine->row_ms = engine->row_ms > 0 ? 0.5 * engine->row_ms + 0.5 * ms / (double)n : ms / (double)n;
 }
 
 /* Chooses the token after the logits of a sequence's last row. */
@@ -248,9 +338,9 @@ static void distribute(struct engine *engine, size_t s, struct backend_rows rows
     bool prefill = sequence->n_computed < sequence->n_prompt;
     sequence->n_computed += segment->n;
     sequence_publish(sequence);
-    if (prefill) {
+    if (prefill || sequence->n_computed < sequence->n_prompt + sequence->n_generated) { /* or is computed anew */
         struct engine_event *e = event(engine, EVENT_PREFILL, sequence);
-        e->n_done = sequence->n_computed;
+        e->n_done = sequence->n_computed < sequence->n_prompt ? sequence->n_computed : sequence->n_prompt;
         e->n_prompt = sequence->n_prompt;
         sequence->last_ms = clock_ms();
     }
@@ -274,7 +364,9 @@ void engine_step(struct engine *engine, const struct engine_event **events, size
     admit(engine);
     compose(engine);
     if (engine->batch.n_rows > 0) {
+        double start_ms = clock_ms();
         struct backend_rows rows = backend_run(engine->backend, &engine->batch);
+        learn(engine, clock_ms() - start_ms);
         uint64_t control = float_control_enter();
         size_t at = 0;
         for (size_t s = 0; s < engine->batch.n_segments; s++)

@@ -31,7 +31,8 @@ struct engine_plan {
     unsigned parallel, threads;
     enum cache_type kv;
     size_t weight_bytes; /* in panels */
-    size_t cache_bytes;  /* when every sequence has filled its context */
+    size_t n_pages;      /* of the KV cache; fewer than every sequence's whole context takes where memory is short */
+    size_t cache_bytes;  /* when all pages are in use */
     size_t cache_bytes_token;
     size_t work_bytes;      /* activations and scratch */
     size_t available_bytes; /* memory this machine and its control group have left */

@@ -18,6 +18,7 @@ struct sequence {
     struct engine *engine;
     struct sequence *next; /* in the waiting list */
     enum sequence_state state;
+    uint64_t number; /* the order of queueing */
     atomic_bool cancelled;
     struct sequence_request request; /* its `tokens` and `sampling` are no longer valid */
     struct sampler *sampler;
@@ -44,7 +45,9 @@ struct engine {
     size_t page_bytes;
     struct sequence **slots; /* [parallel] running sequences, NULL where free */
     struct sequence *waiting, *waiting_last;
-    unsigned turn; /* the slot whose prompt is served first */
+    uint64_t n_queued;
+    double row_ms, decode_ms; /* about how long a row of a prompt, and a step without any, takes */
+    unsigned turn;            /* the slot whose prompt is served first */
     /* The batch of a step. */
     struct batch batch;
     int32_t *ids, *positions;
@@ -53,13 +56,11 @@ struct engine {
     struct sequence **segment_owner; /* [segments] */
     struct engine_event *events;
     size_t n_events;
+    size_t n_decoding; /* rows of the batch that decode */
 };
 
 /* How the engine's graph is compiled. */
 struct compile_options engine_compile_options(const struct engine_plan *plan, bool precise);
-
-/* Pages and bytes of the KV memory; false on overflow. */
-bool engine_cache_bytes(size_t ctx, unsigned parallel, size_t page_bytes, size_t *n_pages, size_t *bytes);
 
 /* Gives the sequence's pages back. */
 void sequence_release(struct sequence *sequence);
@@ -67,8 +68,11 @@ void sequence_release(struct sequence *sequence);
 /* Takes over what the cache has of the prompt. */
 void sequence_reuse_prefix(struct sequence *sequence);
 
-/* Makes pages for positions up to `n`; false (and the sequence's error) when there are none. */
+/* Makes pages for positions up to `n`; false when there are not enough, and then it has those there were. */
 bool sequence_reserve(struct sequence *sequence, size_t n);
+
+/* Takes a running sequence's place and pages away; it waits, before all others, and then is computed anew. */
+void sequence_set_aside(struct sequence *sequence);
 
 /* Publishes pages that have become full. */
 void sequence_publish(struct sequence *sequence);

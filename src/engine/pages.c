@@ -14,6 +14,7 @@ struct page {
     bool published;
     uint32_t parent;       /* the page before it, PAGE_NONE at the start of a text */
     uint32_t parent_age;   /* the parent's age when this page was published: another age is another content */
+    uint64_t owner;        /* whose text it starts, where it has no parent */
     uint32_t age;          /* how often the page was given new content */
     uint32_t chain;        /* next page of its bucket */
     uint32_t older, newer; /* in the list of unheld pages */
@@ -23,6 +24,7 @@ struct page {
 struct pages {
     uint8_t *base;
     size_t n, bytes;
+    size_t n_unheld;
     struct page *page;
     uint32_t *buckets; /* [n_buckets] heads of chains, by hash of parent and tokens */
     size_t n_buckets;
@@ -84,9 +86,15 @@ static uint32_t *bucket(struct pages *pages, uint32_t parent, const int32_t *tok
     return &pages->buckets[hash_bytes(key, sizeof key) % pages->n_buckets];
 }
 
+size_t pages_unheld(const struct pages *pages)
+{
+    return pages->n_unheld;
+}
+
 /* Takes a page out of the list of unheld pages. */
 static void unlink_page(struct pages *pages, uint32_t p)
 {
+    pages->n_unheld--;
     const struct page *page = &pages->page[p];
     *(page->older == PAGE_NONE ? &pages->oldest : &pages->page[page->older].newer) = page->newer;
     *(page->newer == PAGE_NONE ? &pages->newest : &pages->page[page->newer].older) = page->older;
@@ -122,6 +130,7 @@ void pages_drop(struct pages *pages, uint32_t p)
     struct page *page = &pages->page[p];
     if (--page->holders > 0)
         return;
+    pages->n_unheld++;
     /* An unpublished page is worth nothing, so it is the next to go: its memory is in use already. */
     if (page->published) {
         page->older = pages->newest;
@@ -137,21 +146,21 @@ void pages_drop(struct pages *pages, uint32_t p)
 }
 
 /* The published page of this content, or PAGE_NONE. */
-static uint32_t lookup(struct pages *pages, uint32_t parent, const int32_t *tokens)
+static uint32_t lookup(struct pages *pages, uint32_t parent, uint64_t owner, const int32_t *tokens)
 {
     uint32_t parent_age = parent == PAGE_NONE ? 0 : pages->page[parent].age;
     for (uint32_t p = *bucket(pages, parent, tokens); p != PAGE_NONE; p = pages->page[p].chain) {
         const struct page *page = &pages->page[p];
-        if (page->parent == parent && page->parent_age == parent_age &&
+        if (page->parent == parent && page->parent_age == parent_age && (parent != PAGE_NONE || page->owner == owner) &&
             memcmp(page->tokens, tokens, sizeof page->tokens) == 0)
             return p;
     }
     return PAGE_NONE;
 }
 
-uint32_t pages_match(struct pages *pages, uint32_t parent, const int32_t *tokens)
+uint32_t pages_match(struct pages *pages, uint32_t parent, uint64_t owner, const int32_t *tokens)
 {
-    uint32_t p = lookup(pages, parent, tokens);
+    uint32_t p = lookup(pages, parent, owner, tokens);
     if (p == PAGE_NONE)
         return PAGE_NONE;
     if (pages->page[p].holders++ == 0)
@@ -159,10 +168,10 @@ uint32_t pages_match(struct pages *pages, uint32_t parent, const int32_t *tokens
     return p;
 }
 
-uint32_t pages_publish(struct pages *pages, uint32_t p, uint32_t parent, const int32_t *tokens)
+uint32_t pages_publish(struct pages *pages, uint32_t p, uint32_t parent, uint64_t owner, const int32_t *tokens)
 {
     struct page *page = &pages->page[p];
-    uint32_t same = pages_match(pages, parent, tokens);
+    uint32_t same = pages_match(pages, parent, owner, tokens);
     if (same != PAGE_NONE) {
         pages_drop(pages, p);
         return same;
@@ -170,6 +179,7 @@ uint32_t pages_publish(struct pages *pages, uint32_t p, uint32_t parent, const i
     uint32_t *head = bucket(pages, parent, tokens);
     page->published = true;
     page->parent = parent;
+    page->owner = owner;
     page->parent_age = parent == PAGE_NONE ? 0 : pages->page[parent].age;
     memcpy(page->tokens, tokens, sizeof page->tokens);
     page->chain = *head;

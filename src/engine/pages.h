@@ -22,17 +22,21 @@ void pages_free(struct pages *pages);
 /* The memory: page p at base + p * page_bytes. */
 uint8_t *pages_base(const struct pages *pages);
 
+/* How many pages nobody holds. */
+size_t pages_unheld(const struct pages *pages);
+
 /* Takes an empty page, dropping the least recently used unheld one if need be; PAGE_NONE when all are held. */
 uint32_t pages_take(struct pages *pages);
 
 /* Gives a page back; a published page stays until it is needed. */
 void pages_drop(struct pages *pages, uint32_t page);
 
-/* Says that `page`, held by the caller, is full with `tokens` [64] after `parent` (PAGE_NONE: at the start). Returns
+/* Says that `page`, held by the caller, is full with `tokens` [64] after `parent` (PAGE_NONE: at the start of a text of
+ * `owner`, whose pages nobody else is given). Returns
  * the page the caller now holds: where another has the same content already, that one, and `page` is given back. */
-uint32_t pages_publish(struct pages *pages, uint32_t page, uint32_t parent, const int32_t *tokens);
+uint32_t pages_publish(struct pages *pages, uint32_t page, uint32_t parent, uint64_t owner, const int32_t *tokens);
 
 /* Takes the page that follows `parent` with `tokens` [64], or PAGE_NONE. */
-uint32_t pages_match(struct pages *pages, uint32_t parent, const int32_t *tokens);
+uint32_t pages_match(struct pages *pages, uint32_t parent, uint64_t owner, const int32_t *tokens);
 
 #endif

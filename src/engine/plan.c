@@ -47,10 +47,10 @@ static size_t memory_available(void)
     return available;
 }
 
-bool engine_cache_bytes(size_t ctx, unsigned parallel, size_t page_bytes, size_t *n_pages, size_t *bytes)
+/* Pages that `ctx` positions take. */
+static size_t pages_of(size_t ctx)
 {
-    size_t each = (ctx + CACHE_BLOCK - 1) / CACHE_BLOCK;
-    return size_mul(each, parallel, n_pages) && size_mul(*n_pages, page_bytes, bytes);
+    return (ctx + CACHE_BLOCK - 1) / CACHE_BLOCK;
 }
 
 bool engine_make_plan(const struct model *model, const struct engine_options *options, struct engine_plan *plan,
@@ -90,18 +90,24 @@ bool engine_make_plan(const struct model *model, const struct engine_options *op
     if (!built)
         return error_prefix(err, "%s", model->name);
 
-    size_t budget = (size_t)((double)plan->available_bytes * HEADROOM), n_pages;
+    size_t budget = (size_t)((double)plan->available_bytes * HEADROOM);
     size_t resident = model->memory ? 0 : plan->weight_bytes, fixed = resident + plan->work_bytes;
-    while (engine_cache_bytes(plan->ctx, plan->parallel, page_bytes, &n_pages, &plan->cache_bytes) &&
-           plan->cache_bytes + fixed > budget && plan->ctx > SMALLEST_CTX && options->ctx == 0) {
-        size_t room = budget > fixed ? (budget - fixed) / plan->parallel / page_bytes * CACHE_BLOCK : 0;
-        room = room / CTX_STEP * CTX_STEP;
-        plan->ctx = room < plan->ctx && room > SMALLEST_CTX ? room : SMALLEST_CTX;
+    size_t room = budget > fixed ? (budget - fixed) / page_bytes : 0; /* pages */
+    if (pages_of(plan->ctx) > room && options->ctx == 0) {
+        size_t ctx = room * CACHE_BLOCK / CTX_STEP * CTX_STEP;
+        plan->ctx = ctx > SMALLEST_CTX ? ctx : plan->ctx < SMALLEST_CTX ? plan->ctx : SMALLEST_CTX;
     }
+    /* Sequences share what there is: one that finds no page makes the youngest wait. */
+    size_t most = pages_of(plan->ctx) * plan->parallel;
+    plan->n_pages = most < room || room < pages_of(plan->ctx) ? most : room;
+    if (room < pages_of(plan->ctx))
+        plan->n_pages = pages_of(plan->ctx);
+    if (!size_mul(plan->n_pages, page_bytes, &plan->cache_bytes))
+        plan->cache_bytes = SIZE_MAX / 2;
     if (plan->cache_bytes + fixed > budget)
         return error_set(err, HOB_LIMIT,
-                         "%s: needs %zu MB (weights %zu, KV of %zu x %u positions %zu, work %zu), %zu MB are available",
-                         model->name, (plan->cache_bytes + fixed) >> 20, resident >> 20, plan->ctx, plan->parallel,
+                         "%s: needs %zu MB (weights %zu, KV of %zu positions %zu, work %zu), %zu MB are available",
+                         model->name, (plan->cache_bytes + fixed) >> 20, resident >> 20, plan->ctx,
                          plan->cache_bytes >> 20, plan->work_bytes >> 20, plan->available_bytes >> 20);
     return true;
 }

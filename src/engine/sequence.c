@@ -15,19 +15,22 @@ void sequence_release(struct sequence *sequence)
 void sequence_reuse_prefix(struct sequence *sequence)
 {
     struct pages *pages = sequence->engine->pages;
-    size_t whole =
-        (sequence->n_prompt - 1) / CACHE_BLOCK; /* the last token is always computed: its logits are wanted */
+    /* The last token is always computed: its logits are wanted. */
+    size_t whole = (sequence->n_prompt + sequence->n_generated - 1) / CACHE_BLOCK;
     if (sequence->request.all_logits)
         return;
     while (sequence->n_pages < whole) {
         uint32_t parent = sequence->n_pages ? sequence->pages[sequence->n_pages - 1] : PAGE_NONE;
-        uint32_t page = pages_match(pages, parent, sequence->tokens + sequence->n_pages * CACHE_BLOCK);
+        uint32_t page =
+            pages_match(pages, parent, sequence->request.owner, sequence->tokens + sequence->n_pages * CACHE_BLOCK);
         if (page == PAGE_NONE)
             break;
         sequence->pages[sequence->n_pages++] = page;
     }
     sequence->n_published = sequence->n_pages;
-    sequence->n_cached = sequence->n_computed = sequence->n_pages * CACHE_BLOCK;
+    sequence->n_computed = sequence->n_pages * CACHE_BLOCK;
+    if (sequence->n_generated == 0)
+        sequence->n_cached = sequence->n_computed;
 }
 
 bool sequence_reserve(struct sequence *sequence, size_t n)
@@ -35,7 +38,7 @@ bool sequence_reserve(struct sequence *sequence, size_t n)
     while (sequence->n_pages * CACHE_BLOCK < n) {
         uint32_t page = pages_take(sequence->engine->pages);
         if (page == PAGE_NONE)
-            return error_set(&sequence->error, HOB_LIMIT, "no KV page is left for position %zu", n);
+            return false;
         sequence->pages[sequence->n_pages++] = page;
     }
     return true;
@@ -45,8 +48,9 @@ void sequence_publish(struct sequence *sequence)
 {
     while ((sequence->n_published + 1) * CACHE_BLOCK <= sequence->n_computed) {
         size_t i = sequence->n_published++;
-        sequence->pages[i] = pages_publish(sequence->engine->pages, sequence->pages[i],
-                                           i ? sequence->pages[i - 1] : PAGE_NONE, sequence->tokens + i * CACHE_BLOCK);
+        sequence->pages[i] =
+            pages_publish(sequence->engine->pages, sequence->pages[i], i ? sequence->pages[i - 1] : PAGE_NONE,
+                          sequence->request.owner, sequence->tokens + i * CACHE_BLOCK);
     }
 }
 
@@ -154,6 +158,7 @@ struct sequence *sequence_new(struct engine *engine, const struct sequence_reque
 
 void engine_queue(struct engine *engine, struct sequence *sequence)
 {
+    sequence->number = engine->n_queued++;
     *(engine->waiting ? &engine->waiting_last->next : &engine->waiting) = sequence;
     engine->waiting_last = sequence;
     sequence->state = SEQUENCE_WAITING;
@@ -183,6 +188,19 @@ static void detach(struct sequence *sequence)
             engine->waiting_last = before;
         break;
     }
+}
+
+void sequence_set_aside(struct sequence *sequence)
+{
+    struct engine *engine = sequence->engine;
+    detach(sequence);
+    sequence_release(sequence);
+    sequence->n_computed = sequence->n_published = 0;
+    sequence->state = SEQUENCE_WAITING;
+    sequence->next = engine->waiting; /* it is older than all that wait */
+    engine->waiting = sequence;
+    if (!sequence->next)
+        engine->waiting_last = sequence;
 }
 
 void sequence_finish(struct sequence *sequence)

@@ -82,7 +82,7 @@ static void failures_are_told(void **state)
         {"{\"prompt\": 1}", HOB_USAGE},
         {"{\"tokens\": []}", HOB_USAGE},
         {"{\"tokens\": [1000000]}", HOB_USAGE},
-        {"{\"prompt\": \"a\", \"ctx\": 1}", HOB_USAGE},
+        {"{\"prompt\": \"a\", \"threads\": 1}", HOB_USAGE},
         {"{\"prompt\": \"a\", \"temp\": -1}", HOB_USAGE},
         {"{\"prompt\": \"0123456789012345678901234567890123456789012345678901234567890123456789\"}", HOB_LIMIT},
     };

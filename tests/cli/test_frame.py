@@ -79,7 +79,8 @@ def test_models():
     link = os.path.join(models, "llama:tiny.gguf")
     if not os.path.islink(link):
         os.symlink(TINY + ".gguf", link)
-    assert {"name": "llama:tiny", "size": os.path.getsize(TINY + ".gguf"), "path": link} in hob.run_json("list")
+    listed = {entry["name"]: entry for entry in hob.run_json("list")}["llama:tiny"]
+    assert listed["size"] == os.path.getsize(TINY + ".gguf") and listed["path"] == link, listed
     assert b"llama:tiny " in hob.run("list")[1]
     assert hob.run("run", "llama:tiny", "hi", ok=None)[0] in (0, 4)  # found, whether it can chat or not
     fails(4, "run", "llama:tinyy", "hi", says="there are .*llama:tiny")

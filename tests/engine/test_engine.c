@@ -119,6 +119,71 @@ static struct outcome run_alone(struct model *model, struct engine_options optio
     return outcome;
 }
 
+/* Fewer pages than all need: the youngest are set aside and computed anew, and nobody's bits change. */
+static void test_few_pages(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
+        struct model *model = open_model(models[m]);
+        struct engine_options options = {.ctx = 256, .isa = ISA_AUTO, .threads = 2, .batch = 64};
+        struct outcome want[6], got[6];
+        struct sequence *sequences[6];
+        for (int which = 0; which < 6; which++)
+            want[which] = run_alone(model, options, which);
+        options.parallel = 6;
+        struct engine *engine = open_engine(model, options);
+        const struct engine_plan *plan = engine_get_plan(engine);
+        assert_int_equal(plan->n_pages, 6 * 4);
+        options.max_bytes = (size_t)((double)(plan->work_bytes + 6 * 64 * plan->cache_bytes_token) / 0.95) + 4096;
+        engine_free(engine);
+        engine = open_engine(model, options); /* the weights are there already */
+        plan = engine_get_plan(engine);
+        assert_int_equal(plan->ctx, 256);
+        assert_int_equal(plan->n_pages, 6); /* of the 24 that six contexts have; the six sequences need 18 */
+        for (int which = 0; which < 6; which++)
+            sequences[which] = submit(engine, which, &got[which]);
+        drain(engine);
+        for (int which = 0; which < 6; which++) {
+            assert_same(&want[which], &got[which]);
+            sequence_free(sequences[which]);
+        }
+        engine_free(engine);
+        model_close(model);
+    }
+}
+
+/* Pages are shared with the same owner's sequences alone. */
+static void test_owners(void **state)
+{
+    (void)state;
+    struct hob_error err = {0};
+    struct model *model = open_model(models[0]);
+    struct engine *engine = open_engine(model, (struct engine_options){.ctx = 512, .isa = ISA_AUTO, .threads = 1});
+    int32_t prompt[PROMPT];
+    for (size_t i = 0; i < PROMPT; i++)
+        prompt[i] = (int32_t)(i % 300);
+    static const struct {
+        uint64_t owner;
+        size_t cached;
+    } turns[] = {{1, 0}, {2, 0}, {1, 128}, {2, 128}, {3, 0}};
+    for (size_t i = 0; i < sizeof turns / sizeof *turns; i++) {
+        struct outcome outcome = {0};
+        struct sequence_request request = {.tokens = prompt,
+                                           .n_tokens = PROMPT,
+                                           .max_tokens = 3,
+                                           .hash_logits = true,
+                                           .owner = turns[i].owner,
+                                           .user = &outcome};
+        struct sequence *sequence = engine_submit(engine, &request, &err);
+        assert_non_null(sequence);
+        drain(engine);
+        assert_int_equal(outcome.cached, turns[i].cached);
+        sequence_free(sequence);
+    }
+    engine_free(engine);
+    model_close(model);
+}
+
 static void check_exactness(struct engine_options base)
 {
     for (size_t m = 0; m < sizeof models / sizeof *models; m++) {
@@ -263,8 +328,9 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exact),    cmocka_unit_test(test_exact_precise), cmocka_unit_test(test_exact_reference),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_fills_context), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_few_pages),     cmocka_unit_test(test_owners),          cmocka_unit_test(test_exact),
+        cmocka_unit_test(test_exact_precise), cmocka_unit_test(test_exact_reference), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_fills_context), cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

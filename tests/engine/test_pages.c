@@ -27,15 +27,15 @@ static void test_share(void **state)
     fill(a, 100);
     fill(b, 200);
     uint32_t p = pages_take(pages), q = pages_take(pages);
-    assert_int_equal(pages_match(pages, PAGE_NONE, a), PAGE_NONE);
-    assert_int_equal(pages_publish(pages, p, PAGE_NONE, a), p);
-    assert_int_equal(pages_publish(pages, q, p, b), q);
-    assert_int_equal(pages_match(pages, PAGE_NONE, a), p);
-    assert_int_equal(pages_match(pages, p, b), q);
-    assert_int_equal(pages_match(pages, PAGE_NONE, b), PAGE_NONE); /* the same tokens after another text */
+    assert_int_equal(pages_match(pages, PAGE_NONE, 0, a), PAGE_NONE);
+    assert_int_equal(pages_publish(pages, p, PAGE_NONE, 0, a), p);
+    assert_int_equal(pages_publish(pages, q, p, 0, b), q);
+    assert_int_equal(pages_match(pages, PAGE_NONE, 0, a), p);
+    assert_int_equal(pages_match(pages, p, 0, b), q);
+    assert_int_equal(pages_match(pages, PAGE_NONE, 0, b), PAGE_NONE); /* the same tokens after another text */
     /* A second page of the same content gives way to the first. */
     uint32_t r = pages_take(pages);
-    assert_int_equal(pages_publish(pages, r, PAGE_NONE, a), p);
+    assert_int_equal(pages_publish(pages, r, PAGE_NONE, 0, a), p);
     uint32_t s = pages_take(pages);
     assert_int_equal(s, r);
     pages_free(pages);
@@ -62,15 +62,15 @@ static void test_evict_oldest(void **state)
     for (int i = 0; i < 3; i++) {
         fill(tokens[i], i * 1000);
         p[i] = pages_take(pages);
-        pages_publish(pages, p[i], PAGE_NONE, tokens[i]);
+        pages_publish(pages, p[i], PAGE_NONE, 0, tokens[i]);
     }
     for (int i = 0; i < 3; i++)
         pages_drop(pages, p[i]);
-    assert_int_equal(pages_match(pages, PAGE_NONE, tokens[0]), p[0]); /* used again: no longer the oldest */
+    assert_int_equal(pages_match(pages, PAGE_NONE, 0, tokens[0]), p[0]); /* used again: no longer the oldest */
     pages_drop(pages, p[0]);
     assert_int_equal(pages_take(pages), p[1]);
-    assert_int_equal(pages_match(pages, PAGE_NONE, tokens[1]), PAGE_NONE);
-    assert_int_equal(pages_match(pages, PAGE_NONE, tokens[2]), p[2]);
+    assert_int_equal(pages_match(pages, PAGE_NONE, 0, tokens[1]), PAGE_NONE);
+    assert_int_equal(pages_match(pages, PAGE_NONE, 0, tokens[2]), p[2]);
     pages_free(pages);
 }
 
@@ -84,13 +84,13 @@ static void test_parent_replaced(void **state)
     fill(b, 2);
     fill(c, 3);
     uint32_t parent = pages_take(pages), child = pages_take(pages);
-    pages_publish(pages, parent, PAGE_NONE, a);
-    pages_publish(pages, child, parent, b);
+    pages_publish(pages, parent, PAGE_NONE, 0, a);
+    pages_publish(pages, child, parent, 0, b);
     pages_drop(pages, parent);
     pages_drop(pages, child);
     assert_int_equal(pages_take(pages), parent);
-    pages_publish(pages, parent, PAGE_NONE, c);
-    assert_int_equal(pages_match(pages, parent, b), PAGE_NONE);
+    pages_publish(pages, parent, PAGE_NONE, 0, c);
+    assert_int_equal(pages_match(pages, parent, 0, b), PAGE_NONE);
     pages_free(pages);
 }
 
@@ -116,7 +116,7 @@ static void test_random(void **state)
             int32_t block = text + 10 * (rand() % 2);
             chain = chain * 31 + block + 1;
             fill(tokens, block);
-            uint32_t parent = n[s] ? held[s][n[s] - 1] : PAGE_NONE, p = pages_match(pages, parent, tokens);
+            uint32_t parent = n[s] ? held[s][n[s] - 1] : PAGE_NONE, p = pages_match(pages, parent, 0, tokens);
             int32_t *memory = (int32_t *)(void *)(pages_base(pages) + (p == PAGE_NONE ? 0 : p) * 64);
             if (p != PAGE_NONE) {
                 assert_int_equal(*memory, chain);
@@ -128,7 +128,7 @@ static void test_random(void **state)
                         assert_int_not_equal(held[o][i], p);
                 memory = (int32_t *)(void *)(pages_base(pages) + p * 64);
                 *memory = chain;
-                p = pages_publish(pages, p, parent, tokens);
+                p = pages_publish(pages, p, parent, 0, tokens);
             }
             held[s][n[s]] = p;
         }
