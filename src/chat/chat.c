@@ -94,8 +94,8 @@ static bool start_constraint(struct chat *chat, struct reply *reply, struct hob_
         chat->trie = token_trie_new(tokenizer, chat->model->n_vocab, err);
     const struct token_trie *trie = chat->trie;
     pthread_mutex_unlock(&chat->lock);
-    return trie && constrain_start(reply->request.constraint, &reply->request.markup, trie, tokenizer,
-                                   &reply->constrain, err);
+    return trie &&
+           constrain_start(reply->request.constraint, &reply->request.markup, trie, tokenizer, &reply->constrain, err);
 }
 
 struct reply *chat_prepare(struct chat *chat, const struct persona *persona, const json_t *json, bool receipt,

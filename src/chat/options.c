@@ -44,19 +44,29 @@ static bool has_name(const char *names, struct str name)
     return false;
 }
 
+const char *option_dialect_names(const struct option *option, enum option_dialect dialect)
+{
+    switch (dialect) {
+    case DIALECT_OLLAMA:
+        return option->ollama;
+    case DIALECT_OPENAI:
+        return option->openai;
+    case DIALECT_ANTHROPIC:
+        return option->anthropic;
+    default:
+        return option->name;
+    }
+}
+
 size_t options_find_dialect(enum option_dialect dialect, struct str name)
 {
     size_t n;
     const struct option *table = options_table(&n);
     if (dialect == DIALECT_HOB)
         return options_find(name);
-    for (size_t i = 0; i < n; i++) {
-        const char *names = dialect == DIALECT_OLLAMA   ? table[i].ollama
-                            : dialect == DIALECT_OPENAI ? table[i].openai
-                                                        : table[i].anthropic;
-        if (has_name(names, name))
+    for (size_t i = 0; i < n; i++)
+        if (has_name(option_dialect_names(&table[i], dialect), name))
             return i;
-    }
     return SIZE_MAX;
 }
 

@@ -72,6 +72,9 @@ size_t options_find(struct str name);
 /* The place of the option that a dialect calls `name`, or SIZE_MAX. */
 size_t options_find_dialect(enum option_dialect dialect, struct str name);
 
+/* What the dialect calls the option: names parted by spaces, or NULL. A static string. */
+const char *option_dialect_names(const struct option *option, enum option_dialect dialect);
+
 /* The option's JSON name, with _ for -, into `out` [64]. */
 const char *option_json_name(const struct option *option, char out[64]);
 

@@ -161,6 +161,7 @@ static const struct field fields[] = {
     {"output_config", read_output_config, "object"},
     {"output_format", read_output_format, "object"},
     {"receipt", field_receipt, "boolean"},
+    {"constraint", field_constraint, "object"},
     {"metadata", NULL, "object"},
     {"cache_control", NULL, "object"},
     {"context_management", NULL, "object"},

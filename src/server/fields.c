@@ -115,6 +115,14 @@ bool field_keep_alive(struct generation *g, const json_t *value, struct hob_erro
            error_set(err, HOB_USAGE, "keep_alive: want seconds, or a duration like \"10m\" or \"1h30m\"");
 }
 
+bool field_constraint(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    if (!json_is_object(value) || json_object_get(g->request, "constraint"))
+        return error_set(err, HOB_USAGE, "constraint: want one, an object");
+    json_object_set(g->request, "constraint", (json_t *)value);
+    return true;
+}
+
 bool field_effort(struct generation *g, const json_t *value, struct hob_error *err)
 {
     static const char *const levels[][2] = {{"none", ""},     {"minimal", "low"}, {"low", "low"}, {"medium", "medium"},

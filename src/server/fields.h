@@ -28,6 +28,7 @@ bool field_stream(struct generation *generation, const json_t *value, struct hob
 bool field_tools(struct generation *generation, const json_t *value, struct hob_error *err);
 bool field_receipt(struct generation *generation, const json_t *value, struct hob_error *err);
 bool field_keep_alive(struct generation *generation, const json_t *value, struct hob_error *err);
+bool field_constraint(struct generation *generation, const json_t *value, struct hob_error *err);
 bool field_effort(struct generation *generation, const json_t *value, struct hob_error *err);
 bool field_template_variables(struct generation *generation, const json_t *value, struct hob_error *err);
 

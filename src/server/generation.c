@@ -316,6 +316,27 @@ static void end_load(struct generation *g)
     exchange_drop(exchange);
 }
 
+/* Tells an error of an option, "--name: ..." or "name: ...", by the client's name for it. */
+static void rename_option(struct generation *g, struct hob_error *err)
+{
+    const char *start = err->text + (strncmp(err->text, "--", 2) == 0 ? 2 : 0), *colon = strchr(start, ':');
+    size_t n, at = colon ? options_find((struct str){start, (size_t)(colon - start)}) : SIZE_MAX;
+    const struct option *table = options_table(&n);
+    if (at == SIZE_MAX)
+        return;
+    const char *names = option_dialect_names(&table[at], g->dialect->options), *name = names;
+    for (const char *one = names; one && *one; one += strcspn(one, " ") + (one[strcspn(one, " ")] == ' '))
+        if (json_object_getn(g->exchange->json, one, strcspn(one, " ")))
+            name = one;
+    if (!name)
+        return;
+    struct hob_error told = *err;
+    size_t len = strcspn(name, " ");
+    char *kept = arena_copy(&g->arena, name, len);
+    error_set(err, told.status, "%.*s%s", (int)len, name, told.text + (colon - err->text));
+    g->param = kept;
+}
+
 void generation_continue(struct exchange *exchange)
 {
     struct generation *g = exchange->generation;
@@ -323,8 +344,8 @@ void generation_continue(struct exchange *exchange)
     if (!g)
         return;
     if (!prepare(g, &err)) {
-        struct resident *resident = g->resident;
-        resident_release(resident, g->keep_alive_s);
+        resident_release(g->resident, g->keep_alive_s);
+        rename_option(g, &err);
         generation_fail(g, exchange_status(&err), &err);
     } else if (g->load_only || g->count_only) {
         end_load(g);

@@ -215,7 +215,7 @@ static bool read_cut(struct generation *g, const json_t *value, struct hob_error
     {"model", field_model, "string"}, {"stream", field_stream, "boolean"}, {"format", read_format, NULL},              \
     {"options", read_options, "object"}, {"think", read_think, NULL}, {"keep_alive", field_keep_alive, NULL},          \
     {"logprobs", read_logprobs, "boolean"}, {"top_logprobs", read_top_logprobs, "integer"},                            \
-    {"truncate", read_cut, "boolean"}, {"shift", read_cut, "boolean"}, {"receipt", field_receipt, "boolean"},          \
+    {"truncate", read_cut, "boolean"}, {"shift", read_cut, "boolean"}, {"receipt", field_receipt, "boolean"}, {"constraint", field_constraint, "object"}, \
     {"metadata", NULL, "object"}
 /* clang-format on */
 

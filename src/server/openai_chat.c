@@ -62,6 +62,7 @@ static const struct field fields[] = {
     {"chat_template_kwargs", field_template_variables, "object"},
     {"keep_alive", field_keep_alive, NULL},
     {"receipt", field_receipt, "boolean"},
+    {"constraint", field_constraint, "object"},
     {"modalities", read_modalities, "array"},
     {"user", NULL, "string"},
     {"store", NULL, "boolean"},

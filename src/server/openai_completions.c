@@ -70,6 +70,7 @@ static const struct field fields[] = {
     {"grammar", openai_grammar, "string"},
     {"keep_alive", field_keep_alive, NULL},
     {"receipt", field_receipt, "boolean"},
+    {"constraint", field_constraint, "object"},
     {"user", NULL, "string"},
     {"cache_prompt", NULL, "boolean"},
     {"id_slot", NULL, "integer"},

@@ -168,6 +168,7 @@ static const struct field fields[] = {
     {"truncation", read_truncation, "string"},
     {"keep_alive", field_keep_alive, NULL},
     {"receipt", field_receipt, "boolean"},
+    {"constraint", field_constraint, "object"},
     {"include", NULL, "array"},
     {"metadata", NULL, "object"},
     {"user", NULL, "string"},

@@ -35,9 +35,9 @@ static json_t *body_schema(const struct dialect *dialect)
     size_t n;
     const struct option *table = options_table(&n);
     for (size_t i = 0; dialect->options != DIALECT_HOB && i < n; i++) {
-        const char *names = dialect->options == DIALECT_OLLAMA   ? NULL /* they stand in "options" */
-                            : dialect->options == DIALECT_OPENAI ? table[i].openai
-                                                                 : table[i].anthropic;
+        /* Ollama's stand in "options". */
+        const char *names =
+            dialect->options == DIALECT_OLLAMA ? NULL : option_dialect_names(&table[i], dialect->options);
         for (const char *at = names; at && *at;) {
             char name[64];
             size_t len = strcspn(at, " ");

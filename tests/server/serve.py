@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the tests of the server share: a server on a port of its own, and requests by http.client."""
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
+import hob  # noqa: E402
+
+TINY = os.path.join(hob.MODELS, "tiny-llama-rope3.gguf")
+CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
+
+
+class Server:
+    def __init__(self, *words, env=None, home=None, port=0):
+        self.home = home or os.path.join(hob.TEMP, "serve-%d" % len(os.listdir(hob.TEMP)))
+        self.env = dict(os.environ, HOB_HOME=self.home, **(env or {}))
+        self.words = words
+        self.start(port)
+
+    def start(self, port=0):
+        self.process = subprocess.Popen([hob.HOB, "serve", "--listen", "127.0.0.1:%d" % port, *self.words],
+                                        env=self.env, stderr=subprocess.PIPE, text=True)
+        self.said = []
+        line = self.process.stderr.readline()
+        found = re.search(r"listening on http://([\d.]+):(\d+)", line)
+        assert found, line + self.process.stderr.read()
+        self.port = int(found[2])
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self):
+        for line in self.process.stderr:
+            self.said.append(line)
+
+    def hob(self, *words, **more):
+        return hob.run(*words, env={"HOB_HOME": self.home, "HOB_HOST": "127.0.0.1:%d" % self.port}, **more)
+
+    def text(self, *words):
+        """The text of `hob run` or `hob generate`, as JSON has it."""
+        return json.loads(self.hob(*words, "--json")[1])["text"]
+
+    def create(self, name, modelfile):
+        self.hob("create", name, "-f", "-", stdin=modelfile.encode())
+
+    def connect(self, timeout=60):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+
+    def ask(self, method, path, body=None, headers=None, timeout=60):
+        """(status, headers, body as JSON if it is, else text)."""
+        connection = self.connect(timeout)
+        data = body if isinstance(body, (bytes, type(None))) else json.dumps(body).encode()
+        try:
+            connection.request(method, path, data, headers or {})
+            response = connection.getresponse()
+            text = response.read()
+        finally:
+            connection.close()
+        kind = response.headers.get("Content-Type", "")
+        return response.status, response.headers, json.loads(text) if text and kind == "application/json" \
+            else text.decode()
+
+    def post(self, path, body, ok=200, **more):
+        status, headers, answer = self.ask("POST", path, body, **more)
+        assert status == ok, (path, status, answer)
+        return answer
+
+    def stream(self, path, body, timeout=60):
+        """The messages of a stream, as JSON."""
+        status, headers, text = self.ask("POST", path, body, timeout=timeout)
+        assert status == 200, (path, status, text)
+        if headers["Content-Type"] == "application/x-ndjson":
+            return [json.loads(line) for line in text.splitlines()]
+        assert headers["Content-Type"] == "text/event-stream", headers["Content-Type"]
+        return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
+
+    def raw(self, data, timeout=20):
+        """What the server says to these bytes until it closes or is silent."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as s:
+            s.sendall(data)
+            answer = b""
+            try:
+                while True:
+                    piece = s.recv(65536)
+                    if not piece:
+                        break
+                    answer += piece
+            except (TimeoutError, ConnectionResetError):
+                pass
+        return answer
+
+    def memory(self):
+        """Resident bytes."""
+        with open("/proc/%d/statm" % self.process.pid) as file:
+            return int(file.read().split()[1]) * 4096
+
+    def descriptors(self):
+        return len(os.listdir("/proc/%d/fd" % self.process.pid))
+
+    def stop(self, ok=0):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        assert code == ok, (code, "".join(self.said)[-3000:])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *rest):
+        if kind:
+            self.process.kill()
+            self.process.wait()
+        else:
+            self.stop()
