@@ -48,38 +48,6 @@ static json_t *stamps_of(const char *path, struct hob_error *err)
     return NULL;
 }
 
-bool library_add(struct str name, const char *path, const json_t *settings, struct hob_error *err)
-{
-    char canonical[NAME_BYTES], modified[32];
-    if (!name_canonical(name, canonical, err))
-        return false;
-    char *absolute = realpath(path, NULL);
-    if (!absolute)
-        return error_system(err, path, "cannot be found");
-    json_t *stamps = stamps_of(absolute, err);
-    struct buf files = {0}, options = {0};
-    sqlite3 *db = NULL;
-    bool good =
-        stamps && ((json_write(stamps, &files) && buf_text(&files) &&
-                    (settings ? json_write(settings, &options) : buf_str(&options, STR("{}"))) && buf_text(&options)) ||
-                   error_memory(err, files.len));
-    good = good && (db = database_open(err)) != NULL;
-    if (good) {
-        snprintf(modified, sizeof modified, "%lld", (long long)time(NULL));
-        const char *const texts[] = {canonical, absolute, files.ptr, modified, options.ptr};
-        good = database_run(db,
-                            "INSERT OR REPLACE INTO model (name, path, stamps, modified, settings)"
-                            " VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER), ?5)",
-                            texts, 5, err);
-    }
-    sqlite3_close(db);
-    json_decref(stamps);
-    buf_clear(&files);
-    buf_clear(&options);
-    free(absolute);
-    return good;
-}
-
 /* Appends the folder of copies. */
 static bool copies_folder(struct buf *path, struct hob_error *err)
 {
@@ -96,6 +64,65 @@ static void remove_folder(const char *path)
     if (dir)
         closedir(dir);
     rmdir(path);
+}
+
+/* Removes the copy at `path` unless a name still uses it. */
+static void remove_copy(const char *path)
+{
+    struct buf folder = {0};
+    struct arena arena = {0};
+    struct library_entry *entries;
+    size_t n;
+    char real[PATH_MAX]; /* entries hold resolved paths */
+    bool ours = copies_folder(&folder, NULL) && buf_text(&folder) && realpath(folder.ptr, real);
+    struct str base = str_of(ours ? real : "");
+    ours = ours && str_starts(str_of(path), base) && path[base.len] == '/' && library_list(&arena, &entries, &n, NULL);
+    size_t end = ours ? base.len + 1 + strcspn(path + base.len + 1, "/") : 0;
+    for (size_t i = 0; ours && i < n; i++)
+        ours = strncmp(entries[i].path, path, end) != 0;
+    char *whole = ours ? arena_copy(&arena, path, end) : NULL;
+    if (whole)
+        remove_folder(whole);
+    arena_clear(&arena);
+    buf_clear(&folder);
+}
+
+bool library_add(struct str name, const char *path, const json_t *settings, struct hob_error *err)
+{
+    char canonical[NAME_BYTES], modified[32];
+    if (!name_canonical(name, canonical, err))
+        return false;
+    char *absolute = realpath(path, NULL);
+    if (!absolute)
+        return error_system(err, path, "cannot be found");
+    json_t *stamps = stamps_of(absolute, err);
+    struct buf files = {0}, options = {0};
+    struct arena arena = {0};
+    struct library_entry old;
+    bool replaces = library_find(&arena, name, &old, NULL) && old.indexed && strcmp(old.path, absolute) != 0;
+    sqlite3 *db = NULL;
+    bool good =
+        stamps && ((json_write(stamps, &files) && buf_text(&files) &&
+                    (settings ? json_write(settings, &options) : buf_str(&options, STR("{}"))) && buf_text(&options)) ||
+                   error_memory(err, files.len));
+    good = good && (db = database_open(err)) != NULL;
+    if (good) {
+        snprintf(modified, sizeof modified, "%lld", (long long)time(NULL));
+        const char *const texts[] = {canonical, absolute, files.ptr, modified, options.ptr};
+        good = database_run(db,
+                            "INSERT OR REPLACE INTO model (name, path, stamps, modified, settings)"
+                            " VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER), ?5)",
+                            texts, 5, err);
+    }
+    sqlite3_close(db);
+    if (good && replaces)
+        remove_copy(old.path);
+    arena_clear(&arena);
+    json_decref(stamps);
+    buf_clear(&files);
+    buf_clear(&options);
+    free(absolute);
+    return good;
 }
 
 /* Removes what a program that was killed has left: folders without a name's claim, an hour old. */
@@ -135,43 +162,72 @@ static bool copy_file(const struct file *from, const char *to, struct hob_error 
     return good;
 }
 
-bool library_take_copy(const char *path, struct buf *copy, struct hob_error *err)
+/* Copies the file `name` of the folder `from`, or of the folder that holds it, into the folder `to`. */
+static bool copy_into(const char *from, const char *name, struct str to, struct hob_error *err)
+{
+    struct buf source = {0}, target = {0};
+    struct file file = {.fd = -1};
+    bool good = (buf_format(&source, "%s/%s", from, name) && buf_text(&source) && buf_str(&target, to) &&
+                 buf_format(&target, "/%s", name) && buf_text(&target)) ||
+                error_memory(err, to.len);
+    good = good && file_open(&file, source.ptr, err) && copy_file(&file, target.ptr, err);
+    file_close(&file);
+    buf_clear(&source);
+    buf_clear(&target);
+    return good;
+}
+
+/* Copies all regular files of a folder: what a publisher lays beside the weights says how they are to be used. */
+static bool copy_folder(const char *from, struct str to, struct hob_error *err)
+{
+    DIR *dir = opendir(from);
+    bool good = dir || error_system(err, from, "cannot be read");
+    for (struct dirent *file; good && (file = readdir(dir));) {
+        struct stat st;
+        if (file->d_name[0] != '.' && fstatat(dirfd(dir), file->d_name, &st, 0) == 0 && S_ISREG(st.st_mode))
+            good = copy_into(from, file->d_name, to, err);
+    }
+    if (dir)
+        closedir(dir);
+    return good;
+}
+
+/* A folder of its own for a copy, appended to `path`. */
+static bool make_copy_folder(struct buf *path, struct hob_error *err)
 {
     unsigned char random[8];
-    struct model *model = model_open(path, err);
-    if (!model || !copies_folder(copy, err)) {
-        model_close(model);
+    if (!copies_folder(path, err) || !buf_text(path))
         return false;
-    }
-    size_t n, folder_len;
-    const struct file *const *files = model_files(model, &n);
-    bool is_folder = file_is_folder(path);
-    sweep(buf_text(copy));
-    bool good = getrandom(random, sizeof random, 0) == sizeof random ||
-                error_set(err, HOB_DISK, "the system gives no random bytes");
-    buf_byte(copy, '/');
+    sweep(path->ptr);
+    if (getrandom(random, sizeof random, 0) != sizeof random)
+        return error_set(err, HOB_DISK, "the system gives no random bytes");
+    buf_byte(path, '/');
     for (size_t i = 0; i < sizeof random; i++)
-        buf_format(copy, "%02x", random[i]);
-    folder_len = copy->len;
-    good = good && buf_text(copy) && file_make_folder(copy->ptr, err);
-    for (size_t i = 0; good && i < n; i++) {
-        copy->len = folder_len;
-        good = (buf_format(copy, "/%s", file_name(files[i])) && buf_text(copy)) || error_memory(err, copy->len);
-        good = good && copy_file(files[i], copy->ptr, err);
-        if (is_folder && good && i == 0)
-            copy->len = folder_len;
+        buf_format(path, "%02x", random[i]);
+    return buf_text(path) ? file_make_folder(path->ptr, err) : error_memory(err, path->len);
+}
+
+bool library_take_copy(const char *path, struct buf *copy, struct hob_error *err)
+{
+    struct model *model = model_open(path, err); /* to see that it is one */
+    size_t n = 0;
+    const struct file *const *files = model ? model_files(model, &n) : NULL;
+    bool good = model && make_copy_folder(copy, err);
+    struct str folder = buf_view(copy);
+    if (good && file_is_folder(path))
+        good = copy_folder(path, folder, err);
+    for (size_t i = 0; good && !file_is_folder(path) && i < n; i++) { /* one, or a split set */
+        const char *name = file_name(files[i]);
+        char *beside = strndup(files[i]->path, (size_t)(name - files[i]->path));
+        good = (beside || error_memory(err, 1)) && copy_into(*beside ? beside : ".", name, folder, err);
+        free(beside);
     }
-    if (good && (is_folder || n > 1)) /* of a split set, the first file; of a folder, the folder */
-        copy->len = folder_len;
-    if (good && !is_folder && n > 1)
-        good = buf_format(copy, "/%s", file_name(files[0])) || error_memory(err, copy->len);
-    model_close(model);
-    if (good)
-        return buf_text(copy) || error_memory(err, copy->len);
-    copy->len = folder_len;
-    if (buf_text(copy))
+    if (!good && folder.len)
         remove_folder(copy->ptr);
-    return false;
+    if (good && !file_is_folder(path))
+        good = (buf_format(copy, "/%s", file_name(files[0])) && buf_text(copy)) || error_memory(err, copy->len);
+    model_close(model);
+    return good;
 }
 
 bool library_copy(struct str from, struct str to, struct hob_error *err)
@@ -184,27 +240,6 @@ bool library_copy(struct str from, struct str to, struct hob_error *err)
     json_decref(settings);
     arena_clear(&arena);
     return good;
-}
-
-/* Removes the copy at `path` unless a name still uses it. */
-static void remove_copy(const char *path)
-{
-    struct buf folder = {0};
-    struct arena arena = {0};
-    struct library_entry *entries;
-    size_t n;
-    char real[PATH_MAX]; /* entries hold resolved paths */
-    bool ours = copies_folder(&folder, NULL) && buf_text(&folder) && realpath(folder.ptr, real);
-    struct str base = str_of(ours ? real : "");
-    ours = ours && str_starts(str_of(path), base) && path[base.len] == '/' && library_list(&arena, &entries, &n, NULL);
-    size_t end = ours ? base.len + 1 + strcspn(path + base.len + 1, "/") : 0;
-    for (size_t i = 0; ours && i < n; i++)
-        ours = strncmp(entries[i].path, path, end) != 0;
-    char *whole = ours ? arena_copy(&arena, path, end) : NULL;
-    if (whole)
-        remove_folder(whole);
-    arena_clear(&arena);
-    buf_clear(&folder);
 }
 
 bool library_remove(struct str name, struct hob_error *err)
