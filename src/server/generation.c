@@ -279,7 +279,7 @@ static bool prepare(struct generation *g, struct hob_error *err)
         size_t n;
         struct model *model = engine_model(chat_engine(chat));
         const struct file *const *files = model_files(model, &n);
-        if (!digest_model(model->path, files, n, hex, err))
+        if (!digest_model(model->path, files, n, hex, NULL, NULL, err))
             return false;
     }
     g->answers = calloc(g->n, sizeof *g->answers);
