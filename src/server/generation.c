@@ -151,25 +151,32 @@ static bool find_model(struct generation *g, struct hob_error *err)
     return (g->settings = json_read(str_of(g->entry.settings), g->entry.name, err)) != NULL;
 }
 
-void generation_handle(struct exchange *exchange)
+struct generation *generation_read(struct exchange *exchange)
 {
     struct hob_error err = {0};
     if (!body_read(exchange, false))
-        return;
+        return NULL;
     struct generation *g = generation_new(exchange);
     if (!g) {
         exchange_refuse(exchange, MHD_HTTP_INTERNAL_SERVER_ERROR, "no memory");
-        return;
+        return NULL;
     }
     bool good = fields_read(g, exchange->json, g->dialect->fields, g->dialect->options, &err) &&
                 (!g->dialect->finish || g->dialect->finish(g, &err));
-    if (good && g->n > (size_t)limits[LIMIT_CHOICES].value)
-        good = error_set(&err, HOB_USAGE, "n: want 1 to %lld", limits[LIMIT_CHOICES].value);
-    good = good && find_model(g, &err);
-    if (!good)
-        generation_fail(g, exchange_status(&err), &err);
-    else
+    if (good)
+        return g;
+    generation_fail(g, exchange_status(&err), &err);
+    return NULL;
+}
+
+void generation_handle(struct exchange *exchange)
+{
+    struct hob_error err = {0};
+    struct generation *g = generation_read(exchange);
+    if (g && find_model(g, &err))
         resident_find(exchange->server, g); /* goes on in generation_continue() */
+    else if (g)
+        generation_fail(g, exchange_status(&err), &err);
 }
 
 /* The members "seed" of the n-th answer: the n-th number from the request's. */

@@ -11,8 +11,8 @@
 #include "base/sha256.h"
 
 /* The digest of the files of the model at `path` as 64 hex digits: of the one file, or of the lines "<sha256>\n" of all
- * of them. An index that cannot be written is no error. `progress` (may be NULL) hears of each file that must be read, as
- * sha256_file() tells it. */
+ * of them. An index that cannot be written is no error. `progress` (may be NULL) hears of each file that must be read,
+ * as sha256_file() tells it. */
 bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65],
                   sha256_progress_fn *progress, void *ctx, struct hob_error *err);
 

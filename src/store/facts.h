@@ -7,6 +7,8 @@
 
 #include "store/library.h"
 
+struct model;
+
 /* {"architecture", "format": "gguf" or "safetensors", "parameters", "parameter_size": "135M", "quantization",
  * "context_length", "embedding_length", "capabilities": ["completion", "tools", "insert", "thinking"]}. The caller owns
  * the reference. NULL with an error when the file cannot be read. */
@@ -14,7 +16,6 @@ json_t *facts_of(const struct library_entry *entry, struct hob_error *err);
 
 /* The ids by which a model fills in text between a prefix and a suffix: before the prefix, the suffix, the middle.
  * False when it has none. */
-struct model;
 bool facts_infill(struct model *model, int32_t ids[3]);
 
 #endif
