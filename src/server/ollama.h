@@ -7,7 +7,7 @@
 
 #include "server/generation.h"
 
-/* {"error": text} */
+/* The body of an error: {"error": text}. */
 json_t *ollama_error(unsigned status, const char *param, const struct hob_error *err);
 
 /* A line of JSON. */
@@ -16,7 +16,8 @@ void ollama_frame(struct exchange *exchange, const char *event, struct str json)
 /* RFC 3339, UTC, with nanoseconds. The caller owns it. */
 json_t *ollama_time(int64_t seconds, long nanoseconds);
 
-/* {"parent_model", "format", "family", "families", "parameter_size", "quantization_level", ...} */
+/* The details of a model: {"parent_model", "format", "family", "families", "parameter_size", "quantization_level", ...}
+ */
 json_t *ollama_details(const json_t *facts);
 
 /* The name in a body: "model", or as old clients have it "name"; NULL after an answer. Borrowed. */

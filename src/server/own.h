@@ -7,16 +7,16 @@
 
 #include "server/generation.h"
 
-/* GET /health */
+/* Answers GET /health. */
 void own_health(struct exchange *exchange);
 
-/* GET /metrics */
+/* Answers GET /metrics. */
 void own_metrics(struct exchange *exchange);
 
-/* GET /limits */
+/* Answers GET /limits. */
 void own_limits(struct exchange *exchange);
 
-/* POST /v1/rerank */
+/* Answers POST /v1/rerank. */
 void own_rerank(struct exchange *exchange);
 
 extern const struct dialect tokenize_dialect, detokenize_dialect, render_dialect;

@@ -30,7 +30,7 @@ const struct route *routes_all(size_t *n);
  * that the path has, parted by ", ", empty for no such path. */
 const struct route *routes_find(const char *method, const char *path, char tail[256], char allowed[64]);
 
-/* GET /openapi.json */
+/* Answers GET /openapi.json. */
 void openapi_get(struct exchange *exchange);
 
 #endif
