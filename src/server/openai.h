@@ -10,13 +10,13 @@
 /* The body of an error: {"error": {"message", "type", "param", "code"}}. */
 json_t *openai_error(unsigned status, const char *param, const struct hob_error *err);
 
-/* Writes "data: JSON\n\n" */
+/* Writes "data: JSON\n\n". */
 void openai_frame(struct exchange *exchange, const char *event, struct str json);
 
 /* Writes a message of a stream. Takes the reference. */
 void openai_send(struct generation *generation, json_t *json);
 
-/* The counts: {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details": {"cached_tokens"}} */
+/* The counts: {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details": {"cached_tokens"}}. */
 json_t *openai_usage(const struct generation *generation);
 
 /* The log probabilities from the `*n`-th token on, in the form of chat completions; *n goes on. */
