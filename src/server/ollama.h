@@ -16,8 +16,7 @@ void ollama_frame(struct exchange *exchange, const char *event, struct str json)
 /* RFC 3339, UTC, with nanoseconds. The caller owns it. */
 json_t *ollama_time(int64_t seconds, long nanoseconds);
 
-/* The details of a model: {"parent_model", "format", "family", "families", "parameter_size", "quantization_level", ...}
- */
+/* The details of a model: {"parent_model", "format", "family", "families", "parameter_size", ...}. */
 json_t *ollama_details(const json_t *facts);
 
 /* The name in a body: "model", or as old clients have it "name"; NULL after an answer. Borrowed. */
