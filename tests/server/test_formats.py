@@ -106,13 +106,13 @@ def check(name):
     jobs = []
     for number, (prompt, cases) in enumerate(groups.items()):
         model = "%s-%d" % (name, number)
-        template = "{%% if false %%}{%% raw %%}%s{%% endraw %%}{%% endif %%}{{ %s }}" % (
+        template = "{%% if false %%}{%% raw %%}%s tools{%% endraw %%}{%% endif %%}{{ %s }}" % (
             data["template"], json.dumps(prompt or "x", ensure_ascii=False))
         S.create(model, 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, template))
         for case in cases:
             if any(call.get("cut") for call in case.get("calls", [])):
                 continue  # a part of a call is told in each dialect's own way
-            has = name not in ("plain", "think", "magistral") and not case.get("no_calls")
+            has = any(one.get("calls") for one in data["cases"]) and not case.get("no_calls")
             tools = case.get("tools", data["tools"] if has else [])
             if case.get("tools", 1):
                 jobs.append((model, case, tools or []))
