@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "text/constraint.h"
-#include "text/tokenizer_json.h"
+#include "text/constraint/constraint.h"
+#include "text/tokenizer/json.h"
 
 enum { MAX_LINE = 1 << 24 };
 

@@ -29,8 +29,8 @@ RANKS = {
     "wall": 11,
     "cli": 12,
 }
-# Those that have folders within them, one a processor or device.
-NESTED = ("kernels", "backends")
+# Those that have folders within them: one a processor, a device, a part of what text goes through.
+NESTED = ("kernels", "backends", "text")
 MAX_C_LINES = 900
 SPDX_SUFFIXES = (".c", ".h", ".py", ".sh", ".js", ".mjs", "meson.build", "meson_options.txt")
 TEXT_SUFFIXES = SPDX_SUFFIXES + (".md", ".css", ".html", ".yml", ".1")

@@ -91,7 +91,7 @@ json_t *reply_json(struct reply *reply, struct hob_error *err);
 const struct hob_error *reply_error(const struct reply *reply);
 
 /* After CHAT_END: "stop", "length", "tool_calls", "cancelled" or "error"; the texts; an array of {"name", "arguments"}
- * or NULL (text/reply_parser.h); times. Borrowed. */
+ * or NULL (text/reply/parser.h); times. Borrowed. */
 const char *reply_finish_reason(const struct reply *reply);
 struct str reply_text(const struct reply *reply);
 struct str reply_thinking(const struct reply *reply);

@@ -2,8 +2,8 @@
 #include "chat/constrain.h"
 
 #include "base/error.h"
-#include "text/constraint.h"
-#include "text/regex_grammar.h"
+#include "text/constraint/constraint.h"
+#include "text/regex/grammar.h"
 
 #define FILE_BYTES ((size_t)1 << 20) /* of a schema or a grammar */
 

@@ -10,7 +10,7 @@
 #ifndef HOB_CHAT_MARKUP_H
 #define HOB_CHAT_MARKUP_H
 
-#include "text/reply_grammar.h"
+#include "text/reply/grammar.h"
 
 /* Zero-initialised: raw text. */
 struct markup {

@@ -6,8 +6,8 @@
 #include <strings.h>
 
 #include "base/error.h"
-#include "text/go_template.h"
-#include "text/template.h"
+#include "text/jinja/go_template.h"
+#include "text/jinja/template.h"
 
 /* Parameters that say how another program runs a model; they change no reply of hob's. */
 static const char *const idle_parameters[] = {

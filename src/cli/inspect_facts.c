@@ -10,7 +10,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "chat/doctor.h"
-#include "text/reply_parser.h"
+#include "text/reply/parser.h"
 
 enum { SHORT_ARRAY = 16 }; /* elements that are shown one by one */
 

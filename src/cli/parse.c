@@ -8,7 +8,7 @@
 #include "cli/input.h"
 #include "cli/open.h"
 #include "cli/output.h"
-#include "text/reply_parser.h"
+#include "text/reply/parser.h"
 
 enum { MAX_TEMPLATE_BYTES = 1 << 20 };
 

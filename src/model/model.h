@@ -10,8 +10,8 @@
 #include "base/thread.h"
 #include "graph/batch.h"
 #include "model/family.h"
-#include "text/template.h"
-#include "text/tokenizer.h"
+#include "text/jinja/template.h"
+#include "text/tokenizer/tokenizer.h"
 
 /* Where a weight's bytes are in the file. */
 struct binding {

@@ -6,7 +6,7 @@
 #include "model/vocabulary.h"
 
 #include "base/error.h"
-#include "text/tokenizer_files.h"
+#include "text/tokenizer/files.h"
 
 #define MAX_TOKENS (1 << 22)
 #define MAX_EOS    64 /* ends of generation that config.json may name */

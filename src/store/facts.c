@@ -7,7 +7,7 @@
 #include "model/model.h"
 #include "store/database.h"
 #include "store/digest.h"
-#include "text/reply_parser.h"
+#include "text/reply/parser.h"
 
 /* GGUF's general.file_type. */
 static const char *const file_types[] = {

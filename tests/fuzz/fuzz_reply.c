@@ -13,7 +13,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "text/reply_grammar.h"
+#include "text/reply/grammar.h"
 
 static const char *const templates[] = {
     "<tool_call> <think>",            /* a: hermes */

@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "text/tokenizer_files.h"
-#include "text/tokenizer_json.h"
+#include "text/tokenizer/files.h"
+#include "text/tokenizer/json.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

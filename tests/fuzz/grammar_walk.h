@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-#include "text/constraint_matcher.h"
+#include "text/constraint/matcher.h"
 
 enum { WALK_STEPS = 200 };
 

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "text/constraint_matcher.h"
-#include "text/tokenizer_json.h"
+#include "text/constraint/matcher.h"
+#include "text/tokenizer/json.h"
 
 enum { MAX_LINE = 1 << 24, LONG_WALK = 160 };
 

@@ -4,8 +4,8 @@
  */
 #include "vocabularies.h"
 
-#include "text/constraint.h"
-#include "text/grammar.h"
+#include "text/constraint/constraint.h"
+#include "text/grammar/grammar.h"
 
 enum { MAX_TEXTS = 12 };
 

@@ -5,7 +5,7 @@
  */
 #include "vocabularies.h"
 
-#include "text/constraint_matcher.h"
+#include "text/constraint/matcher.h"
 
 #define SHARED "../shared/tokenizers/"
 

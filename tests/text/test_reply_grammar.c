@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "replies.h"
-#include "text/reply_grammar.h"
+#include "text/reply/grammar.h"
 
 /* What a grammar says of a reply to a prompt that has begun it. */
 static const char *judge(const struct grammar *grammar, struct str begun, struct str reply)

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "replies.h"
-#include "text/reply_parser.h"
+#include "text/reply/parser.h"
 
 enum { TRIPLE_BYTES = 120 }; /* replies up to this long are split in three places */
 

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/sha256.h"
-#include "text/template.h"
+#include "text/jinja/template.h"
 
 #define GOLDENS "tests/goldens/templates"
 

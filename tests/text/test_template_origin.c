@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "text/template.h"
+#include "text/jinja/template.h"
 
 static const char variables_json[] =
     "{\"messages\": [{\"role\": \"user\", \"content\": \"ab\\\"c\", \"n\": 5, \"list\": [\"x\", \"y\"]},"

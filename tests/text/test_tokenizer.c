@@ -6,7 +6,7 @@
 #include "vocabularies.h"
 
 #include "formats/gguf.h"
-#include "text/tokenizer_files.h"
+#include "text/tokenizer/files.h"
 
 #define SHARED "../shared/tokenizers/"
 

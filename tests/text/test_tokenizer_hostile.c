@@ -4,7 +4,7 @@
  */
 #include "vocabularies.h"
 
-#include "text/tokenizer_regex.h"
+#include "text/tokenizer/regex.h"
 
 /* What a case starts from: all byte tokens, some words, two merges. */
 struct bent {

@@ -6,8 +6,8 @@
 #include "vocabularies.h"
 
 #include "base/clock.h"
-#include "text/pretokenizer.h"
-#include "text/tokenizer_unicode.h"
+#include "text/tokenizer/pretokenizer.h"
+#include "text/tokenizer/unicode.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SLOW_BUILD 1

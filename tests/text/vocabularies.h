@@ -18,7 +18,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "text/tokenizer_json.h"
+#include "text/tokenizer/json.h"
 
 #define FOLDER "tests/goldens/tokenizers/"
 
