@@ -2,7 +2,8 @@
 #include "chat/modelfile.h"
 
 #include <ctype.h>
-#include <stdio.h>
+#include <math.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "base/error.h"
@@ -29,20 +30,32 @@ static bool is_idle(struct str name)
     return false;
 }
 
+/* The number that a value is, or that its text writes. */
+static bool read_number(const json_t *value, double *number)
+{
+    if (json_is_number(value)) {
+        *number = json_number_value(value);
+        return true;
+    }
+    char *end;
+    const char *text = json_string_value(value);
+    if (!text || !*text)
+        return false;
+    *number = strtod(text, &end);
+    return !*end && isfinite(*number);
+}
+
 /* A JSON value for an option from a text, or the value itself. The caller owns the reference. */
 static json_t *parameter_value(const struct option *option, const json_t *value)
 {
     double number;
-    char extra;
-    bool numeric = option->kind == OPTION_INT || option->kind == OPTION_FLOAT || option->kind == OPTION_SEED;
-    if (json_is_string(value) && numeric && sscanf(json_string_value(value), "%lf%c", &number, &extra) == 1)
-        return option->kind == OPTION_FLOAT ? json_real(number) : json_integer((json_int_t)number);
-    if (json_is_integer(value) && option->kind == OPTION_FLOAT)
-        return json_real(json_number_value(value));
-    if (json_is_real(value) && option->kind != OPTION_FLOAT &&
-        json_real_value(value) == (double)(json_int_t)json_real_value(value))
-        return json_integer((json_int_t)json_real_value(value));
-    return json_incref((json_t *)value);
+    bool whole = option->kind == OPTION_INT || option->kind == OPTION_SEED;
+    if ((!whole && option->kind != OPTION_FLOAT) || (whole && json_is_integer(value)) || !read_number(value, &number))
+        return json_incref((json_t *)value);
+    if (!whole)
+        return json_real(number);
+    return fabs(number) < 0x1p53 && number == trunc(number) ? json_integer((json_int_t)number)
+                                                            : json_incref((json_t *)value);
 }
 
 bool modelfile_parameter(json_t *settings, struct str name, const json_t *given, struct hob_error *err)

@@ -4,6 +4,7 @@
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -65,11 +66,13 @@ static bool converse(int fd, struct str request, struct buf *answer)
 /* The answer's body, or the error it tells. */
 static json_t *read_answer(struct str answer, struct hob_error *err)
 {
-    int status = 0;
-    char head[32];
+    long status = 0;
+    char head[16]; /* HTTP/1.1 200 */
     size_t at = str_find(answer, STR("\r\n\r\n"), 0);
-    snprintf(head, sizeof head, "%.*s", (int)(answer.len < 20 ? answer.len : 20), answer.ptr);
-    if (at == SIZE_MAX || sscanf(head, "HTTP/1.%*d %d", &status) != 1) {
+    snprintf(head, sizeof head, "%.*s", (int)(answer.len < 12 ? answer.len : 12), answer.ptr);
+    if (at != SIZE_MAX && strlen(head) == 12 && strncmp(head, "HTTP/1.", 7) == 0)
+        status = strtol(head + 9, NULL, 10);
+    if (status < 100) {
         error_set(err, HOB_FORMAT, "the server's answer is no HTTP");
         return NULL;
     }

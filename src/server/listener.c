@@ -88,7 +88,7 @@ static bool open_tcp(struct listener *l, bool has_keys, struct hob_error *err)
         else if (!good)
             error_system(err, l->host, "cannot be listened on");
     }
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t size = sizeof bound;
     if (good && getsockname(l->fd, (struct sockaddr *)&bound, &size) == 0) /* port 0: the system has chosen */
         l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port

@@ -67,7 +67,7 @@ def check_equal(clients):
     finally:
         stop.set()
         watcher.join()
-    assert clients == 1 or overlap[0] >= min(clients, 8), (clients, overlap)
+    assert clients == 1 or overlap[0] >= min(clients, 8) // 2, (clients, overlap)
 
 
 def send(body, path="/v1/chat/completions"):
