@@ -1,68 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256, by libcrypto.
+ * SHA-256, by Nettle.
  */
 #include "base/sha256.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <pthread.h>
+#include <nettle/sha2.h>
 #include <stdlib.h>
 
 #include "base/error.h"
 #include "base/file.h"
 
 struct sha256 {
-    EVP_MD_CTX *digest;
-    bool failed; /* libcrypto refused; then the hex is empty and equals no digest */
+    struct sha256_ctx digest;
 };
-
-/* A digest needs neither the system's configuration of OpenSSL nor the texts of its errors. */
-static void init_library(void)
-{
-    OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_LOAD_CRYPTO_STRINGS, NULL);
-}
 
 struct sha256 *sha256_new(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, init_library);
-    struct sha256 *sha = calloc(1, sizeof(*sha));
-    if (!sha)
-        return NULL;
-    sha->digest = EVP_MD_CTX_new();
-    if (!sha->digest || EVP_DigestInit_ex(sha->digest, EVP_sha256(), NULL) != 1) {
-        sha256_free(sha);
-        return NULL;
-    }
+    struct sha256 *sha = malloc(sizeof *sha);
+    if (sha)
+        sha256_init(&sha->digest);
     return sha;
 }
 
 void sha256_add(struct sha256 *sha, const void *ptr, size_t len)
 {
-    if (len && EVP_DigestUpdate(sha->digest, ptr, len) != 1)
-        sha->failed = true;
+    sha256_update(&sha->digest, len, ptr);
 }
 
 void sha256_hex(struct sha256 *sha, char out[65])
 {
     static const char digits[] = "0123456789abcdef";
-    unsigned char bytes[EVP_MAX_MD_SIZE];
-    unsigned size = 0;
-    bool good = EVP_DigestFinal_ex(sha->digest, bytes, &size) == 1 && size == 32 && !sha->failed;
-    for (unsigned i = 0; good && i < 32; i++) {
+    unsigned char bytes[SHA256_DIGEST_SIZE];
+    sha256_digest(&sha->digest, sizeof bytes, bytes); /* which begins the next */
+    for (unsigned i = 0; i < sizeof bytes; i++) {
         out[2 * i] = digits[bytes[i] >> 4];
         out[2 * i + 1] = digits[bytes[i] & 15];
     }
-    out[good ? 64 : 0] = '\0';
-    sha->failed = EVP_DigestInit_ex(sha->digest, NULL, NULL) != 1;
+    out[64] = '\0';
 }
 
 void sha256_free(struct sha256 *sha)
 {
-    if (!sha)
-        return;
-    EVP_MD_CTX_free(sha->digest);
     free(sha);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SHA-256 (FIPS 180-4), by libcrypto.
+ * SHA-256 (FIPS 180-4), by Nettle.
  */
 #ifndef HOB_BASE_SHA256_H
 #define HOB_BASE_SHA256_H

@@ -60,11 +60,11 @@ void bpe_clear(struct bpe *bpe)
 
 bool bpe_reserve_merges(struct bpe *bpe, size_t n, struct hob_error *err)
 {
-    size_t n_slots = 16, want;
-    if (n >= BPE_NO_RANK || !size_mul(n, 2, &want))
+    size_t n_slots = 16;
+    if (n >= BPE_NO_RANK)
         return error_set(err, HOB_FORMAT, "merges: %zu of them, want below %u", n, BPE_NO_RANK);
     bpe->pairs_shift = 60;
-    for (; n_slots < want; n_slots *= 2)
+    for (; n_slots / 4 * 3 < n; n_slots *= 2)
         bpe->pairs_shift--;
     /* An odd factor nobody can foresee keeps crafted pairs from falling on one another. */
     bpe->pairs_factor = hash_bytes("pairs", 5) | 1;

@@ -26,7 +26,7 @@ static inline uint64_t bpe_key(int32_t left, int32_t right)
     return (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
 }
 
-/* The pair of this key or the free slot where it belongs; the table is at most half full. */
+/* The pair of this key or the free slot where it belongs; the table is at most three quarters full. */
 static inline struct bpe_pair *bpe_find_pair(const struct bpe *bpe, uint64_t key)
 {
     size_t mask = SIZE_MAX >> bpe->pairs_shift;
