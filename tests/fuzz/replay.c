@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Runs a fuzz target over each file of its corpus, and over mutants of it made from a seed, as a TAP test: the
- * short stand-in for a fuzzer in every build. HOB_TEST_LONG makes many more mutants, HOB_TEST_SEED repeats a run.
+ * short stand-in for a fuzzer in every build. HOB_TEST_LONG makes many more mutants from a new seed each time,
+ * HOB_TEST_SEED repeats a run. An input that takes longer than MAX_INPUT_S is printed, and fails the test.
  */
+#include <ctype.h>
 #include <dirent.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 
-enum { MAX_FILE_BYTES = 1 << 20, SHORT_MUTANTS = 64, LONG_MUTANTS = 4096, SHORT_BUDGET_MS = 20000 };
+enum { MAX_FILE_BYTES = 1 << 20, SHORT_MUTANTS = 64, LONG_MUTANTS = 4096, SHORT_BUDGET_MS = 20000, MAX_INPUT_S = 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -68,6 +72,21 @@ static size_t mutate(uint8_t *bytes, size_t size, uint64_t *state)
     }
 }
 
+static const uint8_t *tried;
+static size_t tried_size;
+
+/* Says which input takes too long, as printf(1) reads it. The target is not in stdio while it runs. */
+static void say_slow(int signal_number)
+{
+    (void)signal_number;
+    printf("not ok - this input takes more than %d s: '", MAX_INPUT_S);
+    for (size_t i = 0; i < tried_size; i++)
+        printf(isalnum(tried[i]) ? "%c" : "\\%03o", tried[i]);
+    printf("'\n");
+    fflush(stdout);
+    _exit(1);
+}
+
 /* Hands the target a copy of its own, so that a sanitizer sees a read past the end. */
 static void try_input(const uint8_t *bytes, size_t size)
 {
@@ -75,7 +94,11 @@ static void try_input(const uint8_t *bytes, size_t size)
     if (!copy)
         abort();
     memcpy(copy, bytes, size);
+    tried = bytes;
+    tried_size = size;
+    alarm(MAX_INPUT_S);
     LLVMFuzzerTestOneInput(copy, size);
+    alarm(0);
     free(copy);
 }
 
@@ -93,12 +116,13 @@ int main(int argc, char **argv)
         return 1;
     }
     const char *given = getenv("HOB_TEST_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
     bool is_long = getenv("HOB_TEST_LONG") != NULL;
+    uint64_t seed = given ? strtoull(given, NULL, 0) : is_long ? (uint64_t)time(NULL) : 1;
     uint8_t *bytes = malloc(2 * (size_t)MAX_FILE_BYTES);
     struct buf file = {0};
     double start_ms = clock_ms();
     int failed = 0;
+    signal(SIGALRM, say_slow);
     printf("1..%d\n# HOB_TEST_SEED=%llu\n", n, (unsigned long long)seed);
     for (int i = 0; i < n && bytes; i++) {
         char path[4096];

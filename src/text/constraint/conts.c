@@ -116,6 +116,7 @@ uint32_t cont_intern(struct states *s, struct cont cont, const uint32_t *list)
         s->n_lists += cont.max;
     }
     cont.state = STATE_NONE;
+    cont.merged = CONT_NONE;
     s->conts[s->n_conts] = cont;
     s->cont_table.slots[at] = (uint32_t)s->n_conts;
     s->cont_table.n_used++;
@@ -242,8 +243,8 @@ static void sort_unique(struct number_list *list, size_t first)
     list->n = kept;
 }
 
-/* One continuation for all of merged[first..], which are taken off. */
-uint32_t conts_merge(struct states *s, size_t first, unsigned depth)
+/* Puts the members of choices on merged[first..] in their place. */
+static void flatten(struct states *s, size_t first)
 {
     struct number_list *list = &s->scratch->merged;
     for (size_t i = first; i < list->n && !s->failed;) {
@@ -256,21 +257,37 @@ uint32_t conts_merge(struct states *s, size_t first, unsigned depth)
         for (uint32_t k = 1; k < cont.max; k++)
             merged_add(s, s->lists[cont.min + k]);
     }
+}
+
+static uint32_t intern_choice(struct states *s, size_t first)
+{
+    struct number_list *list = &s->scratch->merged;
+    size_t n = list->n - first;
+    if (n > MAX_STATE_ITEMS)
+        states_fail(s);
+    if (s->failed || n == 1)
+        return s->failed ? CONT_END : list->ptr[first];
+    return cont_intern(s, (struct cont){.node = CONT_CHOICE, .max = (uint32_t)n}, list->ptr + first);
+}
+
+/* One continuation for all of merged[first..], which are taken off. A choice keeps what it was merged to: lists with
+ * shared tails lead to the same choices again and again. */
+uint32_t conts_merge(struct states *s, size_t first, unsigned depth)
+{
+    struct number_list *list = &s->scratch->merged;
+    flatten(s, first);
     sort_unique(list, first);
-    if (list->n - first > 1 && !s->failed) {
+    uint32_t choice = intern_choice(s, first), merged = choice;
+    if (!s->failed && list->n - first > 1 && s->conts[choice].merged != CONT_NONE) {
+        merged = s->conts[choice].merged;
+    } else if (!s->failed && list->n - first > 1) {
         merge_heads(s, first, depth);
         if (!s->failed)
             merge_turns(s, first);
         sort_unique(list, first);
-    }
-    if (list->n - first > MAX_STATE_ITEMS)
-        states_fail(s);
-    uint32_t cont = CONT_END;
-    if (!s->failed) {
-        size_t n = list->n - first;
-        cont = n == 1 ? list->ptr[first]
-                      : cont_intern(s, (struct cont){.node = CONT_CHOICE, .max = (uint32_t)n}, list->ptr + first);
+        merged = intern_choice(s, first);
+        s->conts[choice].merged = merged;
     }
     list->n = first;
-    return cont;
+    return merged;
 }

@@ -329,7 +329,7 @@ bool states_begin(struct states *s, const struct grammar *grammar)
     *s = (struct states){.grammar = grammar, .scratch = calloc(1, sizeof *s->scratch)};
     if (!s->scratch || !RESERVE(s, s, conts, 1))
         return states_fail(s);
-    s->conts[s->n_conts++] = (struct cont){.node = CONT_CHOICE - 1, .state = STATE_NONE};
+    s->conts[s->n_conts++] = (struct cont){.node = CONT_CHOICE - 1, .state = STATE_NONE, .merged = CONT_NONE};
     state_intern(s); /* nothing: STATE_DEAD */
     return !s->failed;
 }

@@ -16,6 +16,7 @@
 
 #define CONT_END    0u
 #define CONT_CHOICE UINT32_MAX /* as `node` */
+#define CONT_NONE   UINT32_MAX
 #define STATE_DEAD  0u
 #define STATE_NONE  UINT32_MAX
 #define ITEM_TOKENS 0x80000000u /* in `leaf`: the rest is an index in token_sets */
@@ -24,7 +25,8 @@
  * characters. As a choice: lists[min .. min + max). */
 struct cont {
     uint32_t node, min, max, next;
-    uint32_t state; /* what it expands to, or STATE_NONE while that is not known */
+    uint32_t state;  /* what it expands to, or STATE_NONE while that is not known */
+    uint32_t merged; /* of a choice: the same with common starts made one, or CONT_NONE while that is not known */
 };
 
 struct item {
