@@ -2,7 +2,8 @@
  *
  * The machine that renders a template: its state, its limits, and the tables of what templates can name.
  *
- *   jinja/lexer.c, jinja/parser.c, jinja/expression.c, jinja/symbols.c   source -> tree (jinja/ast.h)
+ *   jinja/lexer.c, jinja/parser.c, jinja/statement.c,
+ *   jinja/expression.c, jinja/operand.c, jinja/symbols.c       source -> tree (jinja/ast.h)
  *   jinja/run.c         statements, scopes, loops, macros      jinja/eval.c     expressions
  *   jinja/text.c        strings with their origin              jinja/strings.c  what str methods and filters do to them
  *   jinja/translate.c   maketrans, translate                   jinja/wrap.c     wordwrap

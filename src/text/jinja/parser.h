@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parser's two halves: jinja/parser.c reads statements, jinja/expression.c what stands inside them.
+ * The parser: jinja/parser.c reads a template and has what the others share, jinja/statement.c reads tags,
+ * jinja/expression.c the operators within them, jinja/operand.c what operators join.
  */
 #ifndef HOB_TEXT_JINJA_PARSER_H
 #define HOB_TEXT_JINJA_PARSER_H
@@ -59,6 +60,10 @@ struct node *parser_node(struct parser *p, enum node_kind kind, unsigned line);
 /* Ends a node's making: takes over the list and computes the depth. NULL after an error. */
 struct node *parser_finish(struct parser *p, struct node *node, const struct node_list *list);
 
+/* A node of two operands, or of one; NULL after an error, also where an operand is NULL. */
+struct node *parser_binary(struct parser *p, enum node_kind kind, unsigned op, struct node *a, struct node *b);
+struct node *parser_unary(struct parser *p, enum node_kind kind, unsigned line, struct node *a);
+
 /* Appends a node (NULL is kept). */
 bool parser_add(struct parser *p, struct node_list *list, struct node *node);
 
@@ -68,7 +73,10 @@ const struct text *parser_text(struct parser *p, struct str bytes);
 /* The index of a name. */
 bool parser_intern(struct parser *p, struct str name, uint32_t *index);
 
-/* ---- jinja/expression.c: NULL after an error ---- */
+/* ---- jinja/statement.c, jinja/expression.c, jinja/operand.c: NULL after an error ---- */
+
+/* A body up to one of the tags of `ends` (NULL: the end of the template), begun by the tag on `line`. */
+struct node *parse_body(struct parser *p, unsigned line, const char *const *ends);
 
 /* What tuples end with and may hold. */
 struct tuple_rule {
@@ -78,11 +86,14 @@ struct tuple_rule {
     bool parentheses;  /* an empty tuple is fine */
 };
 
-/* An expression; without `condition` no inline if is read. NULL after an error. */
+/* An expression; without `condition` no inline if is read. */
 struct node *parse_expression(struct parser *p, bool condition);
 
-/* Expressions with commas between them, by `rule`; one alone stands for itself. NULL after an error. */
+/* Expressions with commas between them, by `rule`; one alone stands for itself. */
 struct node *parse_tuple(struct parser *p, const struct tuple_rule *rule);
+
+/* What operators join: a literal, name or bracket with its signs, subscripts, calls, filters and tests. */
+struct node *parse_operand(struct parser *p);
 
 /* `|name(arguments)|...` on `input`; with `inline_start` the first bar is missing. NULL after an error only: where no
  * filter stands, `input`. */
