@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "cli/repl.h"
 #include "cli/talk.h"
+#include "server/server.h"
 
 enum { MAX_PROMPT_BYTES = 64 << 20 };
 
@@ -60,8 +61,9 @@ static bool set_format(struct args *args, struct hob_error *err)
 static bool set_up(struct args *args, struct talk *talk, struct hob_error *err)
 {
     const struct option_value *messages = args_own(args, "messages"), *now_text = args_own(args, "now");
-    const struct option_value *system = args_own(args, "system");
+    const struct option_value *system = args_own(args, "system"), *keep = args_own(args, "keepalive");
     json_t *now = NULL;
+    double seconds;
     talk->messages = json_array();
     talk->members = input_chat(args, err);
     talk->verbose = args_own(args, "verbose")->flag;
@@ -81,6 +83,8 @@ static bool set_up(struct args *args, struct talk *talk, struct hob_error *err)
     }
     if (system->given && !utf8_valid(str_of(system->text)))
         return error_set(err, HOB_USAGE, "--system: is not UTF-8 text");
+    if (keep->given && !duration_read(keep->text, &seconds))
+        return error_set(err, HOB_USAGE, "--keepalive: found \"%.40s\", want a duration like 10m or 1h30m", keep->text);
     return !system->given || talk_set_system(talk, str_of(system->text), err);
 }
 

@@ -75,6 +75,7 @@ def test_options():
     for now in ("0", "2024-02-29", "2024-02-29 12:30", "2024-02-29T12:30:01"):
         hob.run("run", TINY, *SHORT, "--now", now, "a")
     assert hob.run("run", TINY, *SHORT, "--keepalive", "5m", "a")[0] == 0
+    assert "5 days" in hob.run("run", TINY, *SHORT, "--keepalive", "5 days", "a", ok=(2,))[2]
     code, _, err = hob.run("run", TINY, *SHORT, "--verbose", "a")
     assert "tokens at" in err and "from the cache" in err, err
     assert hob.run("run", TINY, *SHORT, "--template", "/nonexistent", "a", ok=None)[0] == 4
