@@ -18,7 +18,7 @@ static size_t skip_number(struct str text, size_t at, bool *too_big)
 {
     size_t start = at;
     bool integer = true;
-    for (; at < text.len && strchr("+-.eE0123456789", text.ptr[at]) && text.ptr[at]; at++)
+    for (; at < text.len && byte_in(text.ptr[at], "+-.eE0123456789"); at++)
         integer = integer && text.ptr[at] != '.' && (text.ptr[at] | 0x20) != 'e';
     bool negative = text.ptr[start] == '-';
     struct str digits = {text.ptr + start + negative, at - start - negative};

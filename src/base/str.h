@@ -48,6 +48,12 @@ static inline struct str str_from(struct str s, size_t at)
     return (struct str){at ? s.ptr + at : s.ptr, s.len - at};
 }
 
+/* Whether `byte` is one of the bytes of `set`; NUL is in no set, which strchr() would say. */
+static inline bool byte_in(char byte, const char *set)
+{
+    return byte && strchr(set, byte);
+}
+
 /* memcmp order, then length. */
 int str_cmp(struct str a, struct str b);
 

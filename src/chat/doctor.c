@@ -94,7 +94,7 @@ static bool holds(const struct rendered *rendered, struct str mark)
 
 static struct str without_tail(struct str text, const char *set)
 {
-    while (text.len && strchr(set, text.ptr[text.len - 1]))
+    while (text.len && byte_in(text.ptr[text.len - 1], set))
         text.len--;
     return text;
 }
@@ -117,7 +117,7 @@ static size_t special_length(struct str text, size_t at)
 {
     static const struct str wide = {"\xef\xbd\x9c", 3};
     size_t end = at + 1;
-    while (end < text.len && end - at < MAX_NAME_BYTES - 1 && !strchr("<> \n\t\"'", text.ptr[end]))
+    while (end < text.len && end - at < MAX_NAME_BYTES - 1 && !byte_in(text.ptr[end], "<> \n\t\"'"))
         end++;
     if (end >= text.len || text.ptr[end] != '>')
         return 0;

@@ -15,7 +15,7 @@ static void print_quoted(const char *text, const char *escape, const char *drop)
     for (; *text; text++)
         if (*text == '\'')
             output_format("%s", escape);
-        else if (!strchr(drop, *text))
+        else if (!byte_in(*text, drop))
             output_format("%c", *text);
 }
 

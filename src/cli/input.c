@@ -18,7 +18,7 @@ bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_er
 {
     size_t at = 0;
     while (at < text.len) {
-        if (strchr(" \t\r\n,[]", text.ptr[at]) && text.ptr[at]) {
+        if (byte_in(text.ptr[at], " \t\r\n,[]")) {
             at++;
             continue;
         }

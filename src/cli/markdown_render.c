@@ -446,7 +446,7 @@ static int on_text(MD_TEXTTYPE type, const MD_CHAR *text, MD_SIZE size, void *us
 static bool defines_link(struct str line)
 {
     size_t at = 0;
-    while (at < line.len && strchr(" \t>-+*.)0123456789", line.ptr[at])) /* within quotes and lists too */
+    while (at < line.len && byte_in(line.ptr[at], " \t>-+*.)0123456789")) /* within quotes and lists too */
         at++;
     return at < line.len && line.ptr[at] == '[' && str_find(line, STR("]:"), at) != SIZE_MAX;
 }

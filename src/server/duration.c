@@ -23,7 +23,7 @@ bool duration_read(const char *text, double *seconds)
         return false;
     while (*text) {
         char *end;
-        if (!strchr("0123456789.", *text))
+        if (!byte_in(*text, "0123456789."))
             return false;
         double number = strtod(text, &end);
         size_t i = 0;

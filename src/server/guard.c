@@ -79,7 +79,7 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
     for (const unsigned char *c = (const unsigned char *)value; c && *c; c++)
         h->bad = h->bad || (*c < 0x20 && *c != '\t') || *c == 0x7f;
     for (const char *c = name; *c; c++)
-        h->bad = h->bad || *c <= ' ' || strchr("()<>@,;:\\\"/[]?={}", *c);
+        h->bad = h->bad || *c <= ' ' || byte_in(*c, "()<>@,;:\\\"/[]?={}");
     if (strcasecmp(name, "Host") == 0) {
         h->n_host++;
         h->host = value;

@@ -37,6 +37,7 @@ static void spans_compare_and_search(void **state)
     assert_true(str_starts(STR("abc"), STR("ab")) && str_starts(STR("abc"), STR("")));
     assert_false(str_starts(STR("ab"), STR("abc")));
     assert_true(str_ends(STR("abc"), STR("bc")) && !str_ends(STR("c"), STR("bc")));
+    assert_true(byte_in('b', "ab") && !byte_in('c', "ab") && !byte_in(0, "ab"));
     assert_true(str_cmp(STR("a"), STR("b")) < 0 && str_cmp(STR("ab"), STR("a")) > 0);
     assert_int_equal(str_cmp(STR("ab"), STR("ab")), 0);
     assert_true(str_cmp(STR("\xff"), STR("a")) > 0);

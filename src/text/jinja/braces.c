@@ -102,7 +102,7 @@ static bool parse_spec(struct jinja *j, const struct text *text, struct spec *sp
         spec->align = s.ptr[0];
         at = 1;
     }
-    if (at < s.len && strchr("+- ", s.ptr[at]))
+    if (at < s.len && byte_in(s.ptr[at], "+- "))
         spec->sign = s.ptr[at++];
     if (at < s.len && s.ptr[at] == 'z')
         spec->no_negative_zero = ++at;
@@ -141,7 +141,7 @@ static bool write_field(struct jinja *j, struct braces *b, struct text_builder *
     }
     if (!value_is_number(v))
         return jinja_fail(j, "format(): unsupported format string for %s", kind_name(v.kind));
-    if (v.kind != VALUE_FLOAT && spec.precision >= 0 && !(spec.type && strchr("eEfFgG%", spec.type)))
+    if (v.kind != VALUE_FLOAT && spec.precision >= 0 && !byte_in(spec.type, "eEfFgG%"))
         return jinja_fail(j, "format(): precision is not for integers");
     if (spec.type == 'c' && v.kind != VALUE_FLOAT) {
         spec.align = spec.align ? spec.align : '<';
@@ -155,7 +155,7 @@ static bool apply_conversion(struct jinja *j, char conversion, struct value *v)
 {
     if (!conversion)
         return true;
-    if (!strchr("rsa", conversion))
+    if (!byte_in(conversion, "rsa"))
         return jinja_fail(j, "format(): unknown conversion '%c'", conversion);
     *v = value_text(format_converted(j, *v, conversion));
     return v->as.text != NULL;

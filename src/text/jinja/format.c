@@ -40,7 +40,7 @@ static bool split_integer(struct jinja *j, int64_t i, const struct spec *spec, s
 {
     char type = spec->type ? spec->type : 'd';
     unsigned base = type == 'b' ? 2 : type == 'o' ? 8 : type == 'x' || type == 'X' ? 16 : 10;
-    if (!strchr("bdoxXn", type))
+    if (!byte_in(type, "bdoxXn"))
         return jinja_fail(j, "unknown format code '%c' for an integer", type);
     if (spec->no_negative_zero)
         return jinja_fail(j, "format(): 'z' is not for integers");
@@ -78,7 +78,7 @@ static bool split_float(struct jinja *j, double f, const struct spec *spec, stru
     char type = spec->type == 'n' ? 'g' : spec->type;
     int precision = spec->precision < 0 ? 6 : (int)spec->precision;
     double magnitude = fabs(f);
-    if (type && !strchr("eEfFgG%", type))
+    if (type && !byte_in(type, "eEfFgG%"))
         return jinja_fail(j, "unknown format code '%c' for a float", type);
     if (spec->precision > FORMAT_MAX_PRECISION)
         return jinja_fail(j, "a precision above %d is not supported", FORMAT_MAX_PRECISION);
@@ -122,7 +122,7 @@ static bool write_digits(struct jinja *j, struct text_builder *out, const struct
                          const struct spec *spec)
 {
     size_t n = strlen(digits->whole), prefix = strlen(digits->prefix), rest = strlen(digits->rest);
-    size_t group = spec->type && strchr("boxX", spec->type) ? 4 : 3, zeros = 0;
+    size_t group = byte_in(spec->type, "boxX") ? 4 : 3, zeros = 0;
     size_t around = (digits->sign != 0) + prefix + rest;
     char align = spec->align ? spec->align : spec->zero ? '=' : '>';
     uint32_t fill = spec->fill ? spec->fill : spec->zero ? '0' : ' ';
@@ -155,7 +155,7 @@ bool format_number(struct jinja *j, struct text_builder *out, struct value v, co
     struct digits *digits = calloc(1, sizeof *digits); /* too large for the stack of a deep template */
     if (!digits)
         return jinja_exceeded(j, BOUND_MEMORY);
-    bool real = v.kind == VALUE_FLOAT || (spec->type && strchr("eEfFgG%", spec->type));
+    bool real = v.kind == VALUE_FLOAT || byte_in(spec->type, "eEfFgG%");
     bool ok = real ? split_float(j, v.kind == VALUE_FLOAT ? v.as.real : (double)value_integer(v), spec, digits)
                    : split_integer(j, value_integer(v), spec, digits);
     ok = ok && write_digits(j, out, digits, spec);

@@ -150,7 +150,7 @@ static bool lex_data(struct lexer *lexer, struct token *token)
 {
     struct str s = lexer->source;
     size_t tag = lexer->at;
-    while (tag + 1 < s.len && !(s.ptr[tag] == '{' && strchr("%{#", s.ptr[tag + 1]) && s.ptr[tag + 1]))
+    while (tag + 1 < s.len && !(s.ptr[tag] == '{' && byte_in(s.ptr[tag + 1], "%{#")))
         tag++;
     if (tag + 1 >= s.len)
         tag = s.len;
@@ -343,7 +343,7 @@ static bool track_bracket(struct lexer *lexer, char c, unsigned line)
         if (lexer->n_open == LEXER_NESTING)
             return lexer_fail(lexer, line, "nested deeper than %d levels", LEXER_NESTING);
         lexer->open[lexer->n_open++] = closers[found - opening];
-    } else if (strchr(closers, c)) {
+    } else if (byte_in(c, closers)) {
         if (!lexer->n_open)
             return lexer_fail(lexer, line, "unexpected '%c'", c);
         char want = lexer->open[--lexer->n_open];
@@ -364,7 +364,7 @@ static bool lex_operator(struct lexer *lexer, struct token *token)
         }
     unsigned size;
     int32_t c = utf8_decode(lexer->source, lexer->at, &size);
-    if (c <= 0 || c >= 0x80 || !strchr("+-/*%~[](){}><=.:|,;", (char)c))
+    if (c <= 0 || c >= 0x80 || !byte_in((char)c, "+-/*%~[](){}><=.:|,;"))
         return lexer_fail(lexer, token->line, "unexpected character '%.*s'", (int)size, lexer->source.ptr + lexer->at);
     token->op = (unsigned)c;
     advance(lexer, lexer->at + 1);

@@ -87,15 +87,15 @@ static bool percent_text(struct jinja *j, struct percent *p, struct value v, str
 
 static bool percent_number(struct jinja *j, struct percent *p, struct value v, struct spec *spec)
 {
-    bool whole = strchr("diuoxX", spec->type) != NULL;
+    bool whole = byte_in(spec->type, "diuoxX");
     if (v.kind == VALUE_UNDEFINED)
         return jinja_fail_undefined(j, v);
     if (v.kind == VALUE_STRING && !whole) { /* float() takes strings, as Python's %f does not */
         return jinja_fail(j, "%%%c needs a number, found a string", spec->type);
     }
-    if (!value_is_number(v) || (v.kind == VALUE_FLOAT && strchr("oxX", spec->type)))
+    if (!value_is_number(v) || (v.kind == VALUE_FLOAT && byte_in(spec->type, "oxX")))
         return jinja_fail(j, "%%%c needs a number, found %s", spec->type, kind_name(v.kind));
-    if (strchr("diu", spec->type))
+    if (byte_in(spec->type, "diu"))
         spec->type = 'd';
     if (whole && v.kind == VALUE_FLOAT) {
         if (!(fabs(v.as.real) < 9223372036854775808.0))
@@ -121,7 +121,7 @@ static bool convert(struct jinja *j, struct percent *p)
     }
     if (peek(p) == '(' && !take_key(j, p, &v))
         return false;
-    for (char c; (c = peek(p)) && strchr("-+ #0", c); p->at++) {
+    for (char c; byte_in(c = peek(p), "-+ #0"); p->at++) {
         left |= c == '-';
         spec.zero |= c == '0';
         spec.alternate |= c == '#';
@@ -139,19 +139,19 @@ static bool convert(struct jinja *j, struct percent *p)
             return false;
         spec.precision = spec.precision < 0 ? 0 : spec.precision;
     }
-    while (peek(p) && strchr("hlL", peek(p)))
+    while (byte_in(peek(p), "hlL"))
         p->at++;
     spec.type = peek(p);
     if (!spec.type)
         return jinja_fail(j, "incomplete format");
     p->at++;
-    if (!strchr("diouxXeEfFgGcrsa", spec.type))
+    if (!byte_in(spec.type, "diouxXeEfFgGcrsa"))
         return jinja_fail(j, "unsupported format character '%c'", spec.type);
     if (v.kind == VALUE_ABSENT && !next_value(j, p, &v))
         return false;
     spec.align = left ? '<' : spec.zero ? 0 : '>';
     spec.zero &= !left;
-    if (strchr("rsa", spec.type))
+    if (byte_in(spec.type, "rsa"))
         return (spec.align = left ? '<' : '>') && percent_text(j, p, v, &spec);
     if (spec.type == 'c')
         return (spec.align = left ? '<' : '>') && format_character(j, &p->out, v, &spec);

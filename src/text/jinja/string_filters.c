@@ -247,8 +247,8 @@ static bool quote(struct jinja *j, struct text_builder *out, struct value v, boo
     size_t done = 0;
     for (size_t at = 0; text && at < text->len; at++) {
         unsigned char c = (unsigned char)text->ptr[at];
-        bool keep =
-            (c < 0x80 && (char_is_alpha(c) || char_is_decimal(c))) || (c && strchr("_.-~", c)) || (c == '/' && !query);
+        bool letter = c < 0x80 && (char_is_alpha(c) || char_is_decimal(c));
+        bool keep = letter || byte_in((char)c, "_.-~") || (c == '/' && !query);
         if (keep)
             continue;
         char escape[3] = {'%', "0123456789ABCDEF"[c >> 4], "0123456789ABCDEF"[c & 15]};

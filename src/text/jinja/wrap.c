@@ -49,7 +49,7 @@ static bool is_dash(const struct paragraph *p, size_t at, size_t *end)
     if (*end - at < 2 || at == 0 || *end >= p->n || !is_word(p->codes[*end]))
         return false;
     uint32_t before = p->codes[at - 1];
-    return is_word(before) || (before && before < 0x80 && strchr("!\"'&.,?", (int)before));
+    return is_word(before) || (before < 0x80 && byte_in((char)before, "!\"'&.,?"));
 }
 
 /* Whether a word may be cut behind the hyphen at `at`: ab-cd, a-b-c. */

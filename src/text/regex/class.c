@@ -158,7 +158,7 @@ static bool read_escape(struct str pattern, size_t *at, bool in_class, struct pa
         *refused = "a surrogate is no character";
         return (code < 0xD800 || code > 0xDFFF) && one(pair, code, single);
     }
-    if (c && strchr("dwsDWS", c)) {
+    if (byte_in(c, "dwsDWS")) {
         struct pair named = {0};
         add_named(&named, (char)(c | 32));
         if (!(c & 32))

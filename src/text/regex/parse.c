@@ -165,9 +165,9 @@ static uint32_t read_atom(struct parser *p)
     if (take(p, '$'))
         return add_node(p, REGEX_END, start);
     char c = peek(p);
-    if (c && strchr("*+?{", c))
+    if (byte_in(c, "*+?{"))
         return refuse(p, start, "there is nothing to repeat, or \\ is missing");
-    if (c && strchr("]}", c))
+    if (byte_in(c, "]}"))
         return refuse(p, start, "\\ is missing before a bracket");
     return read_sets(p, start);
 }
@@ -214,7 +214,7 @@ static uint32_t read_repeat(struct parser *p, uint32_t atom)
         return atom;
     }
     take(p, '?');
-    if (p->at < p->pattern.len && strchr("*+?{", peek(p)))
+    if (p->at < p->pattern.len && byte_in(peek(p), "*+?{"))
         return refuse(p, p->at, "a repetition of a repetition needs a group");
     if (min > MAX_TURNS || (max != GRAMMAR_MANY && max > MAX_TURNS))
         return refuse(p, start, "more than 100,000 repetitions");

@@ -136,7 +136,7 @@ static enum reply_read read_bare_key(struct reply_parser *parser)
 static void put_bare(struct reply_parser *parser, struct str text)
 {
     struct buf json = {0};
-    while (text.len && strchr(" \t\r\n", text.ptr[text.len - 1]))
+    while (text.len && byte_in(text.ptr[text.len - 1], " \t\r\n"))
         text.len--;
     reply_value_json(text, parser->types, &json);
     reply_call_arguments(parser, buf_view(&json));
@@ -219,7 +219,7 @@ static enum reply_read read_head(struct reply_parser *parser)
     found = reply_read_until(parser, brace, MAX_NAME_BYTES, &name, &which);
     if (found != REPLY_YES)
         return found;
-    while (name.len && strchr(" \n", name.ptr[name.len - 1]))
+    while (name.len && byte_in(name.ptr[name.len - 1], " \n"))
         name.len--;
     buf_str(&parser->name, name);
     parser->at--;

@@ -30,7 +30,7 @@ static struct str word_after(struct str header, const char *mark)
     if (at == SIZE_MAX)
         return STR("");
     at += strlen(mark);
-    for (end = at; end < header.len && !strchr(" \n<", header.ptr[end]); end++)
+    for (end = at; end < header.len && !byte_in(header.ptr[end], " \n<"); end++)
         ;
     return (struct str){header.ptr + at, end - at};
 }

@@ -360,7 +360,7 @@ static bool check_tools(const json_t *tools, struct hob_error *err)
         if (name.len == 0 || name.len > MAX_NAME_BYTES)
             return error_set(err, HOB_USAGE, "tools[%zu]: want a tool with a name of 1 to %d bytes", i, MAX_NAME_BYTES);
         for (size_t k = 0; k < name.len; k++)
-            if ((unsigned char)name.ptr[k] <= ' ' || strchr("<>{}[]\"'\\", name.ptr[k]))
+            if ((unsigned char)name.ptr[k] <= ' ' || byte_in(name.ptr[k], "<>{}[]\"'\\"))
                 return error_set(err, HOB_USAGE, "tools[%zu]: \"%.*s\" is no name of a tool", i, (int)name.len,
                                  name.ptr);
     }

@@ -118,7 +118,7 @@ static enum reply_json_step string_byte(struct reply_json *json, char c)
     if (json->state == ESCAPE) {
         json->state = c == 'u' ? HEX : STRING;
         json->hex = 4;
-        return c && strchr("\"\\/bfnrtu", c) ? REPLY_JSON_MORE : REPLY_JSON_BAD;
+        return byte_in(c, "\"\\/bfnrtu") ? REPLY_JSON_MORE : REPLY_JSON_BAD;
     }
     if (json->state == HEX) {
         char lower = (char)(c | 0x20);

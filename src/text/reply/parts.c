@@ -7,9 +7,9 @@ static void mend_surrogates(struct str json, struct buf *out)
     for (size_t at = 0; at < json.len; at++) {
         struct str rest = {json.ptr + at, json.len - at};
         bool escape = rest.len >= 6 && str_starts(rest, STR("\\u")) && (rest.ptr[2] | 0x20) == 'd';
-        bool high = escape && strchr("89abAB", rest.ptr[3]), low = escape && strchr("cdefCDEF", rest.ptr[3]);
+        bool high = escape && byte_in(rest.ptr[3], "89abAB"), low = escape && byte_in(rest.ptr[3], "cdefCDEF");
         bool pair = high && rest.len >= 12 && str_starts((struct str){rest.ptr + 6, 6}, STR("\\u")) &&
-                    (rest.ptr[8] | 0x20) == 'd' && strchr("cdefCDEF", rest.ptr[9]);
+                    (rest.ptr[8] | 0x20) == 'd' && byte_in(rest.ptr[9], "cdefCDEF");
         size_t taken = pair ? 12 : escape ? 6 : rest.ptr[0] == '\\' && rest.len > 1 ? 2 : 1;
         if ((high && !pair) || low)
             buf_str(out, STR("\\ufffd"));

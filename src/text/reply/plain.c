@@ -23,7 +23,7 @@ const json_t *reply_inner_schema(struct reply_grammar *g, const struct reply_too
 void reply_quote_pattern(struct str text, struct buf *pattern)
 {
     for (size_t i = 0; i < text.len; i++)
-        buf_format(pattern, strchr("\\^$.|?*+()[]{}/", text.ptr[i]) ? "\\%c" : "%c", text.ptr[i]);
+        buf_format(pattern, byte_in(text.ptr[i], "\\^$.|?*+()[]{}/") ? "\\%c" : "%c", text.ptr[i]);
 }
 
 /* The texts that hold `end` somewhere. */

@@ -113,7 +113,7 @@ enum reply_read reply_read_close(struct reply_parser *parser, const char *const 
     size_t space = 0, len = 0;
     unsigned which = 0;
     parser->closing = true;
-    while (space < rest.len && (is_space(rest.ptr[space]) || (*marks && strchr("}]", rest.ptr[space]))))
+    while (space < rest.len && (is_space(rest.ptr[space]) || (*marks && byte_in(rest.ptr[space], "}]"))))
         space++; /* models close more brackets than they opened */
     if (space > MAX_CLOSE_SPACE)
         return REPLY_LEAVE;
@@ -266,7 +266,7 @@ enum reply_read reply_read_literal(struct reply_parser *parser, const char *ends
             parser->escaped = !parser->escaped && parser->quote;
         } else if (parser->quote) {
             parser->quote = c == parser->quote ? 0 : parser->quote;
-        } else if (parser->nesting == 0 && c && strchr(ends, c)) {
+        } else if (parser->nesting == 0 && byte_in(c, ends)) {
             break;
         } else if (c == '"' || c == '\'') {
             parser->quote = c;

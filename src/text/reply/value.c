@@ -176,7 +176,7 @@ static char peek(const struct reader *reader)
 
 static void skip_space(struct reader *reader)
 {
-    while (reader->at < reader->text.len && strchr(" \t\r\n", peek(reader)) && peek(reader))
+    while (reader->at < reader->text.len && byte_in(peek(reader), " \t\r\n"))
         reader->at++;
 }
 
@@ -196,7 +196,7 @@ static bool read_string(struct reader *reader)
             if (escape == 'x' && at + 2 < reader->text.len) { /* \xNN is \u00NN */
                 buf_format(&inside, "\\u00%.2s", reader->text.ptr + at + 1);
                 at += 2;
-            } else if (strchr("\"\\/bfnrtu'", escape)) {
+            } else if (byte_in(escape, "\"\\/bfnrtu'")) {
                 buf_add(&inside, reader->text.ptr + at - 1, 2);
             } else { /* Python leaves what is no escape as it is */
                 buf_str(&inside, STR("\\\\"));

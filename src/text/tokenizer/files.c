@@ -38,7 +38,7 @@ struct tokenizer *tokenizer_from_file(struct str file, struct str name, const st
                                       struct hob_error *err)
 {
     size_t at = 0;
-    while (at < file.len && strchr(" \t\r\n", file.ptr[at]) && file.ptr[at])
+    while (at < file.len && byte_in(file.ptr[at], " \t\r\n"))
         at++;
     if (at < file.len && file.ptr[at] == '{')
         return from_json(file, given, err);

@@ -72,7 +72,7 @@ bool json_get_pattern(const json_t *node, struct str *text, bool *is_regex, stru
 static void quote(struct str text, struct buf *out)
 {
     for (size_t i = 0; i < text.len; i++) {
-        if (strchr("\\^$.[]|()?*+{}#&-~ ", text.ptr[i]) && text.ptr[i])
+        if (byte_in(text.ptr[i], "\\^$.[]|()?*+{}#&-~ "))
             buf_byte(out, '\\');
         buf_byte(out, text.ptr[i]);
     }

@@ -189,7 +189,7 @@ static bool escape(struct dialect *d, bool in_set, struct buf *out)
         break;
     }
     bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-    if (letter && !strchr(in_set ? "dDtnrfaebxc" : "dDtnrfaexcAzZGXRKNkg", c))
+    if (letter && !byte_in(c, in_set ? "dDtnrfaebxc" : "dDtnrfaexcAzZGXRKNkg"))
         return refuse(d, d->at, "this escape is not supported");
     buf_add(out, d->pattern.ptr + d->at, 2);
     d->at += 2;
@@ -311,14 +311,14 @@ static bool group(struct dialect *d, struct buf *out)
     size_t end = d->at + 2;
     if (peek(d, 1) == '?') {
         const char *letters = d->whose == REGEX_RUST ? "isx-" : "imx-";
-        while (end < d->pattern.len && strchr(letters, d->pattern.ptr[end]) && d->pattern.ptr[end])
+        while (end < d->pattern.len && byte_in(d->pattern.ptr[end], letters))
             end++;
         if (end < d->pattern.len && (d->pattern.ptr[end] == ':' || d->pattern.ptr[end] == ')')) {
             for (; d->at < end; d->at++)
                 buf_byte(out, peek(d, 0) == 'm' ? 's' : peek(d, 0));
             return true;
         }
-        if (d->whose == REGEX_RUST && strchr("mUR", peek(d, 2)) && peek(d, 2))
+        if (d->whose == REGEX_RUST && byte_in(peek(d, 2), "mUR"))
             return refuse(d, d->at, "this option is not supported");
     }
     buf_byte(out, '(');
@@ -330,7 +330,7 @@ static bool group(struct dialect *d, struct buf *out)
 static bool braces(struct dialect *d, struct buf *out)
 {
     size_t end = d->at + 1;
-    while (end < d->pattern.len && strchr("0123456789,", d->pattern.ptr[end]) && d->pattern.ptr[end])
+    while (end < d->pattern.len && byte_in(d->pattern.ptr[end], "0123456789,"))
         end++;
     bool repeat = end < d->pattern.len && d->pattern.ptr[end] == '}' && end > d->at + 1;
     if (repeat && d->whose == REGEX_ONIGURUMA && end + 1 < d->pattern.len && d->pattern.ptr[end + 1] == '+')
