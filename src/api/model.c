@@ -81,7 +81,7 @@ static bool describe(struct hob_model *model, struct hob_error *err)
         json_object_set_new(json, "vocabulary", json_integer((json_int_t)m->n_vocab));
         json_object_set_new(json, "context", json_integer(m->hparams.n_ctx));
     }
-    set_text(json, "chat_template", model_template_text(m));
+    set_text(json, "chat_template", model_template_text(m, false));
     bool good = json && json_write(json, &model->description) && buf_text(&model->description);
     json_decref(json);
     return good || error_memory(err, model->description.len);
@@ -96,7 +96,7 @@ struct hob_model *hob_open(const char *path, struct hob_error *err)
     if (good) {
         /* Built now, so that threads only read them. Where there are none, the call that needs one says so. */
         model_tokenizer(model->model, NULL);
-        model_template(model->model, NULL);
+        model_template(model->model, false, NULL);
     } else {
         hob_close(model);
     }

@@ -9,8 +9,6 @@
 #include "chat/reply.h"
 #include "store/digest.h"
 
-#define TEMPLATE_BYTES ((size_t)1 << 20) /* of a --template file */
-
 struct chat *chat_new(struct model *model, const struct options *options,
                       bool (*progress)(void *ctx, size_t done, size_t total), void *ctx, struct hob_error *err)
 {
@@ -26,15 +24,13 @@ struct chat *chat_new(struct model *model, const struct options *options,
     double start = clock_ms();
     struct engine_options engine;
     bool good = options_engine(options, &engine, err);
-    if (good && template->given) {
-        good = file_load(template->text, TEMPLATE_BYTES, &chat->template_text, err) &&
-               (chat->template = template_parse(buf_view(&chat->template_text), err)) != NULL;
-        chat->replacement = (struct chat_template){buf_view(&chat->template_text), chat->template};
-    }
+    if (good && template->given)
+        good = chat_template_open(&chat->template, model, template->text, err);
     if (good) { /* before the weights: what the vocabulary takes while it is read is free again by then */
         struct hob_error none; /* a model without a tokenizer still takes ids */
         model_tokenizer(model, &none);
-        model_template(model, &none); /* replies may be prepared by many threads */
+        model_template(model, false, &none); /* replies may be prepared by many threads */
+        model_template(model, true, &none);
         model_drop_vocabulary(model);
         good = request_check(model, options, err);
     }
@@ -55,8 +51,7 @@ void chat_free(struct chat *chat)
     engine_free(chat->engine);
     token_trie_free(chat->trie);
     pthread_mutex_destroy(&chat->lock);
-    template_free(chat->template);
-    buf_clear(&chat->template_text);
+    chat_template_clear(&chat->template);
     free(chat);
 }
 
@@ -110,8 +105,8 @@ struct reply *chat_prepare(struct chat *chat, const struct persona *persona, con
     reply->user = user;
     reply->receipt = receipt;
     const struct chat_template *replacement = persona_template(persona);
-    if (!replacement && chat->template)
-        replacement = &chat->replacement;
+    if (!replacement && chat->template.parsed)
+        replacement = &chat->template;
     json_t *whole = persona_request(persona, json);
     bool good = request_read(chat->model, replacement, persona ? &persona->options : chat->options, whole,
                              &reply->request, err);

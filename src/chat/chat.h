@@ -111,11 +111,24 @@ json_t *reply_receipt(struct reply *reply, struct hob_error *err);
 /* Frees a reply; one in flight is ended (NULL is fine). */
 void reply_free(struct reply *reply);
 
-/* A template that stands for the model's: its text and its parse, both borrowed. */
+/* A template that stands for the model's. Zero-initialised: none. */
 struct chat_template {
-    struct str text;
-    const struct template *parsed;
+    struct buf text;
+    struct template *parsed;
 };
+
+/* Takes and parses a template's text. The caller clears `out` also after a failure. */
+bool chat_template_set(struct chat_template *out, struct str text, struct hob_error *err);
+
+/* The same of what an option says: a file, or the name of one of the templates of `model` (may be NULL). */
+bool chat_template_open(struct chat_template *out, const struct model *model, const char *option,
+                        struct hob_error *err);
+
+/* Frees what it holds. */
+void chat_template_clear(struct chat_template *t);
+
+/* Whether a request gives tools, as transformers sees it: an empty list is one. */
+bool chat_has_tools(const json_t *request);
 
 /* Renders messages as the model would see them: `request` as in chat_submit(). `replacement` (may be NULL) stands for
  * the model's template; `model` may then be NULL. The caller clears `out`. */

@@ -291,13 +291,13 @@ json_t *doctor_examine(struct model *model, const struct chat_template *replacem
 {
     struct hob_error none, reason = {0};
     struct doctor doctor = {.model = model, .replacement = replacement, .found = json_array()};
-    struct str text = replacement ? replacement->text : model_template_text(model);
+    struct str text = replacement ? buf_view(&replacement->text) : model_template_text(model, false);
     if (!doctor.found) {
         error_memory(err, sizeof doctor);
         return NULL;
     }
     doctor.tokenizer = model_tokenizer(model, &none);
-    if (!replacement && !model_template(model, &reason)) {
+    if (!replacement && !model_template(model, false, &reason)) {
         if (reason.status != HOB_NOT_FOUND)
             warn(&doctor, USE_ANOTHER, "the template cannot be read: %s", reason.text);
         return doctor.found;

@@ -21,7 +21,8 @@ static const struct option table[] = {
      "kernel set (default: the best the CPU has); never changes a result"},
     {"precise", 0, OPTION_FLAG, OPTION_MACHINE, 0, 0, NULL, NULL,
      "activations stay float32; without it quantized weights meet 8-bit activations"},
-    {"template", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "FILE", NULL, "a chat template that replaces the model's"},
+    {"template", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "FILE", NULL,
+     "a chat template that replaces the model's; or the name of one of the model's own"},
 
     {"seed", 's', OPTION_SEED, OPTION_SAMPLING, 0, 0, "N", NULL, "seed of sampling (default: drawn, and reported)",
      .ollama = "seed", .openai = "seed"},

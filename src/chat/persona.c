@@ -10,14 +10,8 @@ bool persona_init(struct persona *persona, const struct options *session, const 
     if (!options_copy(&persona->options, session, err) ||
         (parameters && !options_set_defaults(&persona->options, parameters, err)))
         return false;
-    if (json_is_string(text)) {
-        if (!buf_str(&persona->template_text, json_span(text)))
-            return error_memory(err, json_string_length(text));
-        persona->template = template_parse(buf_view(&persona->template_text), err);
-        if (!persona->template)
-            return false;
-        persona->replacement = (struct chat_template){buf_view(&persona->template_text), persona->template};
-    }
+    if (json_is_string(text) && !chat_template_set(&persona->template, json_span(text), err))
+        return false;
     persona->system = json_incref(json_object_get(settings, "system"));
     persona->messages = json_incref(json_object_get(settings, "messages"));
     return true;
@@ -26,8 +20,7 @@ bool persona_init(struct persona *persona, const struct options *session, const 
 void persona_clear(struct persona *persona)
 {
     options_clear(&persona->options);
-    template_free(persona->template);
-    buf_clear(&persona->template_text);
+    chat_template_clear(&persona->template);
     json_decref(persona->system);
     json_decref(persona->messages);
     *persona = (struct persona){0};
@@ -35,7 +28,7 @@ void persona_clear(struct persona *persona)
 
 const struct chat_template *persona_template(const struct persona *persona)
 {
-    return persona && persona->template ? &persona->replacement : NULL;
+    return persona && persona->template.parsed ? &persona->template : NULL;
 }
 
 json_t *persona_request(const struct persona *persona, const json_t *request)

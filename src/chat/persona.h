@@ -11,11 +11,9 @@
 #include "chat/chat.h"
 
 struct persona {
-    struct options options; /* the session's, with the parameters where the session's were not given */
-    struct buf template_text;
-    struct template *template; /* NULL: the model's */
-    struct chat_template replacement;
-    json_t *system, *messages; /* put before a request's messages; NULL: none */
+    struct options options;        /* the session's, with the parameters where the session's were not given */
+    struct chat_template template; /* none: the model's */
+    json_t *system, *messages;     /* put before a request's messages; NULL: none */
 };
 
 /* Reads settings (NULL: none) over a session's options. The caller clears `persona` also after a failure. */

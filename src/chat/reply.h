@@ -32,9 +32,7 @@ struct chat {
     struct model *model;
     const struct options *options;
     struct engine *engine;
-    struct buf template_text; /* --template */
-    struct template *template;
-    struct chat_template replacement;
+    struct chat_template template; /* --template, or none */
     const struct persona *persona; /* or NULL */
     pthread_mutex_t lock;          /* of what follows, while replies are prepared */
     struct token_trie *trie;       /* made when a constraint first needs it */

@@ -88,12 +88,6 @@ static json_t *with_thinking(json_t *message, struct str template_text)
     return copy;
 }
 
-/* The text of a special token, for the template's bos_token and eos_token. */
-static json_t *token_json(const struct tokenizer *tokenizer, int32_t id)
-{
-    return json_bytes(id == TOKEN_NONE ? (struct str){"", 0} : tokenizer_text(tokenizer, id));
-}
-
 /* The messages as the template wants them, with a system message in front where the request has one beside them. The
  * caller owns the reference. */
 static json_t *make_messages(const json_t *messages, const json_t *system, struct str template_text)
@@ -112,15 +106,8 @@ static json_t *template_variables(struct model *model, struct str template_text,
 {
     const json_t *messages = json_object_get(json, "messages"), *extra = json_object_get(json, "template_variables");
     const json_t *tools = json_object_get(json, "tools");
-    struct hob_error none;
-    const struct tokenizer *tokenizer = model ? model_tokenizer(model, &none) : NULL;
-    json_t *variables = json_object();
-    bool good = variables || error_memory(err, 64);
-    if (good && tokenizer) {
-        json_object_set_new(variables, "bos_token", token_json(tokenizer, tokenizer_bos(tokenizer)));
-        json_object_set_new(variables, "eos_token", token_json(tokenizer, tokenizer_eos(tokenizer)));
-    }
-    good = good && check_shape(messages, err);
+    json_t *variables = model ? model_special_tokens(model) : json_object();
+    bool good = (variables || error_memory(err, 64)) && check_shape(messages, err);
     if (good) {
         json_object_set_new(variables, "messages",
                             make_messages(messages, json_object_get(json, "system"), template_text));
@@ -162,8 +149,9 @@ bool chat_render(struct model *model, const struct chat_template *replacement, c
                  struct hob_error *err)
 {
     int64_t now;
-    const struct template *template = replacement ? replacement->parsed : model_template(model, err);
-    struct str text = replacement ? replacement->text : model_template_text(model);
+    bool tools = chat_has_tools(json);
+    const struct template *template = replacement ? replacement->parsed : model_template(model, tools, err);
+    struct str text = replacement ? buf_view(&replacement->text) : model_template_text(model, tools);
     if (!template || !read_now(json, &now, err))
         return false;
     json_t *variables = template_variables(model, text, json, err);
@@ -206,7 +194,7 @@ static bool read_messages(struct model *model, const struct chat_template *repla
 {
     struct rendered rendered = {0};
     const struct tokenizer *tokenizer = model_tokenizer(model, err);
-    struct str text = replacement ? replacement->text : model_template_text(model);
+    struct str text = replacement ? buf_view(&replacement->text) : model_template_text(model, chat_has_tools(json));
     bool good = tokenizer && check_messages(json_object_get(json, "messages"), err) &&
                 check_tools(json_object_get(json, "tools"), text, err) &&
                 chat_render(model, replacement, json, &rendered, err);

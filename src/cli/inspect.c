@@ -11,7 +11,7 @@
 #include "cli/open.h"
 #include "cli/output.h"
 
-enum { KEY_WIDTH = 24, MAX_TEXT = 100, MAX_TEMPLATE_BYTES = 1 << 20 };
+enum { KEY_WIDTH = 24, MAX_TEXT = 100 };
 
 /* "110.2 MB". */
 static void put_bytes(json_int_t bytes)
@@ -232,38 +232,19 @@ static bool add_graph(json_t *facts, const struct model *model, const struct eng
     return good;
 }
 
-/* The template in the file of --template, which stands for the model's. Zero-initialised: none. */
-struct other_template {
-    struct buf text;
-    struct template *parsed;
-    struct chat_template replacement;
-};
-
-static bool load_template(struct other_template *other, const struct option_value *option, struct hob_error *err)
-{
-    if (!option->given)
-        return true;
-    if (!file_load(option->text, MAX_TEMPLATE_BYTES, &other->text, err))
-        return false;
-    other->parsed = template_parse(buf_view(&other->text), err);
-    other->replacement = (struct chat_template){buf_view(&other->text), other->parsed};
-    return other->parsed != NULL;
-}
-
 /* What the chat template is and what the doctor says of it. */
 static bool add_chat(json_t *facts, struct model *model, const struct option_value *option, json_t *warnings,
                      struct hob_error *err)
 {
-    struct other_template other = {0};
-    bool good = load_template(&other, option, err);
-    const struct chat_template *replacement = other.parsed ? &other.replacement : NULL;
+    struct chat_template other = {0};
+    bool good = !option->given || chat_template_open(&other, model, option->text, err);
+    const struct chat_template *replacement = other.parsed ? &other : NULL;
     json_t *found = good ? doctor_examine(model, replacement, err) : NULL;
     if (found) {
         json_object_set_new(facts, "chat", facts_chat(model, replacement, warnings));
         json_object_set_new(facts, "doctor", found);
     }
-    template_free(other.parsed);
-    buf_clear(&other.text);
+    chat_template_clear(&other);
     return found != NULL;
 }
 

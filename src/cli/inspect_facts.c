@@ -168,13 +168,15 @@ json_t *facts_tokenizer(struct model *model, bool all, json_t *warnings)
 json_t *facts_chat(struct model *model, const struct chat_template *replacement, json_t *warnings)
 {
     struct hob_error err = {0};
-    struct str text = replacement ? replacement->text : model_template_text(model);
+    struct str text = replacement ? buf_view(&replacement->text) : model_template_text(model, false);
+    struct str with_tools = replacement ? text : model_template_text(model, true);
     json_t *json = json_object();
-    if (!replacement && !model_template(model, &err))
+    bool usable = replacement || model_template(model, false, &err);
+    if (!usable)
         facts_warn(warnings, "no chat: %s", err.text);
-    json_object_set_new(json, "usable", json_boolean(replacement || model->template));
-    const struct reply_format *format = reply_format_find(text);
-    bool tools = str_find(text, STR("tools"), 0) != SIZE_MAX;
+    json_object_set_new(json, "usable", json_boolean(usable));
+    const struct reply_format *format = reply_format_find(with_tools);
+    bool tools = str_find(with_tools, STR("tools"), 0) != SIZE_MAX;
     json_object_set_new(json, "reply_format", json_string(reply_format_name(format)));
     json_object_set_new(json, "thinking", json_boolean(reply_form_find(text, STR("")).thinks));
     json_object_set_new(json, "tools", json_boolean(tools && reply_format_calls(format)));

@@ -10,18 +10,17 @@
 #include "cli/output.h"
 #include "text/reply/parser.h"
 
-enum { MAX_TEMPLATE_BYTES = 1 << 20 };
-
 /* All that the command works on. Zero-initialised is empty. */
 struct job {
     struct opened opened;
-    struct buf template_text, prompt, reply;
+    struct chat_template template;
+    struct buf prompt, reply;
     json_t *tools;
 };
 
 static void clear(struct job *job)
 {
-    buf_clear(&job->template_text);
+    chat_template_clear(&job->template);
     buf_clear(&job->prompt);
     buf_clear(&job->reply);
     json_decref(job->tools);
@@ -37,7 +36,7 @@ static bool read_job(struct job *job, const struct args *args, struct hob_error 
         return error_set(err, HOB_USAGE, "want MODEL, --template, or both");
     return input_check_stdin(args, true, err) &&
            (args->n_words == 0 || open_model(&job->opened, args->words[0], err)) &&
-           (!template->given || file_load(template->text, MAX_TEMPLATE_BYTES, &job->template_text, err)) &&
+           (!template->given || chat_template_open(&job->template, job->opened.model, template->text, err)) &&
            (!tools->given || (job->tools = input_tools(tools->text, err))) &&
            (!prompt->given || file_load(prompt->text, INPUT_MAX_BYTES, &job->prompt, err)) &&
            input_piped("a raw reply", &job->reply, err);
@@ -95,7 +94,8 @@ static bool parse_run(struct args *args, struct hob_error *err)
     bool good = read_job(&job, args, err);
     if (good) {
         bool own = args_own(args, "template")->given;
-        struct str template_text = own ? buf_view(&job.template_text) : model_template_text(job.opened.model);
+        struct str template_text =
+            own ? buf_view(&job.template.text) : model_template_text(job.opened.model, job.tools != NULL);
         struct str reply = without_end(&job, template_text);
         bool known = args_own(args, "prompt")->given;
         struct reply_setting setting = {

@@ -10,8 +10,6 @@
 #include "cli/open.h"
 #include "cli/output.h"
 
-enum { MAX_TEMPLATE_BYTES = 1 << 20 };
-
 /* The request (chat/chat.h) that FILE means: an array of messages, or an object of them and of other variables. Takes
  * the reference to `file`; the caller owns the result. */
 static json_t *read_request(json_t *file, json_t *now, struct hob_error *err)
@@ -55,26 +53,11 @@ static bool put(const struct rendered *rendered, bool as_json)
     return true;
 }
 
-/* --template, or nothing. */
-static bool load_template(const struct option_value *option, struct buf *text, struct chat_template *template,
-                          struct template **parsed, struct hob_error *err)
-{
-    if (!option->given)
-        return true;
-    if (!file_load(option->text, MAX_TEMPLATE_BYTES, text, err))
-        return false;
-    *parsed = template_parse(buf_view(text), err);
-    *template = (struct chat_template){buf_view(text), *parsed};
-    return *parsed != NULL;
-}
-
 static bool render_run(struct args *args, struct hob_error *err)
 {
     const struct option_value *messages = args_own(args, "messages"), *now_text = args_own(args, "now"),
                               *template_option = args_own(args, "template");
     struct opened opened = {0};
-    struct buf text = {0};
-    struct template *parsed = NULL;
     struct chat_template template = {0};
     struct rendered rendered = {0};
     json_t *now = NULL, *request = NULL;
@@ -88,14 +71,13 @@ static bool render_run(struct args *args, struct hob_error *err)
     if (!file)
         json_decref(now);
     good = file && (request = read_request(file, now, err)) != NULL &&
-           load_template(template_option, &text, &template, &parsed, err) &&
            (args->n_words == 0 || open_model(&opened, args->words[0], err)) &&
-           chat_render(opened.model, parsed ? &template : NULL, request, &rendered, err);
+           (!template_option->given || chat_template_open(&template, opened.model, template_option->text, err)) &&
+           chat_render(opened.model, template.parsed ? &template : NULL, request, &rendered, err);
     if (good)
         put(&rendered, args->json);
     rendered_clear(&rendered);
-    template_free(parsed);
-    buf_clear(&text);
+    chat_template_clear(&template);
     json_decref(request);
     opened_close(&opened);
     return good;
@@ -105,7 +87,7 @@ static const struct option own_options[] = {
     {"messages", 0, OPTION_TEXT, OPTION_REPORT, 0, 0, "FILE", NULL,
      "a JSON array of messages, or an object of variables; default: standard input"},
     {"template", 0, OPTION_TEXT, OPTION_REPORT, 0, 0, "FILE", NULL,
-     "a Jinja template in place of the model's; MODEL may be left out"},
+     "a Jinja template in place of the model's, or the name of one of its own; MODEL may be left out"},
     {"now", 0, OPTION_TEXT, OPTION_REPORT, 0, 0, "TIME", NULL,
      "the time the template is told: seconds since 1970, or YYYY-MM-DD [HH:MM[:SS]]"},
     {0},

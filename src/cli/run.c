@@ -118,7 +118,7 @@ static bool check_template(const struct args *args, struct opened *opened, struc
 {
     return open_model(opened, args->words[0], err) &&
            (options_get(&args->options, "template")->given || json_object_get(opened->settings, "template") ||
-            model_template(opened->model, err));
+            model_template(opened->model, false, err));
 }
 
 static bool run_model(struct args *args, struct talk *talk, struct buf *prompt, struct hob_error *err)

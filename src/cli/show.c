@@ -26,7 +26,7 @@ static struct str template_of(const struct shown *shown)
 {
     struct str own = text_of(shown->settings, "go_template");
     own = own.len ? own : text_of(shown->settings, "template");
-    return own.len ? own : model_template_text(shown->model);
+    return own.len ? own : model_template_text(shown->model, false);
 }
 
 /* The licence texts, or what the file calls its licence. */

@@ -272,7 +272,7 @@ static bool do_show(struct repl *repl, const char *rest, struct hob_error *err)
     const struct engine_plan *plan = engine_get_plan(repl->talk->opened->engine);
     struct buf inert = {0};
     if (strcmp(rest, "template") == 0 || strcmp(rest, "license") == 0) {
-        text_inert(*rest == 't' ? model_template_text(model) : model_license(model), &inert);
+        text_inert(*rest == 't' ? model_template_text(model, false) : model_license(model), &inert);
         output_format("%.*s\n", (int)inert.len, inert.len ? inert.ptr : "");
         buf_clear(&inert);
         return true;

@@ -5,6 +5,7 @@
 #include "formats/hf.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -38,49 +39,101 @@ static bool read_object(struct hf *hf, const char *name, size_t max, json_t **ou
     return *out != NULL;
 }
 
-/* The template of a chat_template member: a string, or a list of {"name", "template"}. NULL where it is neither. */
-static const json_t *pick_template(const json_t *member)
+/* tokenizer_config.json, with the special tokens that older folders name in special_tokens_map.json. */
+static bool read_tokenizer_config(struct hf *hf, struct hob_error *err)
 {
-    if (!json_is_array(member))
-        return json_is_string(member) ? member : NULL;
-    const json_t *picked = NULL;
-    for (size_t i = 0; i < json_array_size(member); i++) {
-        const json_t *entry = json_array_get(member, i), *text = json_object_get(entry, "template");
-        if (!json_is_string(text))
-            continue;
-        if (str_eq(json_span(json_object_get(entry, "name")), STR("default")))
-            return text;
-        if (!picked)
-            picked = text;
-    }
-    return picked;
+    json_t *map = NULL;
+    bool good = read_object(hf, "tokenizer_config.json", MAX_JSON_BYTES, &hf->tokenizer_config, err) &&
+                read_object(hf, "special_tokens_map.json", MAX_JSON_BYTES, &map, err);
+    if (good && map && !hf->tokenizer_config)
+        hf->tokenizer_config = json_incref(map);
+    else if (good && map && !json_object_get(hf->tokenizer_config, "added_tokens_decoder"))
+        good = json_object_update(hf->tokenizer_config, map) == 0 || error_memory(err, 1);
+    json_decref(map);
+    return good;
 }
 
-/* Takes the template from a JSON file's chat_template where no other was found before. */
-static bool take_template(struct hf *hf, const char *name, const json_t *object, struct hob_error *err)
+/* Keeps a template under its name, whatever its bytes are; an empty one is none. */
+static bool keep_template(struct hf *hf, const char *name, struct str text, struct hob_error *err)
+{
+    if (text.len > MAX_TEMPLATE_BYTES)
+        return error_set(err, HOB_LIMIT, "%s: the chat template \"%.40s\" has %zu bytes, the limit is %d", hf->path,
+                         name, text.len, MAX_TEMPLATE_BYTES);
+    return text.len == 0 ||
+           json_object_set_new_nocheck(hf->templates, name, json_stringn_nocheck(text.ptr, text.len)) == 0 ||
+           error_memory(err, text.len);
+}
+
+/* Takes the templates of a JSON file where no others were found before: chat_template is a string, or a list of
+ * {"name", "template"}. */
+static bool take_templates(struct hf *hf, const char *name, const json_t *object, struct hob_error *err)
 {
     const json_t *member = json_object_get(object, "chat_template");
-    if (hf->template_text.len || !member || json_is_null(member))
+    if (json_object_size(hf->templates) || !member || json_is_null(member))
         return true;
-    const json_t *text = pick_template(member);
-    if (!text)
-        return error_set(err, HOB_FORMAT, "%s/%s: chat_template: want a string or a list of {name, template}", hf->path,
-                         name);
-    if (json_span(text).len > MAX_TEMPLATE_BYTES)
-        return error_set(err, HOB_LIMIT, "%s/%s: chat_template has %zu bytes, the limit is %d", hf->path, name,
-                         json_span(text).len, MAX_TEMPLATE_BYTES);
-    return buf_str(&hf->template_text, json_span(text)) || error_memory(err, json_span(text).len);
+    if (json_is_string(member))
+        return keep_template(hf, "default", json_span(member), err);
+    for (size_t i = 0; i < json_array_size(member); i++) {
+        const json_t *entry = json_array_get(member, i), *text = json_object_get(entry, "template");
+        const char *key = json_string_value(json_object_get(entry, "name"));
+        if (key && json_is_string(text) && !keep_template(hf, key, json_span(text), err))
+            return false;
+    }
+    return json_object_size(hf->templates) ||
+           error_set(err, HOB_FORMAT, "%s/%s: chat_template: want a string or a list of {name, template}", hf->path,
+                     name);
 }
 
-static bool read_template(struct hf *hf, struct hob_error *err)
+static bool load_template(struct hf *hf, const char *file, const char *name, struct hob_error *err)
 {
-    const char *path = hf_path(hf, "chat_template.jinja", err);
-    if (!path || (file_exists(path) && !file_load(path, MAX_TEMPLATE_BYTES, &hf->template_text, err)))
-        return false;
+    struct buf text = {0};
+    const char *path = hf_path(hf, file, err);
+    bool good = path && (!file_exists(path) || (file_load(path, MAX_TEMPLATE_BYTES, &text, err) &&
+                                                keep_template(hf, name, buf_view(&text), err)));
+    buf_clear(&text);
+    return good;
+}
+
+/* The entries of a folder of `hf` that `wanted` takes, in order of their names; *n is 0 where there is none. The caller
+ * frees each and the array. */
+static struct dirent **list_folder(struct hf *hf, const char *name, int (*wanted)(const struct dirent *), int *n)
+{
+    struct dirent **entries = NULL;
+    const char *path = arena_format(&hf->arena, "%s/%s", hf->path, name);
+    *n = path ? scandir(path, &entries, wanted, alphasort) : 0;
+    return entries;
+}
+
+static int ends_in_jinja(const struct dirent *entry)
+{
+    return str_ends(str_of(entry->d_name), STR(".jinja"));
+}
+
+/* chat_template.jinja, and those beside it that have names. */
+static bool load_templates(struct hf *hf, struct hob_error *err)
+{
+    int n;
+    bool good = load_template(hf, "chat_template.jinja", "default", err);
+    struct dirent **entries = list_folder(hf, "additional_chat_templates", ends_in_jinja, &n);
+    for (int i = 0; i < n; i++) {
+        char *name = entries[i]->d_name, file[400];
+        snprintf(file, sizeof file, "additional_chat_templates/%s", name);
+        name[strlen(name) - strlen(".jinja")] = '\0';
+        good = good && load_template(hf, file, name, err);
+        free(entries[i]);
+    }
+    free(entries);
+    return good;
+}
+
+static bool read_templates(struct hf *hf, struct hob_error *err)
+{
     json_t *object = NULL;
-    bool good = take_template(hf, "tokenizer_config.json", hf->tokenizer_config, err) &&
+    hf->templates = json_object();
+    bool good = (hf->templates || error_memory(err, 1)) && load_templates(hf, err) &&
+                take_templates(hf, "tokenizer_config.json", hf->tokenizer_config, err) &&
                 read_object(hf, "chat_template.json", MAX_JSON_BYTES, &object, err) &&
-                take_template(hf, "chat_template.json", object, err);
+                take_templates(hf, "chat_template.json", object, err);
     json_decref(object);
     return good;
 }
@@ -103,8 +156,8 @@ static bool find_tokenizer(struct hf *hf, struct hob_error *err)
             return true;
         }
     }
-    struct dirent **entries = NULL;
-    int n = scandir(hf->path, &entries, ends_in_tiktoken, alphasort);
+    int n;
+    struct dirent **entries = list_folder(hf, ".", ends_in_tiktoken, &n);
     if (n > 0)
         hf->tokenizer_path = hf_path(hf, entries[0]->d_name, err);
     for (int i = 0; i < n; i++)
@@ -140,7 +193,7 @@ static bool list_sources(struct hf *hf, struct hob_error *err)
 /* A folder is one of a model when it holds any of the files that are read. */
 static bool check_any(struct hf *hf, struct hob_error *err)
 {
-    if (hf->config || hf->tokenizer_config || hf->template_text.len || hf->n_files || hf->tokenizer_path)
+    if (hf->config || hf->tokenizer_config || json_object_size(hf->templates) || hf->n_files || hf->tokenizer_path)
         return true;
     return error_set(err, HOB_NOT_FOUND, "%s: is no model: it has no config.json and no tokenizer.json", hf->path);
 }
@@ -158,9 +211,8 @@ struct hf *hf_open(const char *path, struct hob_error *err)
         error_set(err, HOB_FORMAT, "%s: is not a folder", path);
     else if (read_object(hf, "config.json", MAX_JSON_BYTES, &hf->config, err) &&
              read_object(hf, "generation_config.json", MAX_JSON_BYTES, &hf->generation_config, err) &&
-             read_object(hf, "tokenizer_config.json", MAX_JSON_BYTES, &hf->tokenizer_config, err) &&
-             read_template(hf, err) && find_tokenizer(hf, err) && hf_open_weights(hf, err) && check_any(hf, err) &&
-             list_sources(hf, err))
+             read_tokenizer_config(hf, err) && read_templates(hf, err) && find_tokenizer(hf, err) &&
+             hf_open_weights(hf, err) && check_any(hf, err) && list_sources(hf, err))
         return hf;
     hf_close(hf);
     return NULL;
@@ -182,8 +234,7 @@ struct hf *hf_open_tokenizer(const char *path, struct hob_error *err)
         hf->path = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
     if (!hf || !hf->path || !(hf->tokenizer_path = arena_copy(&hf->arena, path, strlen(path))))
         error_memory(err, strlen(path));
-    else if (read_object(hf, "tokenizer_config.json", MAX_JSON_BYTES, &hf->tokenizer_config, err) &&
-             list_sources(hf, err))
+    else if (read_tokenizer_config(hf, err) && list_sources(hf, err))
         return hf;
     hf_close(hf);
     return NULL;
@@ -201,7 +252,7 @@ void hf_close(struct hf *hf)
     json_decref(hf->config);
     json_decref(hf->generation_config);
     json_decref(hf->tokenizer_config);
-    buf_clear(&hf->template_text);
+    json_decref(hf->templates);
     for (size_t i = 0; i < hf->n_files; i++)
         file_close(hf->files[i]);
     for (size_t i = hf->n_files; i < hf->n_sources; i++) /* the first are the same files */

@@ -15,12 +15,12 @@ struct hf {
     char *path;
     json_t *config;             /* config.json; a folder that holds only a tokenizer has none */
     json_t *generation_config;  /* generation_config.json */
-    json_t *tokenizer_config;   /* tokenizer_config.json */
+    json_t *tokenizer_config;   /* tokenizer_config.json, and special_tokens_map.json */
     const char *tokenizer_path; /* of the tokenizer file: tokenizer.json, else tokenizer.model, tekken.json,
                                    tiktoken.model, the first that ends in .tiktoken; NULL where there is none */
-    /* chat_template.jinja, else tokenizer_config.json's (of several the one named "default", else the first), else
-     * chat_template.json's; empty where there is none. */
-    struct buf template_text;
+    json_t *templates;          /* chat templates by their names, the one without a name as "default": of
+                                   chat_template.jinja and additional_chat_templates, else of tokenizer_config.json, else of
+                                   chat_template.json */
     size_t n_tensors;
     struct tensor_info *tensors;
     size_t n_files;

@@ -75,7 +75,8 @@ void model_close(struct model *model)
     if (model->memory)
         munmap(model->memory, model->memory_bytes);
     tokenizer_free(model->tokenizer);
-    template_free(model->template);
+    for (size_t i = 0; i < 2; i++)
+        template_free(model->templates[i]);
     gguf_close(model->gguf);
     hf_close(model->hf);
     arena_clear(&model->arena);
@@ -136,23 +137,6 @@ void model_drop_vocabulary(struct model *model)
 {
     if (model->gguf)
         gguf_drop_long_arrays(model->gguf);
-}
-
-struct str model_template_text(const struct model *model)
-{
-    return model->gguf ? gguf_text(model, "tokenizer.chat_template") : buf_view(&model->hf->template_text);
-}
-
-const struct template *model_template(struct model *model, struct hob_error *err)
-{
-    struct str text = model_template_text(model);
-    if (!model->template && text.len == 0)
-        error_set(err, HOB_NOT_FOUND,
-                  "%s: has no chat template; use `hob generate` for raw completion, or give one with --template FILE",
-                  model->name);
-    else if (!model->template && !(model->template = template_parse(text, err)))
-        error_prefix(err, "%s", model->name);
-    return model->template;
 }
 
 const struct tokenizer *model_tokenizer(struct model *model, struct hob_error *err)

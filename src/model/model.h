@@ -48,7 +48,7 @@ struct model {
     size_t memory_bytes;
     /* After model_tokenizer(), model_template(). */
     struct tokenizer *tokenizer;
-    struct template *template;
+    struct template *templates[2]; /* without tools, and with them where that is another */
 };
 
 /* Opens a .gguf file (or the first of a split set) or a Hugging Face folder. The caller owns it. */
@@ -72,11 +72,20 @@ const struct tokenizer *model_tokenizer(struct model *model, struct hob_error *e
 /* Frees what only the tokenizer is built from; call it after model_tokenizer(). */
 void model_drop_vocabulary(struct model *model);
 
-/* The chat template's text; empty where the model has none. Borrowed. */
-struct str model_template_text(const struct model *model);
+/* The text of the chat template for requests with or without tools: of several that have names the one named
+ * "tool_use" where there are tools, else "default", else the first; empty where the model has none. Borrowed. */
+struct str model_template_text(const struct model *model, bool tools);
 
-/* The chat template, parsed when first asked for; borrowed. HOB_NOT_FOUND when there is none. */
-const struct template *model_template(struct model *model, struct hob_error *err);
+/* The text of the chat template of that name, or an empty span. Borrowed. */
+struct str model_template_named(const struct model *model, struct str name);
+
+/* The chat template that model_template_text() means, parsed when first asked for; borrowed. HOB_NOT_FOUND when there
+ * is none. One thread at a time. */
+const struct template *model_template(struct model *model, bool tools, struct hob_error *err);
+
+/* The special tokens as templates know them: {"bos_token": text, "eos_token": text, "pad_token": ...}, BOS and EOS
+ * empty where there are none, the others absent. The caller owns the reference. */
+json_t *model_special_tokens(struct model *model);
 
 /* The model's name, licence and architecture as the file says them; empty where it does not. Borrowed. */
 struct str model_title(const struct model *model);

@@ -180,7 +180,7 @@ static json_t *template_json(const struct model *model, const json_t *settings, 
 {
     const json_t *own = json_object_get(settings, "go_template");
     own = own ? own : json_object_get(settings, "template");
-    struct str text = own ? json_span(own) : model_template_text(model);
+    struct str text = own ? json_span(own) : model_template_text(model, false);
     struct buf out = {0};
     size_t i;
     json_t *capability;

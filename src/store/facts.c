@@ -61,7 +61,7 @@ static const char *quantization(const struct model *model)
 static json_t *capabilities(struct model *model)
 {
     json_t *list = json_array();
-    struct str text = model_template_text(model);
+    struct str text = model_template_text(model, true);
     int32_t ids[3];
     json_array_append_new(list, json_string("completion"));
     if (text.len && str_find(text, STR("tools"), 0) != SIZE_MAX && reply_format_calls(reply_format_find(text)))

@@ -43,14 +43,12 @@ static int teardown(void **state)
 static json_t *examine(const char *source)
 {
     struct hob_error err = {0};
-    struct chat_template template = {.text = str_of(source)};
-    struct template *parsed = template_parse(template.text, &err);
-    if (!parsed)
+    struct chat_template template = {0};
+    if (!chat_template_set(&template, str_of(source), &err))
         fail_msg("%s: %s", source, err.text);
-    template.parsed = parsed;
     json_t *found = doctor_examine(model, &template, &err);
     assert_non_null(found);
-    template_free(parsed);
+    chat_template_clear(&template);
     return found;
 }
 

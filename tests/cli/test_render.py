@@ -79,21 +79,55 @@ def folder(name, config, files):
     with open(place, "w", encoding="utf-8") as file:
         json.dump({**whole, **config}, file)
     for each, text in files.items():
+        os.makedirs(os.path.dirname(os.path.join(path, each)), exist_ok=True)
         with open(os.path.join(path, each), "w", encoding="utf-8") as file:
             file.write(text)
-    return hob.run("render", path, "--messages", write("m.json", ONE))[1].decode()
+    return path
+
+
+def rendered(*given, tools=None, words=()):
+    messages = ONE if tools is None else {"messages": ONE, "tools": tools}
+    return hob.run("render", folder(*given), "--messages", write("m.json", messages), *words)[1].decode()
 
 
 def test_which_template():
     several = [{"name": "rag", "template": "rag"}, {"name": "default", "template": "default {{ bos_token }}"}]
-    assert folder("string", {"chat_template": "one {{ bos_token }} {{ eos_token }}"}, {}) == \
+    assert rendered("string", {"chat_template": "one {{ bos_token }} {{ eos_token }}"}, {}) == \
         "one <|endoftext|> <|im_end|>"
-    assert folder("list", {"chat_template": several}, {}) == "default <|endoftext|>"
-    assert folder("first", {"chat_template": several[:1]}, {}) == "rag"
-    assert folder("file", {"chat_template": several}, {"chat_template.jinja": "file"}) == "file"
-    assert folder("json", {}, {"chat_template.json": json.dumps({"chat_template": "json"})}) == "json"
+    assert rendered("list", {"chat_template": several}, {}) == "default <|endoftext|>"
+    assert rendered("first", {"chat_template": several[:1]}, {}) == "rag"
+    assert rendered("file", {"chat_template": several}, {"chat_template.jinja": "file"}) == "file"
+    assert rendered("json", {}, {"chat_template.json": json.dumps({"chat_template": "json"})}) == "json"
+
+
+def test_templates_with_names():
+    several = [{"name": "default", "template": "default"}, {"name": "tool_use", "template": "use {{ tools|length }}"},
+               {"name": "rag", "template": "rag"}]
+    for name, tools, said in (("none", None, "default"), ("one", [{"name": "f"}], "use 1"), ("empty", [], "use 0")):
+        assert rendered("list-" + name, {"chat_template": several}, {}, tools=tools) == said
+        files = {"chat_template.jinja": "default", "additional_chat_templates/tool_use.jinja": "use {{ tools|length }}",
+                 "additional_chat_templates/notes.txt": "none"}
+        assert rendered("files-" + name, {"chat_template": "other"}, files, tools=tools) == said
+    assert rendered("by-name", {"chat_template": several}, {}, words=("--template", "rag")) == "rag"
+    assert rendered("without", {"chat_template": several[:1]}, {}, tools=[]) == "default"
+    use = "{% for tool in tools or [] %}{{ tool|tojson }}{% endfor %}<tool_call>{{ messages[0].content }}A:"
+    path = folder("inspected", {"chat_template": [{"name": "default", "template": "{{ messages[0].content }}A:"},
+                                                  {"name": "tool_use", "template": use}]}, {})
+    chat = hob.run_json("inspect", path)
+    assert (chat["chat"]["reply_format"], chat["chat"]["tools"]) == ("hermes", True), chat["chat"]
+    assert not any("tools" in each["warning"] for each in chat["doctor"]), chat["doctor"]
+
+
+def test_special_tokens():
     token = {"__type": "AddedToken", "content": "<|im_end|>", "lstrip": False, "special": True}
-    assert folder("dict", {"chat_template": "{{ bos_token }}", "bos_token": token}, {}) == "<|im_end|>"
+    assert rendered("object", {"chat_template": "{{ bos_token }}", "bos_token": token}, {}) == "<|im_end|>"
+    tell = {"chat_template": "{{ pad_token }},{{ unk_token }},{{ image_token }},{{ mask_token is defined }},{{ x }}"}
+    config = {"pad_token": token, "unk_token": "not in the vocabulary", "extra_special_tokens": {"image_token": "<i>"},
+              "mask_token": None, "add_bos_token": True}
+    assert rendered("config", {**tell, **config}, {}) == "<|im_end|>,not in the vocabulary,<i>,False,"
+    old = {"special_tokens_map.json": json.dumps({"pad_token": "<pad>", "unk_token": "<unk>"})}
+    assert rendered("map", {**tell, "unk_token": "<u>"}, old) == "<pad>,<unk>,,False,"
+    assert rendered("newer", {**tell, "unk_token": "<u>", "added_tokens_decoder": {}}, old) == "<|endoftext|>,<u>,,False,"
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ static void a_folder_is_read(void **state)
     assert_int_equal(hf->n_tensors, 3);
     assert_ptr_equal(hf_tensor(hf, STR("z")), &hf->tensors[2]);
     assert_null(hf_tensor(hf, STR("w")));
-    assert_int_equal(hf->template_text.len, 0);
+    assert_int_equal(json_object_size(hf->templates), 0);
     hf_close(hf);
     hf_close(NULL);
 }
@@ -137,7 +137,10 @@ static void the_tokenizer_file_is_found(void **state)
 static void expect_template(const char *want)
 {
     struct hf *hf = open_folder();
-    if (!str_eq(buf_view(&hf->template_text), str_of(want)))
+    const json_t *text = json_object_get(hf->templates, "default");
+    if (!text)
+        text = json_object_iter_value(json_object_iter(hf->templates));
+    if (!str_eq(json_span(text), str_of(want)))
         fail_msg("want %s", want);
     hf_close(hf);
 }

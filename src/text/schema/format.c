@@ -22,7 +22,7 @@
 
 /* RFC 5322, without comments. */
 #define ATOM   "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
-#define QUOTED "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])*\""
+#define QUOTED "\"(?:[ !#-\\[\\]-~]|\\\\[ -~])+\""
 #define PART   ALNUM "+(?:-+" ALNUM "+)*"
 #define DOMAIN PART "(?:\\." PART ")*"
 
