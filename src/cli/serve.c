@@ -73,9 +73,11 @@ static void wait_for_end(void)
 static bool serve_run(struct args *args, struct hob_error *err)
 {
     size_t parallel = options_find(STR("parallel"));
+    const struct option_value *queue_s = args_own(args, "queue-time");
     struct server_options options = {
         .listen = setting(args, "listen", "HOB_HOST", NULL),
         .key_file = args_own(args, "key-file")->text,
+        .queue_s = queue_s->given ? queue_s->f : (double)limits[LIMIT_QUEUE_S].value,
         .options = &args->options,
         .lenient = args_own(args, "lenient")->flag,
         .metrics = args_own(args, "metrics")->flag,
@@ -106,6 +108,8 @@ static const struct option own_options[] = {
      "keys, a line each, of which a client must show one; a must where others than this machine can reach it"},
     {"keep-alive", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "T", NULL,
      "how long an unused model stays in memory: 10m, 1h30m, seconds; below 0: for ever (default: 5m)"},
+    {"queue-time", 0, OPTION_FLOAT, OPTION_MACHINE, 0, 86400, "SECONDS", NULL,
+     "how long a request waits for a place before it is told to come back (default: 600)"},
     {"lenient", 0, OPTION_FLAG, OPTION_MACHINE, 0, 0, NULL, NULL,
      "pass over fields of requests that are not known, instead of refusing them"},
     {"metrics", 0, OPTION_FLAG, OPTION_MACHINE, 0, 0, NULL, NULL, "serve /metrics, for Prometheus"},

@@ -86,6 +86,9 @@ struct sequence_request {
     void *user;
 };
 
+/* Bytes that may be taken: what the machine has left, and the control group's limit less its use. */
+size_t engine_memory_available(void);
+
 /* Plans without loading; needs model_bind(). HOB_LIMIT names needed and available bytes when even the smallest context
  * does not fit. */
 bool engine_make_plan(const struct model *model, const struct engine_options *options, struct engine_plan *plan,

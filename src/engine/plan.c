@@ -35,8 +35,7 @@ static size_t file_number(const char *path, const char *key)
     return value;
 }
 
-/* Bytes that may be taken: what the machine has left, and the control group's limit less its use. */
-static size_t memory_available(void)
+size_t engine_memory_available(void)
 {
     size_t available = file_number("/proc/meminfo", "MemAvailable:");
     available = available == SIZE_MAX ? SIZE_MAX : available * 1024;
@@ -66,7 +65,7 @@ bool engine_make_plan(const struct model *model, const struct engine_options *op
               : options->precise ? CACHE_F32
                                  : CACHE_F16,
         .weight_bytes = model->weight_bytes,
-        .available_bytes = memory_available(),
+        .available_bytes = engine_memory_available(),
     };
     if (options->max_bytes && options->max_bytes < plan->available_bytes)
         plan->available_bytes = options->max_bytes;

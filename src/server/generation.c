@@ -365,17 +365,9 @@ void generation_event(struct generation *g, const struct chat_event *event)
 {
     struct answer *answer = reply_user(event->reply);
     if (event->kind == CHAT_END)
-        answer->ended = true;
+        g->n_ended++;
     if (g->stream && !atomic_load(&g->cancelled))
         g->dialect->event(answer, event);
-}
-
-bool generation_ended(const struct generation *g)
-{
-    for (size_t i = 0; i < g->n; i++)
-        if (!g->answers[i].ended)
-            return false;
-    return true;
 }
 
 void generation_end(struct generation *g)

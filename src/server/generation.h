@@ -22,7 +22,6 @@ struct answer {
     struct generation *generation;
     struct reply *reply;
     size_t index;
-    bool ended;
     /* For dialects. */
     bool open[3];               /* parts that a stream has begun */
     size_t n_parts;             /* parts so far */
@@ -56,17 +55,18 @@ struct generation {
     struct exchange *exchange; /* held */
     const struct dialect *dialect;
     struct resident *resident;
-    struct generation *next; /* in a list of the resident's */
+    struct generation *next, *next_running; /* in lists of the resident's */
     atomic_bool cancelled;
     struct arena arena; /* what the request needs kept */
     struct library_entry entry;
     struct persona persona;
     char model[256]; /* as the client wrote it */
     json_t *settings;
-    json_t *request;   /* chat/'s */
-    json_t *extra;     /* what the dialect keeps for itself: an object */
-    const char *param; /* the member at fault, in an error; borrowed from exchange->json */
-    size_t n;          /* answers */
+    json_t *request;           /* chat/'s */
+    json_t *extra;             /* what the dialect keeps for itself: an object */
+    const char *param;         /* the member at fault, in an error; borrowed from exchange->json */
+    size_t n;                  /* answers */
+    size_t n_started, n_ended; /* of them */
     struct answer *answers;
     bool stream, include_usage, receipt, wants_logprobs;
     bool soft_think; /* thinking is dropped where the model has none, and not refused */
@@ -96,9 +96,6 @@ void generation_event(struct generation *generation, const struct chat_event *ev
 
 /* All answers have ended: writes the rest, and frees it. In the resident's thread. */
 void generation_end(struct generation *generation);
-
-/* Whether all its answers have ended. */
-bool generation_ended(const struct generation *generation);
 
 /* Its client is gone. Any thread, under the exchange's lock. */
 void generation_cancel(struct generation *generation);

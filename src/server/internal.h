@@ -17,6 +17,7 @@ struct resident;
 /* What is counted for /metrics. */
 struct counters {
     atomic_ullong requests, refused, cancelled, prompt_tokens, generated_tokens, loads;
+    atomic_ullong steps, step_replies; /* of all engines; and the replies that took part in them */
 };
 
 struct server {
@@ -44,8 +45,8 @@ struct server {
     struct stored_response *responses;
 };
 
-/* Hands an exchange to the handlers, to run `work`. Any thread. */
-void server_hand(struct server *server, struct exchange *exchange, void (*work)(struct exchange *exchange));
+/* Hands an exchange to the handlers, to run `work`. Any thread. False when the server is stopping. */
+bool server_hand(struct server *server, struct exchange *exchange, void (*work)(struct exchange *exchange));
 
 /* Watches whether the exchange's client leaves. */
 void server_watch(struct exchange *exchange);

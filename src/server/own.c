@@ -4,6 +4,8 @@
  */
 #include "server/own.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "base/error.h"
 #include "model/model.h"
@@ -35,10 +37,13 @@ void own_health(struct exchange *exchange)
 void own_limits(struct exchange *exchange)
 {
     json_t *list = json_array();
-    for (size_t i = 0; i < N_LIMITS; i++)
+    for (size_t i = 0; i < N_LIMITS; i++) {
+        double value = i == LIMIT_QUEUE_S ? exchange->server->options.queue_s : (double)limits[i].value;
         json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:s, s:s}", "name", limits[i].name, "value",
-                                        (json_int_t)limits[i].value, "unit", limits[i].unit, "over", limits[i].over));
+                              json_pack("{s:s, s:o, s:s, s:s}", "name", limits[i].name, "value",
+                                        value == floor(value) ? json_integer((json_int_t)value) : json_real(value),
+                                        "unit", limits[i].unit, "over", limits[i].over));
+    }
     exchange_answer_json(exchange, MHD_HTTP_OK, list);
 }
 
@@ -63,6 +68,9 @@ void own_metrics(struct exchange *exchange)
         (double)atomic_load(&c->cancelled));
     put(&out, "prompt_tokens_total", "counter", "Tokens of prompts.", (double)atomic_load(&c->prompt_tokens));
     put(&out, "generated_tokens_total", "counter", "Tokens generated.", (double)atomic_load(&c->generated_tokens));
+    put(&out, "steps_total", "counter", "Steps of all engines.", (double)atomic_load(&c->steps));
+    put(&out, "step_replies_total", "counter", "Replies that took part in each step, summed up.",
+        (double)atomic_load(&c->step_replies));
     put(&out, "model_loads_total", "counter", "Models loaded.", (double)atomic_load(&c->loads));
     put(&out, "uptime_seconds", "gauge", "Seconds since the start.", (clock_ms() - server->started_ms) / 1000);
     json_t *residents = residents_json(server), *resident;

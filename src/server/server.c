@@ -54,16 +54,20 @@ struct timespec server_deadline(double ms)
 
 /* ---------------------------------------------------------------------------------------------------- handlers */
 
-void server_hand(struct server *server, struct exchange *exchange, void (*work)(struct exchange *exchange))
+bool server_hand(struct server *server, struct exchange *exchange, void (*work)(struct exchange *exchange))
 {
-    exchange_hold(exchange);
     pthread_mutex_lock(&server->lock);
-    exchange->work = work;
-    exchange->next_work = NULL;
-    *(server->work ? &server->work_last->next_work : &server->work) = exchange;
-    server->work_last = exchange;
-    pthread_cond_signal(&server->work_there);
+    bool good = !atomic_load(&server->stopping);
+    if (good) {
+        exchange_hold(exchange);
+        exchange->work = work;
+        exchange->next_work = NULL;
+        *(server->work ? &server->work_last->next_work : &server->work) = exchange;
+        server->work_last = exchange;
+        pthread_cond_signal(&server->work_there);
+    }
     pthread_mutex_unlock(&server->lock);
+    return good;
 }
 
 static void *handle(void *user)
@@ -363,7 +367,6 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
     struct server *server = user;
     struct exchange *exchange = *context;
     if (!exchange) {
-        struct link *link = link_of(connection);
         exchange = exchange_new(server, connection, version);
         *context = exchange;
         if (!exchange)
@@ -373,7 +376,6 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
             atomic_fetch_add(&server->counters.refused, 1);
             return respond(exchange, connection, true);
         }
-        (void)link;
         return MHD_YES;
     }
     if (*size) {
@@ -392,7 +394,8 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
             MHD_suspend_connection(connection);
             pthread_mutex_unlock(&exchange->lock);
             server_watch(exchange);
-            server_hand(server, exchange, exchange->route->handle);
+            if (!server_hand(server, exchange, exchange->route->handle))
+                exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
             return MHD_YES;
         }
     }
@@ -506,14 +509,12 @@ void server_stop(struct server *server)
     pthread_mutex_lock(&server->lock);
     for (struct exchange *exchange = server->exchanges; exchange; exchange = exchange->next)
         exchange_leave(exchange);
-    pthread_mutex_unlock(&server->lock);
-    residents_free(server);
-    pthread_mutex_lock(&server->lock);
     atomic_store(&server->stopping, true);
     pthread_cond_broadcast(&server->work_there);
     pthread_mutex_unlock(&server->lock);
-    for (unsigned i = 0; i < server->n_handlers; i++)
+    for (unsigned i = 0; i < server->n_handlers; i++) /* they use residents */
         pthread_join(server->handlers[i], NULL);
+    residents_free(server);
     if (server->watching)
         pthread_join(server->watcher, NULL);
     if (server->daemon)

@@ -22,6 +22,7 @@ struct server_options {
     const char *key_file;          /* keys, a line each; NULL: none are asked for */
     const struct options *options; /* of every engine: borrowed, and must outlive the server */
     double keep_alive_s;           /* below 0: models stay */
+    double queue_s;                /* how long a request waits for a place at most */
     bool lenient;                  /* fields that are not known are named in X-Hob-Ignored, not refused */
     bool metrics;                  /* /metrics is served */
 };

@@ -9,11 +9,14 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
 import hob  # noqa: E402
 
 TINY = os.path.join(hob.MODELS, "tiny-llama-rope3.gguf")
+LONG = {"model": "chat", "messages": [{"role": "user", "content": "a"}], "max_tokens": 400, "ignore_eos": True,
+        "stream": True}
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
 
 
@@ -94,6 +97,20 @@ class Server:
                 pass
         return answer
 
+    def send(self, body, path="/v1/chat/completions", timeout=60):
+        """A connection on which a request was sent, and nothing read."""
+        data = json.dumps(body).encode()
+        s = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
+        s.sendall(b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s"
+                  % (path.encode(), self.port, len(data), data))
+        return s
+
+    def metric(self, name):
+        for line in self.ask("GET", "/metrics")[2].splitlines():
+            if line.startswith("hob_%s " % name):
+                return int(float(line.split()[1]))
+        raise AssertionError(name)
+
     def memory(self):
         """Resident bytes."""
         with open("/proc/%d/statm" % self.process.pid) as file:
@@ -117,3 +134,37 @@ class Server:
             self.process.wait()
         else:
             self.stop()
+
+
+def wait_for(what, seconds=120):
+    until = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < until, "never happened"
+        time.sleep(0.01)
+
+
+class Endless:
+    """Replies that go on as long as somebody reads them, so that what else is asked for surely runs beside them. Wants
+    a server with --metrics and a long --ctx."""
+
+    def __init__(self, server, n, model="chat"):
+        self.server, self.stop, self.before = server, threading.Event(), server.metric("replies_running")
+        self.body = dict(LONG, model=model, max_tokens=10 ** 6)
+        self.threads = [threading.Thread(target=self.read) for _ in range(n)]
+        for thread in self.threads:
+            thread.start()
+        wait_for(lambda: server.metric("replies_running") == self.before + n)
+
+    def read(self):
+        with self.server.send(self.body) as s:
+            while not self.stop.is_set():
+                assert s.recv(1 << 16), "an endless reply ended"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.stop.set()
+        for thread in self.threads:
+            thread.join()
+        wait_for(lambda: self.server.metric("replies_running") <= self.before)

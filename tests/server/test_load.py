@@ -3,10 +3,8 @@
 """hob serve under load: replies equal those of hob run, alone and in company; a minute of 32 clients of all kinds, some
 of which leave, send rubbish or never read: no error that was not earned, no place lost, memory flat."""
 import concurrent.futures
-import json
 import os
 import random
-import socket
 import threading
 import time
 
@@ -14,6 +12,7 @@ import serve
 from serve import hob
 
 SECONDS = float(os.environ.get("HOB_TEST_SECONDS") or (600 if hob.LONG else 60))
+PARALLEL = 8
 S = None
 WANT = {}
 
@@ -48,39 +47,21 @@ def ask(i, stream=False):
 
 
 def check_equal(clients):
-    overlap = [0]
+    """All clients are let go at once, in company that does not end: every place is taken in the steps between."""
+    company = min(clients, PARALLEL) - 1
+    gate, each = threading.Barrier(clients), max(4, 32 // clients)
 
-    def watch(stop):
-        while not stop.is_set():
-            for line in S.ask("GET", "/metrics")[2].splitlines():
-                if line.startswith("hob_replies_running "):
-                    overlap[0] = max(overlap[0], int(float(line.split()[1])))
-            time.sleep(0.005)
-    stop = threading.Event()
-    watcher = threading.Thread(target=watch, args=(stop,))
-    watcher.start()
-    try:
-        with concurrent.futures.ThreadPoolExecutor(clients) as pool:
-            numbers = list(range(32)) * (1 if clients == 1 else 3)
-            for i, got in zip(numbers, pool.map(lambda i: ask(i, i % 2 == 0), numbers)):
-                assert got == WANT[i], (clients, i, got, WANT[i])
-    finally:
-        stop.set()
-        watcher.join()
-    assert clients == 1 or overlap[0] >= min(clients, 8) // 2, (clients, overlap)
-
-
-def send(body, path="/v1/chat/completions"):
-    data = json.dumps(body).encode()
-    s = socket.create_connection(("127.0.0.1", S.port), timeout=30)
-    s.sendall(b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s"
-              % (path.encode(), S.port, len(data), data))
-    return s
-
-
-def long_body():
-    return {"model": "chat", "messages": [{"role": "user", "content": "a"}], "max_tokens": 400, "ignore_eos": True,
-            "stream": True}
+    def client(c):
+        gate.wait()
+        for i in range(c * each % 32, c * each % 32 + each):
+            got = ask(i, (i + c) % 2 == 0)
+            assert got == WANT[i], (clients, i, got, WANT[i])
+    with serve.Endless(S, company), concurrent.futures.ThreadPoolExecutor(clients) as pool:
+        steps, replies = S.metric("steps_total"), S.metric("step_replies_total")
+        list(pool.map(client, range(clients)))
+        steps, replies = S.metric("steps_total") - steps, S.metric("step_replies_total") - replies
+    assert replies >= steps * company + clients * each, (steps, replies, company)  # each is a token, at least
+    print("# %d clients: %.2f replies a step" % (clients, replies / steps), flush=True)
 
 
 def load():
@@ -98,7 +79,7 @@ def load():
                     assert got == WANT[i], (i, got, WANT[i])
                     what = "good"
                 elif kind < 0.88:
-                    s = send(long_body())
+                    s = S.send(serve.LONG)
                     if random.random() < 0.7:
                         s.recv(random.choice((1, 100, 4000)))
                     s.close()
@@ -122,8 +103,8 @@ def load():
                 failures.append(repr(error))
                 return
     threads = [threading.Thread(target=client, args=(n,)) for n in range(30)]
-    never = send(dict(long_body(), max_tokens=300))  # never read
-    slow = send(dict(long_body(), max_tokens=300))
+    never = S.send(dict(serve.LONG, max_tokens=300))  # never read
+    slow = S.send(dict(serve.LONG, max_tokens=300))
     for thread in threads:
         thread.start()
     samples, until = [], time.monotonic() + SECONDS
@@ -151,28 +132,23 @@ def load():
 
 
 def full_queue():
-    """More requests than places and queue: the rest are told to come back, and when."""
-    bodies = [send(dict(long_body(), stream=False, max_tokens=60)) for _ in range(90)]
-    statuses = []
-    for s in bodies:
-        s.settimeout(120)
-        answer = b""
-        while b"\r\n\r\n" not in answer:
-            piece = s.recv(65536)
-            if not piece:
-                break
-            answer += piece
-        statuses.append(int(answer.split()[1]))
-        if statuses[-1] == 503:
-            assert b"Retry-After: " in answer, answer
-        s.close()
-    assert set(statuses) == {200, 503}, statuses
-    assert statuses.count(200) >= 64, statuses.count(200)
+    """With every place taken, as many wait as the queue holds; one more is told to come back, and when."""
+    limits = {row["name"]: row["value"] for row in S.ask("GET", "/limits")[2]}
+    most = limits["requests that wait for a place, a model"]
+    with serve.Endless(S, PARALLEL):
+        waiting = [S.send(dict(serve.LONG, stream=False, max_tokens=5)) for _ in range(most)]
+        serve.wait_for(lambda: S.metric("requests_waiting") == most)
+        status, headers, _ = S.ask("POST", "/v1/chat/completions", dict(serve.LONG, stream=False))
+        assert status == 503 and 1 <= int(headers["Retry-After"]) <= 120, (status, headers)
+    for s in waiting:
+        with s:
+            s.settimeout(120)
+            assert s.recv(65536).startswith(b"HTTP/1.1 200 "), "a request that waited was not answered"
 
 
 def main():
     global S
-    with serve.Server("--parallel", "8", "--metrics", "--keep-alive", "-1") as S:
+    with serve.Server("--parallel", str(PARALLEL), "--ctx", "200000", "--metrics", "--keep-alive", "-1") as S:
         S.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
         for i in range(32):
             WANT[i] = prepare(i)

@@ -323,47 +323,6 @@ def test_own():
     assert "temperature" in json.dumps(document["paths"]["/v1/chat/completions"])
 
 
-def test_client_leaves():
-    """A client that goes away frees its place, streamed or not."""
-    for stream in (True, False):
-        body = json.dumps({"model": "long", "prompt": "a", "max_tokens": 400, "ignore_eos": True, "stream": stream}).encode()
-        sockets = []
-        for _ in range(4):
-            s = socket.create_connection(("127.0.0.1", S.port))
-            s.sendall(b"POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s"
-                      % (S.port, len(body), body))
-            sockets.append(s)
-        time.sleep(0.2)
-        for s in sockets:
-            s.close()
-        start = time.monotonic()
-        S.post("/v1/completions", {"model": "long", "prompt": "b", "max_tokens": 2})
-        assert time.monotonic() - start < 2
-
-
-def test_drain():
-    server = serve.Server(home=S.home)
-    got = []
-    body = {"model": "chat", "prompt": "a", "max_tokens": 300, "ignore_eos": True}
-    thread = threading.Thread(target=lambda: got.append(server.post("/v1/completions", body)))
-    thread.start()
-    time.sleep(0.3)
-    server.stop()
-    thread.join(10)
-    assert got and got[0]["usage"]["completion_tokens"] == 300
-
-
-def test_unload():
-    with serve.Server("--keep-alive", "300ms", home=S.home) as server:
-        server.post("/v1/completions", {"model": "chat", "prompt": "a", "max_tokens": 1})
-        assert len(server.ask("GET", "/api/ps")[2]["models"]) == 1
-        time.sleep(1)
-        assert server.ask("GET", "/api/ps")[2]["models"] == []
-        server.post("/v1/completions", {"model": "chat", "prompt": "a", "max_tokens": 1, "keep_alive": -1})
-        time.sleep(1)
-        assert len(server.ask("GET", "/api/ps")[2]["models"]) == 1
-
-
 def main():
     global S
     S = serve.Server()

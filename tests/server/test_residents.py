@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The engine behind hob serve: places and who gets the next, models that come and go, clients that leave, the end."""
+import json
+import os
+import shutil
+import threading
+import time
+
+import serve
+from serve import hob
+
+ASK = {"model": "chat", "prompt": "a", "seed": 1, "max_tokens": 5, "ignore_eos": True}
+HOME = os.path.join(hob.TEMP, "residents")
+
+
+def start(*words, **more):
+    return serve.Server("--metrics", *words, home=HOME, **more)
+
+
+def complete(server, model="chat", ok=200, **more):
+    return server.post("/v1/completions", dict(ASK, model=model, **more), ok=ok, timeout=120)
+
+
+def loaded(server):
+    return sorted(m["name"].split(":")[0] for m in server.ask("GET", "/api/ps")[2]["models"])
+
+
+def test_client_leaves():
+    """A client that goes away frees its place, streamed or not: nothing else would end these replies."""
+    with start("--parallel", "2", "--ctx", "200000") as server:
+        for stream in (True, False):
+            sockets = [server.send(dict(serve.LONG, stream=stream, max_tokens=10 ** 6)) for _ in range(4)]
+            serve.wait_for(lambda: (server.metric("replies_running"), server.metric("requests_waiting")) == (2, 2))
+            cancelled = server.metric("generations_cancelled_total")
+            for s in sockets:
+                s.close()
+            serve.wait_for(lambda c=cancelled: server.metric("generations_cancelled_total") == c + 4)
+            assert (server.metric("replies_running"), server.metric("requests_waiting")) == (0, 0)
+        complete(server)
+
+
+def test_queue_time():
+    with start("--parallel", "1", "--ctx", "200000", "--queue-time", "0.3") as server:
+        assert {"name": "time of waiting for a place", "value": 0.3, "unit": "seconds",
+                "over": "503 with Retry-After"} in server.ask("GET", "/limits")[2]
+        with serve.Endless(server, 1):
+            status, headers, answer = server.ask("POST", "/v1/completions", ASK)
+            assert status == 503 and int(headers["Retry-After"]) >= 1 and "0.3 seconds" in json.dumps(answer), answer
+            events = server.stream("/v1/completions", dict(ASK, stream=True))
+            assert "0.3 seconds" in json.dumps(events[-1]), events  # its headers were out
+        complete(server)
+
+
+def test_fair():
+    """One client's many requests, and its one request of many answers, do not keep out another's one."""
+    keys = os.path.join(hob.TEMP, "two-keys")
+    with open(keys, "w", encoding="utf-8") as file:
+        file.write("greedy-greedy-greedy-greedy-greedy\nmodest-modest-modest-modest-modest\n")
+    os.chmod(keys, 0o600)
+    greedy, modest = ({"Authorization": "Bearer " + "-".join([w] * 5)} for w in ("greedy", "modest"))
+    with start("--parallel", "2", "--ctx", "20000", "--key-file", keys) as server:
+        def metric(name):
+            text = server.ask("GET", "/metrics", headers=modest)[2]
+            return int(float(text.split("\nhob_%s " % name)[1].split("\n")[0]))
+
+        def flood(body):
+            done.append(server.ask("POST", "/v1/completions", body, headers=greedy, timeout=300)[0])
+        for bodies in ([dict(ASK, max_tokens=400, seed=i) for i in range(12)], [dict(ASK, max_tokens=400, n=40)]):
+            done, before = [], metric("generated_tokens_total")
+            threads = [threading.Thread(target=flood, args=(body,)) for body in bodies]
+            for thread in threads:
+                thread.start()
+            serve.wait_for(lambda n=len(bodies): metric("replies_running") == 2 and metric("requests_waiting") >= n - 2)
+            status, _, answer = server.ask("POST", "/v1/completions", ASK, headers=modest)
+            assert status == 200 and len(done) < len(bodies), "the modest one was the last"
+            assert metric("generated_tokens_total") - before < 400 * 8 or len(bodies) == 1
+            for thread in threads:
+                thread.join()
+            assert set(done) == {200}, done
+
+
+def test_answers_take_turns():
+    """More answers to one request than there are places."""
+    with start("--parallel", "2") as server:
+        many = complete(server, n=7, max_tokens=9)
+        assert [c["index"] for c in many["choices"]] == list(range(7)) and many["usage"]["completion_tokens"] == 63
+        for i, choice in enumerate(many["choices"]):
+            alone = complete(server, max_tokens=9, seed=ASK["seed"] + i)
+            assert alone["choices"][0]["text"] == choice["text"], i
+
+
+def test_keep_alive():
+    def ps(server):
+        found = server.ask("GET", "/api/ps")[2]["models"]
+        return found[0]["expires_at"] if found else None
+    with start("--keep-alive", "300ms") as server:
+        complete(server)
+        serve.wait_for(lambda: ps(server) is None, 30)
+        complete(server, keep_alive=-1)
+        assert ps(server) > "2100"
+        complete(server, keep_alive="2h")
+        hours = (time.mktime(time.strptime(ps(server)[:19], "%Y-%m-%dT%H:%M:%S")) - time.mktime(time.gmtime())) / 3600
+        assert 1.9 < hours <= 2.01, hours
+        time.sleep(0.5)
+        assert ps(server)
+        answer = server.post("/api/generate", {"model": "chat", "keep_alive": 0, "stream": False})
+        assert answer["done_reason"] == "unload", answer
+        serve.wait_for(lambda: ps(server) is None, 30)
+        complete(server, keep_alive=0)
+        serve.wait_for(lambda: ps(server) is None, 30)
+        complete(server, ok=400, keep_alive="soon")
+
+
+def test_memory():
+    """Models come as memory allows, counted before they are loaded; the one that is idle for the longest goes."""
+    size = {}
+    with start("--ctx", "40000", "--parallel", "1", "--keep-alive", "-1") as server:
+        for name in ("chat", "second", "third"):
+            complete(server, name)
+        assert loaded(server) == ["chat", "second", "third"]
+        size = {m["name"].split(":")[0]: m["size"] for m in server.ask("GET", "/api/ps")[2]["models"]}
+        assert min(size.values()) > 20 << 20, size
+    budget = (sum(size.values()) - min(size.values()) // 2) >> 20  # two, but not three
+    with start("--ctx", "40000", "--parallel", "1", "--keep-alive", "-1", "--memory", str(budget)) as server:
+        for name in ("chat", "second", "chat", "third"):
+            complete(server, name)
+        assert loaded(server) == ["chat", "third"], loaded(server)
+        with serve.Endless(server, 1), serve.Endless(server, 1, "third"):  # none is idle: it waits for one
+            late = threading.Thread(target=complete, args=(server, "second"))
+            late.start()
+            time.sleep(0.5)
+            assert loaded(server) == ["chat", "third"] and late.is_alive()
+        late.join()
+        assert "second" in loaded(server)
+    with start("--ctx", "40000", "--parallel", "1", "--memory", str((min(size.values()) >> 20) // 2)) as server:
+        answer = json.dumps(complete(server, ok=503))
+        assert "needs" in answer and "MB are available" in answer, answer
+
+
+def test_changed_file():
+    """A file that changes under a loaded model is another model, and says so; one that vanishes too."""
+    path = os.path.join(hob.TEMP, "moving.gguf")
+    shutil.copy(serve.TINY, path)
+    with start() as server:
+        server.hob("add", path, "--name", "moving")
+        complete(server, "moving")
+        with open(path, "ab") as file:
+            file.write(b"x")
+        assert "changed" in json.dumps(complete(server, "moving", ok=500))
+        os.remove(path)
+        assert "vanished" in json.dumps(complete(server, "moving", ok=404))
+
+
+def test_drain():
+    """SIGTERM: what is in flight ends as it would have, new requests are told to go elsewhere, and the program ends."""
+    server, got = start("--ctx", "20000"), []
+    thread = threading.Thread(target=lambda: got.append(complete(server, max_tokens=3000)))
+    thread.start()
+    serve.wait_for(lambda: server.metric("replies_running") == 1)
+    kept = server.connect()
+    kept.request("GET", "/health")
+    kept.getresponse().read()
+    server.process.terminate()
+    serve.wait_for(lambda: server.said, 30)
+    kept.request("POST", "/v1/completions", json.dumps(ASK))
+    answer = kept.getresponse()
+    assert (answer.status, bool(answer.headers["Retry-After"])) == (503, True) or not thread.is_alive(), answer.status
+    kept.close()
+    assert server.process.wait(60) == 0
+    thread.join(30)
+    assert got and got[0]["usage"]["completion_tokens"] == 3000
+
+
+def test_taken_port():
+    with start() as server:
+        code, _, said = hob.run("serve", "--listen", "127.0.0.1:%d" % server.port, ok=(5,), env={"HOB_HOME": HOME})
+        assert str(server.port) in said and "ss -ltnp" in said, said
+
+
+def main():
+    with serve.Server(home=HOME) as server:
+        for name in ("chat", "second", "third"):
+            source = serve.TINY if name == "chat" else os.path.join(hob.TEMP, name + ".gguf")
+            if name != "chat":
+                shutil.copy(serve.TINY, source)
+            server.create(name, 'FROM %s\nTEMPLATE """%s"""\n' % (source, serve.CHAT))
+    hob.main([(name[5:], function) for name, function in globals().items() if name.startswith("test_")])
+
+
+if __name__ == "__main__":
+    main()
