@@ -13,23 +13,32 @@ static const json_t *member(const json_t *json, const char *name)
     return json_is_null(value) ? NULL : value;
 }
 
-/* Reads "tool_choice": "auto", "none", "required", or an object that names a tool as one of the APIs does. */
-static bool read_choice(const json_t *value, struct reply_demand *demand, struct hob_error *err)
+/* Reads "tool_choice": "auto", "none", "required", an object that names a tool as one of the APIs does, or
+ * {"mode": "auto" or "required", "allowed": [names]}. */
+static bool read_choice(const json_t *value, struct markup *markup, struct hob_error *err)
 {
     static const char *const words[] = {
         [REPLY_CALLS_MAY] = "auto", [REPLY_CALLS_NONE] = "none", [REPLY_CALLS_MUST] = "required"};
+    struct reply_demand *demand = &markup->demand;
+    json_t *allowed = json_object_get(value, "allowed");
+    const json_t *function = json_object_get(value, "function"), *word = allowed ? member(value, "mode") : value;
+    const json_t *name = json_object_get(function ? function : value, "name");
     if (!value)
         return true;
-    for (int i = 0; i < 3 && json_is_string(value); i++)
-        if (str_eq(json_span(value), str_of(words[i]))) {
+    if (json_string_length(name)) {
+        markup->only = json_pack("[O]", name);
+        demand->choice = REPLY_CALLS_MUST;
+        demand->one_call = true;
+    } else if (json_array_size(allowed)) {
+        markup->only = json_incref(allowed);
+    }
+    demand->only = markup->only;
+    for (int i = 0; i < 3 && json_is_string(word); i++)
+        if (str_eq(json_span(word), str_of(words[i]))) {
             demand->choice = (enum reply_choice)i;
             return true;
         }
-    const json_t *function = json_object_get(value, "function");
-    demand->only = json_span(json_object_get(function ? function : value, "name"));
-    demand->choice = REPLY_CALLS_MUST;
-    demand->one_call = true;
-    return demand->only.len ||
+    return json_string_length(name) > 0 ||
            error_set(err, HOB_USAGE, "tool_choice: want auto, none, required, or a tool by its name");
 }
 
@@ -47,7 +56,7 @@ static bool read_request(struct markup *markup, struct hob_error *err)
         return error_set(err, HOB_USAGE, "think: want true, false or a level");
     demand->tools = tools;
     demand->one_call = json_is_false(parallel);
-    if (!read_choice(choice, demand, err))
+    if (!read_choice(choice, markup, err))
         return false;
     bool calls = demand->choice != REPLY_CALLS_NONE && json_array_size(tools);
     if (demand->choice == REPLY_CALLS_MUST && !calls)
@@ -118,6 +127,7 @@ bool markup_make(struct str template_text, struct str prompt, const json_t *requ
 void markup_clear(struct markup *markup)
 {
     json_decref(markup->json);
+    json_decref(markup->only);
     *markup = (struct markup){0};
 }
 

@@ -15,6 +15,7 @@
 /* Zero-initialised: raw text. */
 struct markup {
     json_t *json;               /* what it was read from, which the rest borrows from; NULL: raw text */
+    json_t *only;               /* the tools that may be called, by name; NULL: all */
     struct reply_demand demand; /* but for the answer */
     bool think_first;           /* thinking was asked for */
     bool must_hold;             /* it takes a grammar to do as the request says */

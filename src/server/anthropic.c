@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "server/fields.h"
 #include "server/messages.h"
+#include "server/tools.h"
 
 static json_t *error_json(unsigned status, const char *param, const struct hob_error *err)
 {
@@ -56,55 +57,6 @@ static bool read_system(struct generation *g, const json_t *value, struct hob_er
     return good;
 }
 
-static bool read_tools(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    size_t i;
-    json_t *tool, *tools = json_array();
-    if (!json_is_array(value)) {
-        json_decref(tools);
-        return error_set(err, HOB_USAGE, "tools: want an array");
-    }
-    json_array_foreach(value, i, tool)
-    {
-        const json_t *type = json_object_get(tool, "type"), *name = json_object_get(tool, "name");
-        json_t *schema = json_object_get(tool, "input_schema"), *text = json_object_get(tool, "description");
-        bool custom = !json_is_string(type) || str_eq(json_span(type), STR("custom"));
-        if (!custom || !json_is_string(name) || !json_is_object(schema)) {
-            json_decref(tools);
-            return custom
-                       ? error_set(err, HOB_USAGE, "tools[%zu]: want {\"name\", \"description\", \"input_schema\"}", i)
-                       : error_set(err, HOB_USAGE, "tools[%zu]: this server runs no tool of type \"%.40s\"", i,
-                                   json_string_value(type));
-        }
-        json_t *function = json_pack("{s:O, s:O}", "name", name, "parameters", schema);
-        if (json_is_string(text))
-            json_object_set(function, "description", text);
-        json_array_append_new(tools, json_pack("{s:s, s:o}", "type", "function", "function", function));
-    }
-    if (json_array_size(tools))
-        json_object_set(g->request, "tools", tools);
-    json_decref(tools);
-    return true;
-}
-
-static bool read_tool_choice(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    const json_t *type = json_object_get(value, "type");
-    const char *word = str_eq(json_span(type), STR("auto"))   ? "auto"
-                       : str_eq(json_span(type), STR("any"))  ? "required"
-                       : str_eq(json_span(type), STR("none")) ? "none"
-                                                              : NULL;
-    if (word)
-        json_object_set_new(g->request, "tool_choice", json_string(word));
-    else if (str_eq(json_span(type), STR("tool")) && json_is_string(json_object_get(value, "name")))
-        json_object_set_new(g->request, "tool_choice", json_pack("{s:O}", "name", json_object_get(value, "name")));
-    else
-        return error_set(err, HOB_USAGE, "tool_choice.type: want auto, any, none, or tool with a name");
-    if (json_is_true(json_object_get(value, "disable_parallel_tool_use")))
-        json_object_set_new(g->request, "parallel_tool_calls", json_false());
-    return true;
-}
-
 static bool read_thinking(struct generation *g, const json_t *value, struct hob_error *err)
 {
     const json_t *type = json_object_get(value, "type");
@@ -113,7 +65,7 @@ static bool read_thinking(struct generation *g, const json_t *value, struct hob_
         return error_set(err, HOB_USAGE, "thinking.type: want enabled, adaptive or disabled");
     if (json_object_get(value, "budget_tokens"))
         exchange_ignore(g->exchange, "thinking.budget_tokens");
-    g->soft_think = true;
+    g->think_name = "thinking";
     if (on && json_is_string(json_object_get(g->request, "think"))) /* output_config gave a level */
         return true;
     json_object_set_new(g->request, "think", json_boolean(on));
@@ -123,23 +75,25 @@ static bool read_thinking(struct generation *g, const json_t *value, struct hob_
 /* {"effort", "format": {"type": "json_schema", "schema"}} */
 static bool read_output_config(struct generation *g, const json_t *value, struct hob_error *err)
 {
+    const json_t *effort = json_object_get(value, "effort"), *format = json_object_get(value, "format");
+    const json_t *schema = json_object_get(format, "schema"), *think = json_object_get(g->request, "think");
     const char *key;
     json_t *member;
-    if (!json_is_object(value))
-        return error_set(err, HOB_USAGE, "output_config: want an object");
     json_object_foreach((json_t *)value, key, member)
     {
-        if (json_is_null(member))
-            continue;
-        if (strcmp(key, "format") == 0 && str_eq(json_span(json_object_get(member, "type")), STR("json_schema")))
-            json_object_set_new(g->request, "constraint",
-                                json_pack("{s:O}", "schema", json_object_get(member, "schema")));
-        else if (strcmp(key, "format") == 0)
-            return error_set(err, HOB_USAGE, "output_config.format.type: want json_schema");
-        else
+        if (strcmp(key, "effort") != 0 && strcmp(key, "format") != 0 && !json_is_null(member))
             exchange_ignore(g->exchange, key);
     }
-    return true;
+    if (json_is_string(effort) && !json_is_false(think) && !field_think(g, effort, err))
+        return false;
+    if (!format || json_is_null(format))
+        return true;
+    if (!str_eq(json_span(json_object_get(format, "type")), STR("json_schema")) || !schema)
+        return error_set(err, HOB_USAGE, "%s.format: want {\"type\": \"json_schema\", \"schema\"}", g->param);
+    json_t *constraint = json_pack("{s:O}", "schema", schema);
+    bool good = field_constraint(g, constraint, err);
+    json_decref(constraint);
+    return good;
 }
 
 static bool read_output_format(struct generation *g, const json_t *value, struct hob_error *err)
@@ -151,40 +105,36 @@ static bool read_output_format(struct generation *g, const json_t *value, struct
 }
 
 static const struct field fields[] = {
-    {"model", field_model, "string"},
-    {"messages", messages_anthropic, "array"},
-    {"system", read_system, NULL},
-    {"stream", field_stream, "boolean"},
-    {"tools", read_tools, "array"},
-    {"tool_choice", read_tool_choice, "object"},
-    {"thinking", read_thinking, "object"},
-    {"output_config", read_output_config, "object"},
-    {"output_format", read_output_format, "object"},
-    {"receipt", field_receipt, "boolean"},
-    {"constraint", field_constraint, "object"},
-    {"metadata", NULL, "object"},
-    {"cache_control", NULL, "object"},
-    {"context_management", NULL, "object"},
-    {"service_tier", NULL, "string"},
-    {"container", NULL, NULL},
-    {"mcp_servers", NULL, "array"},
-    {"betas", NULL, "array"},
-    {"anthropic_beta", NULL, NULL},
-    {"inference_geo", NULL, "string"},
-    {"speed", NULL, "string"},
+    {"messages", FIELD_ARRAY, .required = true, .read = messages_anthropic},
+    {"system", FIELD_STRING | FIELD_ARRAY, .read = read_system},
+    {"tools", FIELD_ARRAY, .read = tools_anthropic},
+    {"tool_choice", FIELD_OBJECT, .read = tool_choice_anthropic},
+    {"thinking", FIELD_OBJECT, .read = read_thinking},
+    {"output_config", FIELD_OBJECT, .read = read_output_config},
+    {"output_format", FIELD_OBJECT, .read = read_output_format},
+    {"metadata", FIELD_OBJECT},
+    {"cache_control", FIELD_OBJECT},
+    {"context_management", FIELD_OBJECT},
+    {"service_tier", FIELD_STRING},
+    {"container", FIELD_STRING | FIELD_OBJECT},
+    {"mcp_servers", FIELD_ARRAY},
+    {"betas", FIELD_ARRAY},
+    {"anthropic_beta", FIELD_STRING | FIELD_ARRAY},
+    {"inference_geo", FIELD_STRING},
+    {"speed", FIELD_STRING},
     {0},
 };
 
+static const struct field *const tables[] = {fields, fields_common, NULL};
+
 static bool finish(struct generation *g, struct hob_error *err)
 {
-    if (!json_object_get(g->request, "messages") || !json_object_get(g->request, "max_tokens")) {
-        g->param = json_object_get(g->request, "messages") ? "max_tokens" : "messages";
-        return error_set(err, HOB_USAGE, "%s: field required", g->param);
-    }
-    if (json_integer_value(json_object_get(g->request, "max_tokens")) < 1) {
-        g->param = "max_tokens";
+    g->param = "max_tokens";
+    if (!json_object_get(g->request, "max_tokens"))
+        return error_set(err, HOB_USAGE, "max_tokens: is missing");
+    if (json_integer_value(json_object_get(g->request, "max_tokens")) < 1)
         return error_set(err, HOB_USAGE, "max_tokens: want at least 1");
-    }
+    g->param = NULL;
     make_id("msg_", g->id, sizeof g->id);
     return true;
 }
@@ -338,7 +288,7 @@ const struct dialect anthropic_dialect = {
     .ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n",
     .frame = frame,
     .error = error_json,
-    .fields = fields,
+    .fields = tables,
     .options = DIALECT_ANTHROPIC,
     .finish = finish,
     .begin = begin,
@@ -350,10 +300,7 @@ const struct dialect anthropic_dialect = {
 
 static bool finish_count(struct generation *g, struct hob_error *err)
 {
-    if (!json_object_get(g->request, "messages")) {
-        g->param = "messages";
-        return error_set(err, HOB_USAGE, "messages: field required");
-    }
+    (void)err;
     g->stream = false;
     g->count_only = true;
     return true;
@@ -369,7 +316,7 @@ const struct dialect anthropic_count_dialect = {
     .name = "anthropic count_tokens",
     .frame = frame,
     .error = error_json,
-    .fields = fields,
+    .fields = tables,
     .options = DIALECT_ANTHROPIC,
     .finish = finish_count,
     .event = event,

@@ -186,19 +186,22 @@ static void vary_seed(json_t *request, const json_t *seed, size_t i)
         json_object_set_new(request, "seed", json_integer(json_integer_value(seed) + (json_int_t)i));
 }
 
-/* What is left of thinking where the model cannot do as it was asked, and the dialect would rather have less than an
- * error: a level becomes on, and on becomes nothing. False when nothing is left to take. */
-static bool soften(struct generation *g, const struct hob_error *err)
+/* What is left of thinking where the model cannot do as it was asked: a level becomes on, off becomes nothing, and so
+ * does on unless it was asked for in a word of its own. False when nothing is left to take. */
+static bool soften(struct generation *g, struct hob_error *err)
 {
     const json_t *think = json_object_get(g->request, "think");
-    if (!g->soft_think || !think || strncmp(err->text, "think:", 6) != 0)
+    if (!think || strncmp(err->text, "think:", 6) != 0)
         return false;
-    if (json_is_string(think)) {
+    if (json_is_true(think) && strcmp(g->think_name, "think") == 0)
+        return error_set(err, HOB_USAGE, "\"%s\" does not support thinking", g->model); /* as Ollama says it */
+    if (json_is_string(think))
         json_object_set_new(g->request, "think", json_true());
-        return true;
-    }
-    exchange_ignore(g->exchange, "thinking");
-    json_object_del(g->request, "think");
+    else
+        json_object_del(g->request, "think");
+    if (!g->think_softened)
+        exchange_ignore(g->exchange, g->think_name);
+    g->think_softened = true;
     return true;
 }
 
@@ -402,6 +405,41 @@ struct usage generation_usage(const struct generation *g)
             usage.cached = reply_timings(g->answers[i].reply).cached_tokens;
     }
     return usage;
+}
+
+/* {"token", "logprob", "bytes"} of an entry of chat/'s. */
+static json_t *logprob_json(const struct tokenizer *tokenizer, const json_t *entry)
+{
+    struct buf bytes = {0};
+    json_t *list = json_array(), *json = json_object();
+    tokenizer_piece(tokenizer, (int32_t)json_integer_value(json_object_get(entry, "id")), true, &bytes);
+    for (size_t i = 0; i < bytes.len; i++)
+        json_array_append_new(list, json_integer((unsigned char)bytes.ptr[i]));
+    json_object_set_new(json, "token", json_bytes(buf_view(&bytes)));
+    json_object_set(json, "logprob", json_object_get(entry, "logprob"));
+    json_object_set_new(json, "bytes", list);
+    buf_clear(&bytes);
+    return json;
+}
+
+json_t *answer_logprobs(struct answer *answer)
+{
+    const json_t *all = reply_logprobs(answer->reply);
+    struct hob_error none;
+    struct model *model = engine_model(chat_engine(resident_chat(answer->generation->resident)));
+    const struct tokenizer *tokenizer = model_tokenizer(model, &none);
+    json_t *content = json_array();
+    for (; tokenizer && answer->n_logged < json_array_size(all); answer->n_logged++) {
+        const json_t *entry = json_array_get(all, answer->n_logged), *top = json_object_get(entry, "top");
+        if (tokenizer_is_eog(tokenizer, (int32_t)json_integer_value(json_object_get(entry, "id"))))
+            continue;
+        json_t *json = logprob_json(tokenizer, entry), *list = json_array();
+        for (size_t i = 0; i < json_array_size(top); i++)
+            json_array_append_new(list, logprob_json(tokenizer, json_array_get(top, i)));
+        json_object_set_new(json, "top_logprobs", list);
+        json_array_append_new(content, json);
+    }
+    return content;
 }
 
 bool answer_call(struct answer *answer, const struct chat_event *event)

@@ -42,7 +42,7 @@ struct dialect {
     /* The body of an error. */
     json_t *(*error)(unsigned status, const char *param, const struct hob_error *err);
     /* All below are of dialects that generate. */
-    const struct field *fields;
+    const struct field *const *fields; /* tables of its members (fields.h) */
     enum option_dialect options;
     bool (*finish)(struct generation *generation, struct hob_error *err); /* after the fields; or NULL */
     void (*begin)(struct generation *generation);                         /* of a stream; or NULL */
@@ -68,10 +68,10 @@ struct generation {
     size_t n;                  /* answers */
     size_t n_started, n_ended; /* of them */
     struct answer *answers;
-    bool stream, include_usage, receipt, wants_logprobs;
-    bool soft_think; /* thinking is dropped where the model has none, and not refused */
-    bool load_only;  /* no prompt: the model is loaded, or with keep_alive 0 unloaded */
-    bool count_only; /* the prompt is made, and no reply */
+    bool stream, include_usage, receipt, wants_logprobs, raw, echo, special, bos, no_store, think_softened;
+    const char *think_name; /* the member that asked for thinking; NULL: none did */
+    bool load_only;         /* no prompt: the model is loaded, or with keep_alive 0 unloaded */
+    bool count_only;        /* the prompt is made, and no reply */
     bool has_keep_alive;
     double keep_alive_s; /* the server's, where the request has none */
     int64_t created_s;
@@ -118,6 +118,10 @@ struct usage generation_usage(const struct generation *generation);
 /* Tells a call by parts: keeps name and arguments of what has begun. True when `event` made a call whole, whose parts
  * then lie in the answer. A call that was none leaves nothing behind. */
 bool answer_call(struct answer *answer, const struct chat_event *event);
+
+/* The log probabilities of tokens since the last call, [{"token", "logprob", "bytes", "top_logprobs"}], as OpenAI and
+ * Ollama have them. The caller owns the reference. */
+json_t *answer_logprobs(struct answer *answer);
 
 /* A random identifier with a prefix into `out`. */
 void make_id(const char *prefix, char *out, size_t size);

@@ -13,6 +13,7 @@
 #include "server/fields.h"
 #include "server/internal.h"
 #include "server/messages.h"
+#include "server/tools.h"
 
 json_t *ollama_error(unsigned status, const char *param, const struct hob_error *err)
 {
@@ -51,26 +52,24 @@ static json_t *now_json(void)
 
 /* Options that say how another program runs a model. */
 static const struct field option_fields[] = {
-    {"num_keep", NULL, "integer"},
-    {"num_gpu", NULL, "integer"},
-    {"num_thread", NULL, "integer"},
-    {"num_batch", NULL, "integer"},
-    {"main_gpu", NULL, "integer"},
-    {"use_mmap", NULL, "boolean"},
-    {"use_mlock", NULL, "boolean"},
-    {"low_vram", NULL, "boolean"},
-    {"f16_kv", NULL, "boolean"},
-    {"numa", NULL, "boolean"},
-    {"vocab_only", NULL, "boolean"},
-    {"tfs_z", NULL, "number"},
-    {"mirostat_tau", NULL, "number"},
-    {"mirostat_eta", NULL, "number"},
-    {"penalize_newline", NULL, "boolean"},
-    {"draft_num_predict", NULL, "integer"},
-    {"logits_all", NULL, "boolean"},
-    {"embedding_only", NULL, "boolean"},
-    {"rope_frequency_base", NULL, "number"},
-    {"rope_frequency_scale", NULL, "number"},
+    {"num_keep", FIELD_WHOLE},
+    {"num_gpu", FIELD_WHOLE},
+    {"num_thread", FIELD_WHOLE},
+    {"num_batch", FIELD_WHOLE},
+    {"main_gpu", FIELD_WHOLE},
+    {"use_mmap", FIELD_BOOL},
+    {"use_mlock", FIELD_BOOL},
+    {"low_vram", FIELD_BOOL},
+    {"f16_kv", FIELD_BOOL},
+    {"numa", FIELD_BOOL},
+    {"vocab_only", FIELD_BOOL},
+    {"tfs_z", FIELD_NUMBER},
+    {"penalize_newline", FIELD_BOOL},
+    {"draft_num_predict", FIELD_WHOLE},
+    {"logits_all", FIELD_BOOL},
+    {"embedding_only", FIELD_BOOL},
+    {"rope_frequency_base", FIELD_NUMBER},
+    {"rope_frequency_scale", FIELD_NUMBER},
     {0},
 };
 
@@ -87,8 +86,6 @@ static bool read_options(struct generation *g, const json_t *value, struct hob_e
 {
     const char *name;
     json_t *member;
-    if (!json_is_object(value))
-        return error_set(err, HOB_USAGE, "options: want an object");
     json_t *kept = json_object();
     json_object_foreach((json_t *)value, name, member)
     {
@@ -100,7 +97,7 @@ static bool read_options(struct generation *g, const json_t *value, struct hob_e
         else
             json_object_set(kept, name, member);
     }
-    bool good = fields_read(g, kept, option_fields, DIALECT_OLLAMA, err);
+    bool good = fields_read(g, kept, (const struct field *const[]){option_fields, NULL}, DIALECT_OLLAMA, err);
     if (!good)
         g->param = "options";
     json_decref(kept);
@@ -111,85 +108,9 @@ static bool read_format(struct generation *g, const json_t *value, struct hob_er
 {
     if (json_is_string(value) && json_string_length(value) == 0)
         return true;
-    if (!json_is_object(value) && !str_eq(json_span(value), STR("json")))
+    if (json_is_string(value) && !str_eq(json_span(value), STR("json")))
         return error_set(err, HOB_USAGE, "format: want \"json\" or a schema");
     json_object_set(g->request, "format", (json_t *)value);
-    return true;
-}
-
-static bool read_think(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    if (!json_is_boolean(value) && !json_is_string(value))
-        return error_set(err, HOB_USAGE, "think: want true, false, \"low\", \"medium\" or \"high\"");
-    bool text = json_is_string(value);
-    bool words = text && (str_eq(json_span(value), STR("true")) || str_eq(json_span(value), STR("false")));
-    if (words)
-        json_object_set_new(g->request, "think", json_boolean(json_string_value(value)[0] == 't'));
-    else if (text && str_eq(json_span(value), STR("max")))
-        json_object_set_new(g->request, "think", json_string("high"));
-    else if (!text || json_string_length(value))
-        json_object_set(g->request, "think", (json_t *)value);
-    return true;
-}
-
-static bool read_logprobs(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return field_bool(value, &g->wants_logprobs, err) || error_prefix(err, "logprobs");
-}
-
-static bool read_top_logprobs(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    if (!json_is_integer(value) || json_integer_value(value) < 0 || json_integer_value(value) > 20)
-        return error_set(err, HOB_USAGE, "top_logprobs: want a whole number in [0, 20]");
-    json_object_set(g->request, "logprobs", (json_t *)value);
-    return true;
-}
-
-/* A text that the dialect keeps: prompt, suffix, system, template. */
-static bool keep_text(struct generation *g, const char *name, const json_t *value, struct hob_error *err)
-{
-    if (!json_is_string(value))
-        return error_set(err, HOB_USAGE, "%s: want a string", name);
-    if (json_string_length(value))
-        json_object_set(g->extra, name, (json_t *)value);
-    return true;
-}
-
-static bool read_prompt(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return keep_text(g, "prompt", value, err);
-}
-
-static bool read_suffix(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return keep_text(g, "suffix", value, err);
-}
-
-static bool read_system(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return keep_text(g, "system", value, err);
-}
-
-static bool read_template(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return keep_text(g, "template", value, err);
-}
-
-static bool read_context(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    if (!json_is_array(value))
-        return error_set(err, HOB_USAGE, "context: want the array of ids that an answer gave");
-    if (json_array_size(value))
-        json_object_set(g->extra, "context", (json_t *)value);
-    return true;
-}
-
-static bool read_raw(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    bool raw;
-    if (!field_bool(value, &raw, err))
-        return error_prefix(err, "raw");
-    json_object_set_new(g->extra, "raw", json_boolean(raw));
     return true;
 }
 
@@ -202,67 +123,62 @@ static bool read_images(struct generation *g, const json_t *value, struct hob_er
 /* false for what hob never does in silence: cutting a prompt. */
 static bool read_cut(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    bool wanted;
-    if (!field_bool(value, &wanted, err))
-        return error_prefix(err, "truncate, shift");
-    if (wanted)
-        exchange_ignore(g->exchange, "truncate");
+    (void)err;
+    if (json_is_true(value))
+        exchange_ignore(g->exchange, g->param);
     return true;
 }
 
-/* clang-format off */
-#define SHARED                                                                                                         \
-    {"model", field_model, "string"}, {"stream", field_stream, "boolean"}, {"format", read_format, NULL},              \
-    {"options", read_options, "object"}, {"think", read_think, NULL}, {"keep_alive", field_keep_alive, NULL},          \
-    {"logprobs", read_logprobs, "boolean"}, {"top_logprobs", read_top_logprobs, "integer"},                            \
-    {"truncate", read_cut, "boolean"}, {"shift", read_cut, "boolean"}, {"receipt", field_receipt, "boolean"}, {"constraint", field_constraint, "object"}, \
-    {"metadata", NULL, "object"}
-/* clang-format on */
-
-static const struct field chat_fields[] = {
-    SHARED, {"messages", messages_ollama, "array"}, {"tools", field_tools, "array"}, {"tool_choice", NULL, NULL}, {0},
-};
-
-static const struct field generate_fields[] = {
-    SHARED,
-    {"prompt", read_prompt, "string"},
-    {"suffix", read_suffix, "string"},
-    {"system", read_system, "string"},
-    {"template", read_template, "string"},
-    {"context", read_context, "array"},
-    {"raw", read_raw, "boolean"},
-    {"images", read_images, "array"},
+static const struct field shared_fields[] = {
+    {"format", FIELD_STRING | FIELD_OBJECT, .read = read_format},
+    {"options", FIELD_OBJECT, .read = read_options},
+    {"think", FIELD_BOOL | FIELD_STRING, .read = field_think},
+    {"logprobs", FIELD_BOOL, .flag = FIELD_FLAG(wants_logprobs)},
+    {"top_logprobs", FIELD_WHOLE, .max = 20, .request = "logprobs"},
+    {"truncate", FIELD_BOOL, .read = read_cut},
+    {"shift", FIELD_BOOL, .read = read_cut},
+    {"metadata", FIELD_OBJECT},
     {0},
 };
 
+static const struct field chat_fields[] = {
+    {"messages", FIELD_ARRAY, .read = messages_ollama},
+    {"tools", FIELD_ARRAY, .read = tools_nested},
+    {"tool_choice", FIELD_STRING | FIELD_OBJECT},
+    {0},
+};
+
+static const struct field generate_fields[] = {
+    {"prompt", FIELD_STRING, .extra = "prompt"},  {"suffix", FIELD_STRING, .extra = "suffix"},
+    {"system", FIELD_STRING, .extra = "system"},  {"template", FIELD_STRING, .extra = "template"},
+    {"context", FIELD_ARRAY, .extra = "context"}, {"raw", FIELD_BOOL, .flag = FIELD_FLAG(raw)},
+    {"images", FIELD_ARRAY, .read = read_images}, {0},
+};
+
 /* What both have to say once all fields are read. */
-static void finish_shared(struct generation *g)
+static bool finish_shared(struct generation *g, struct hob_error *err)
 {
-    if (!json_object_get(g->exchange->json, "stream") || json_is_null(json_object_get(g->exchange->json, "stream")))
-        g->stream = true;
-    if (g->wants_logprobs && !json_object_get(g->request, "logprobs"))
-        json_object_set_new(g->request, "logprobs", json_integer(0));
-    else if (!g->wants_logprobs)
-        json_object_del(g->request, "logprobs");
+    const json_t *stream = json_object_get(g->exchange->json, "stream");
+    g->stream |= !stream || json_is_null(stream);
+    return fields_logprobs(g, err);
 }
 
 static bool finish_chat(struct generation *g, struct hob_error *err)
 {
-    (void)err;
-    finish_shared(g);
     g->load_only = json_array_size(json_object_get(g->request, "messages")) == 0;
-    return true;
+    return finish_shared(g, err);
 }
 
 static bool finish_generate(struct generation *g, struct hob_error *err)
 {
     json_t *prompt = json_object_get(g->extra, "prompt"), *system = json_object_get(g->extra, "system");
     const json_t *template = json_object_get(g->extra, "template");
-    finish_shared(g);
+    if (!finish_shared(g, err))
+        return false;
     g->load_only = !prompt && !json_object_get(g->extra, "suffix");
     if (g->load_only || json_object_get(g->extra, "suffix"))
         return true;
-    if (json_is_true(json_object_get(g->extra, "raw"))) {
+    if (g->raw) {
         if (system || template || json_object_get(g->extra, "context"))
             return error_set(err, HOB_USAGE, "raw mode does not support template, system, or context");
         json_object_set(g->request, "prompt", prompt);
@@ -308,21 +224,10 @@ static json_t *line(const struct generation *g, struct str text, struct str thin
     return json;
 }
 
-/* [{"token", "logprob", "bytes", "top_logprobs"}] of what came since the last. */
+/* What came since the last. */
 static void add_logprobs(struct answer *answer, json_t *to)
 {
-    const json_t *all = reply_logprobs(answer->reply);
-    json_t *list = json_array();
-    for (; answer->n_logged < json_array_size(all); answer->n_logged++) {
-        const json_t *entry = json_array_get(all, answer->n_logged), *top = json_object_get(entry, "top");
-        json_t *tops = json_array();
-        for (size_t i = 0; i < json_array_size(top); i++)
-            json_array_append_new(tops,
-                                  json_pack("{s:O?, s:O}", "token", json_object_get(json_array_get(top, i), "token"),
-                                            "logprob", json_object_get(json_array_get(top, i), "logprob")));
-        json_array_append_new(list, json_pack("{s:O?, s:O, s:o}", "token", json_object_get(entry, "token"), "logprob",
-                                              json_object_get(entry, "logprob"), "top_logprobs", tops));
-    }
+    json_t *list = answer_logprobs(answer);
     if (json_array_size(list))
         json_object_set(to, "logprobs", list);
     json_decref(list);
@@ -438,7 +343,7 @@ const struct dialect ollama_chat_dialect = {
     .stream_type = "application/x-ndjson",
     .frame = ollama_frame,
     .error = ollama_error,
-    .fields = chat_fields,
+    .fields = (const struct field *const[]){chat_fields, shared_fields, fields_common, NULL},
     .options = DIALECT_OLLAMA,
     .finish = finish_chat,
     .event = event,
@@ -450,7 +355,7 @@ const struct dialect ollama_generate_dialect = {
     .stream_type = "application/x-ndjson",
     .frame = ollama_frame,
     .error = ollama_error,
-    .fields = generate_fields,
+    .fields = (const struct field *const[]){generate_fields, shared_fields, fields_common, NULL},
     .options = DIALECT_OLLAMA,
     .finish = finish_generate,
     .event = event,

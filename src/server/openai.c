@@ -4,11 +4,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "model/model.h"
-#include "server/fields.h"
-#include "server/internal.h"
-#include "server/resident.h"
-#include "store/facts.h"
+#include "server/limits.h"
 #include "store/name.h"
 
 json_t *openai_error(unsigned status, const char *param, const struct hob_error *err)
@@ -56,39 +52,34 @@ json_t *openai_usage(const struct generation *g)
                      "prompt_tokens_details", "cached_tokens", (json_int_t)usage.cached);
 }
 
-/* {"token", "logprob", "bytes"} of an entry of chat/'s. */
-static json_t *logprob_json(const struct tokenizer *tokenizer, const json_t *entry)
+json_t *openai_envelope(const struct generation *g, const char *object, json_t *choices)
 {
-    struct buf bytes = {0};
-    json_t *list = json_array(), *json = json_object();
-    tokenizer_piece(tokenizer, (int32_t)json_integer_value(json_object_get(entry, "id")), true, &bytes);
-    for (size_t i = 0; i < bytes.len; i++)
-        json_array_append_new(list, json_integer((unsigned char)bytes.ptr[i]));
-    json_object_set_new(json, "token", json_bytes(buf_view(&bytes)));
-    json_object_set(json, "logprob", json_object_get(entry, "logprob"));
-    json_object_set_new(json, "bytes", list);
-    buf_clear(&bytes);
-    return json;
+    return json_pack("{s:s, s:s, s:I, s:s, s:s, s:o}", "id", g->id, "object", object, "created",
+                     (json_int_t)g->created_s, "model", g->model, "system_fingerprint", "hob-" HOB_VERSION, "choices",
+                     choices);
 }
 
-json_t *openai_logprobs(struct answer *answer, size_t *n)
+void openai_end(struct generation *g, json_t *body)
 {
-    const json_t *all = reply_logprobs(answer->reply);
-    struct hob_error none;
-    struct model *model = engine_model(chat_engine(resident_chat(answer->generation->resident)));
-    const struct tokenizer *tokenizer = model_tokenizer(model, &none);
-    json_t *content = json_array();
-    for (; tokenizer && *n < json_array_size(all); ++*n) {
-        const json_t *entry = json_array_get(all, *n), *top = json_object_get(entry, "top");
-        if (tokenizer_is_eog(tokenizer, (int32_t)json_integer_value(json_object_get(entry, "id"))))
-            continue;
-        json_t *json = logprob_json(tokenizer, entry), *list = json_array();
-        for (size_t i = 0; i < json_array_size(top); i++)
-            json_array_append_new(list, logprob_json(tokenizer, json_array_get(top, i)));
-        json_object_set_new(json, "top_logprobs", list);
-        json_array_append_new(content, json);
+    struct hob_error err;
+    if (!g->stream || g->include_usage)
+        json_object_set_new(body, "usage", openai_usage(g));
+    if (g->receipt && g->n == 1)
+        json_object_set_new(body, "receipt", reply_receipt(g->answers[0].reply, &err));
+    for (size_t i = 0; g->receipt && i < g->n && g->n > 1; i++) {
+        if (i == 0)
+            json_object_set_new(body, "receipt", json_array());
+        json_array_append_new(json_object_get(body, "receipt"), reply_receipt(g->answers[i].reply, &err));
     }
-    return json_pack("{s:o, s:n}", "content", content, "refusal");
+    if (!g->stream) {
+        exchange_answer_json(g->exchange, MHD_HTTP_OK, body);
+        return;
+    }
+    if (g->include_usage || g->receipt)
+        openai_send(g, json_incref(body));
+    json_decref(body);
+    exchange_write(g->exchange, STR("data: [DONE]\n\n"));
+    exchange_end(g->exchange);
 }
 
 const char *openai_reason(const struct answer *answer)
@@ -120,88 +111,74 @@ json_t *openai_calls(const struct answer *answer)
     return list;
 }
 
-/* Sets the constraint, of which a request has one. */
+/* Sets the constraint. Takes the reference. */
 static bool set_constraint(struct generation *g, json_t *constraint, struct hob_error *err)
 {
-    if (json_object_get(g->request, "constraint")) {
-        json_decref(constraint);
-        return error_set(err, HOB_USAGE, "a reply takes one constraint, and this is a second");
-    }
-    json_object_set_new(g->request, "constraint", constraint);
-    return true;
+    bool good = field_constraint(g, constraint, err);
+    json_decref(constraint);
+    return good;
 }
 
-bool openai_json_schema(struct generation *g, const json_t *schema, struct hob_error *err)
+static bool read_schema(struct generation *g, const json_t *schema, struct hob_error *err)
 {
     if (!json_is_object(schema) && !json_is_boolean(schema))
-        return error_set(err, HOB_USAGE, "want a JSON schema");
+        return error_set(err, HOB_USAGE, "%s: want a JSON schema", g->param);
     return set_constraint(g, json_pack("{s:O}", "schema", schema), err);
 }
 
 bool openai_response_format(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    const json_t *type = json_object_get(value, "type"), *schema = json_object_get(value, "json_schema");
+    const json_t *type = json_object_get(value, "type"), *inner = json_object_get(value, "json_schema");
     if (str_eq(json_span(type), STR("text")))
         return true;
     if (str_eq(json_span(type), STR("json_object"))) {
-        schema = json_object_get(value, "schema"); /* as llama.cpp has it */
-        return json_is_object(schema) ? openai_json_schema(g, schema, err)
+        const json_t *schema = json_object_get(value, "schema"); /* as llama.cpp has it */
+        return json_is_object(schema) ? read_schema(g, schema, err)
                                       : set_constraint(g, json_pack("{s:b}", "json_object", 1), err);
     }
     if (!str_eq(json_span(type), STR("json_schema")))
         return error_set(err, HOB_USAGE, "response_format.type: want text, json_object or json_schema");
-    if (!schema) /* as responses have it, without the object around */
-        schema = value;
-    if (json_object_get(schema, "schema"))
-        schema = json_object_get(schema, "schema");
-    else
-        return error_set(err, HOB_USAGE, "response_format.json_schema.schema: is missing");
-    return openai_json_schema(g, schema, err);
+    const json_t *schema = json_object_get(inner ? inner : value, "schema"); /* responses have no object around it */
+    return schema ? read_schema(g, schema, err)
+                  : error_set(err, HOB_USAGE, "response_format.json_schema.schema: is missing");
 }
 
-bool openai_structured_outputs(struct generation *g, const json_t *value, struct hob_error *err)
+static bool read_structured_outputs(struct generation *g, const json_t *value, struct hob_error *err)
 {
     const json_t *json = json_object_get(value, "json");
-    json_t *copy;
-    if (!json_is_object(value) || json_object_size(value) != 1)
+    if (json_object_size(value) != 1)
         return error_set(err, HOB_USAGE, "structured_outputs: want one of json, regex, choice, grammar, json_object");
-    if (json_is_string(json)) {
-        copy = json_read(json_span(json), "structured_outputs.json", err);
-        bool good = copy && openai_json_schema(g, copy, err);
-        json_decref(copy);
-        return good;
-    }
-    if (json)
-        return openai_json_schema(g, json, err);
-    return set_constraint(g, json_incref((json_t *)value), err);
+    if (!json_is_string(json))
+        return json ? read_schema(g, json, err) : field_constraint(g, value, err);
+    json_t *copy = json_read(json_span(json), "structured_outputs.json", err);
+    bool good = copy && read_schema(g, copy, err);
+    json_decref(copy);
+    return good;
 }
 
-bool openai_grammar(struct generation *g, const json_t *value, struct hob_error *err)
+static bool read_grammar(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    if (!json_is_string(value))
-        return error_set(err, HOB_USAGE, "grammar: want a GBNF grammar");
     return json_string_length(value) == 0 || set_constraint(g, json_pack("{s:O}", "grammar", value), err);
 }
 
-bool openai_n(struct generation *g, const json_t *value, struct hob_error *err)
+static bool read_n(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    if (!json_is_integer(value) || json_integer_value(value) < 1 || json_integer_value(value) > 64)
-        return error_set(err, HOB_USAGE, "n: want a whole number in [1, 64]");
+    long long most = limits[LIMIT_CHOICES].value;
     g->n = (size_t)json_integer_value(value);
-    return true;
+    return (g->n >= 1 && g->n <= (size_t)most) ||
+           error_set(err, HOB_USAGE, "n: want a whole number in [1, %lld]", most);
 }
 
-bool openai_stream_options(struct generation *g, const json_t *value, struct hob_error *err)
+static bool read_stream_options(struct generation *g, const json_t *value, struct hob_error *err)
 {
     const char *key;
     json_t *member;
-    if (!json_is_object(value))
-        return error_set(err, HOB_USAGE, "stream_options: want an object");
     json_object_foreach((json_t *)value, key, member)
     {
         if (strcmp(key, "include_usage") == 0) {
-            if (!json_is_null(member) && !field_bool(member, &g->include_usage, err))
-                return error_prefix(err, "stream_options.include_usage");
+            g->include_usage = json_is_true(member);
+            if (!json_is_null(member) && !json_is_boolean(member))
+                return error_set(err, HOB_USAGE, "stream_options.include_usage: want true or false");
         } else if (!json_is_null(member)) {
             exchange_ignore(g->exchange, key);
         }
@@ -209,25 +186,49 @@ bool openai_stream_options(struct generation *g, const json_t *value, struct hob
     return true;
 }
 
-bool openai_tool_choice(struct generation *g, const json_t *value, struct hob_error *err)
+/* What is deprecated, with the value that means nothing. */
+static bool read_modalities(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    const json_t *type = json_object_get(value, "type");
-    if (!json_is_string(value) && !json_is_object(value))
-        return error_set(err, HOB_USAGE, "tool_choice: want none, auto, required or a function");
-    if (str_eq(json_span(type), STR("allowed_tools")))
-        return error_set(err, HOB_USAGE, "tool_choice: allowed_tools is not supported; leave out the other tools");
-    json_object_set(g->request, "tool_choice", (json_t *)value);
+    (void)g;
+    for (size_t i = 0; i < json_array_size(value); i++)
+        if (!str_eq(json_span(json_array_get(value, i)), STR("text")))
+            return error_set(err, HOB_USAGE, "modalities: want [\"text\"]");
     return true;
 }
 
-bool openai_parallel_tool_calls(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    bool parallel;
-    if (!field_bool(value, &parallel, err))
-        return error_prefix(err, "parallel_tool_calls");
-    json_object_set(g->request, "parallel_tool_calls", (json_t *)value);
-    return true;
-}
+const struct field openai_fields[] = {
+    {"stream_options", FIELD_OBJECT, .read = read_stream_options},
+    {"n", FIELD_WHOLE, .max = 128, .read = read_n},
+    {"modalities", FIELD_ARRAY, .read = read_modalities},
+    {"response_format", FIELD_OBJECT, .read = openai_response_format},
+    /* as vLLM and llama.cpp have constraints */
+    {"structured_outputs", FIELD_OBJECT, .read = read_structured_outputs},
+    {"json_schema", FIELD_OBJECT | FIELD_BOOL, .read = read_schema},
+    {"grammar", FIELD_STRING, .read = read_grammar},
+    {0},
+};
+
+const struct field openai_advisory[] = {
+    {"user", FIELD_STRING},
+    {"store", FIELD_BOOL},
+    {"metadata", FIELD_OBJECT},
+    {"service_tier", FIELD_STRING},
+    {"prompt_cache_key", FIELD_STRING},
+    {"prompt_cache_retention", FIELD_STRING},
+    {"safety_identifier", FIELD_STRING},
+    {"verbosity", FIELD_STRING},
+    {"prediction", FIELD_OBJECT},
+    {"stream_options", FIELD_OBJECT},
+    {"cache_prompt", FIELD_BOOL},
+    {"id_slot", FIELD_WHOLE},
+    {"timings_per_token", FIELD_BOOL},
+    {"return_progress", FIELD_BOOL},
+    {"reasoning_format", FIELD_STRING},
+    {"num_ctx", FIELD_WHOLE},
+    {"title", FIELD_STRING},
+    {"strict", FIELD_BOOL},
+    {0},
+};
 
 /* A model as a list shows it. */
 static json_t *model_json(const struct library_entry *entry)

@@ -5,7 +5,7 @@
 #ifndef HOB_SERVER_OPENAI_H
 #define HOB_SERVER_OPENAI_H
 
-#include "server/generation.h"
+#include "server/fields.h"
 
 /* The body of an error: {"error": {"message", "type", "param", "code"}}. */
 json_t *openai_error(unsigned status, const char *param, const struct hob_error *err);
@@ -19,8 +19,13 @@ void openai_send(struct generation *generation, json_t *json);
 /* The counts: {"prompt_tokens", "completion_tokens", "total_tokens", "prompt_tokens_details": {"cached_tokens"}}. */
 json_t *openai_usage(const struct generation *generation);
 
-/* The log probabilities from the `*n`-th token on, in the form of chat completions; *n goes on. */
-json_t *openai_logprobs(struct answer *answer, size_t *n);
+/* An answer's body but for what is its own: {"id", "object", "created", "model", "system_fingerprint", "choices"}.
+ * Takes `choices`. */
+json_t *openai_envelope(const struct generation *generation, const char *object, json_t *choices);
+
+/* Ends an answer: `body` with the counts and receipts that were asked for is all of it, or of a stream the last
+ * message. Takes the reference. */
+void openai_end(struct generation *generation, json_t *body);
 
 /* "stop", "length" or "tool_calls". */
 const char *openai_reason(const struct answer *answer);
@@ -28,17 +33,11 @@ const char *openai_reason(const struct answer *answer);
 /* [{"id", "type", "function": {"name", "arguments": text}}] of a whole reply, NULL where there are none. */
 json_t *openai_calls(const struct answer *answer);
 
-/* "response_format", and vLLM's and llama.cpp's fields of constraints. As rows of fields. */
-bool openai_response_format(struct generation *generation, const json_t *value, struct hob_error *err);
-bool openai_structured_outputs(struct generation *generation, const json_t *value, struct hob_error *err);
-bool openai_grammar(struct generation *generation, const json_t *value, struct hob_error *err);
-bool openai_json_schema(struct generation *generation, const json_t *value, struct hob_error *err);
+/* The members that chat completions and completions share, and those that are advisory in all of OpenAI's. */
+extern const struct field openai_fields[], openai_advisory[];
 
-/* Other rows. */
-bool openai_n(struct generation *generation, const json_t *value, struct hob_error *err);
-bool openai_stream_options(struct generation *generation, const json_t *value, struct hob_error *err);
-bool openai_tool_choice(struct generation *generation, const json_t *value, struct hob_error *err);
-bool openai_parallel_tool_calls(struct generation *generation, const json_t *value, struct hob_error *err);
+/* "response_format", also as responses have it. As a row of fields. */
+bool openai_response_format(struct generation *generation, const json_t *value, struct hob_error *err);
 
 /* Handlers. */
 void openai_models(struct exchange *exchange);

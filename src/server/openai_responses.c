@@ -5,10 +5,10 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "server/fields.h"
 #include "server/messages.h"
 #include "server/openai.h"
 #include "server/responses.h"
+#include "server/tools.h"
 
 /* ------------------------------------------------------------------------------------------------------- fields */
 
@@ -72,69 +72,28 @@ static bool read_input(struct generation *g, const json_t *value, struct hob_err
     return good;
 }
 
-static bool read_instructions(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    if (!json_is_string(value))
-        return error_set(err, HOB_USAGE, "instructions: want a string");
-    json_object_set(g->request, "system", (json_t *)value);
-    json_object_set(g->extra, "instructions", (json_t *)value);
-    return true;
-}
-
 static bool read_previous(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    if (!json_is_string(value))
-        return error_set(err, HOB_USAGE, "previous_response_id: want a string");
     json_t *before = responses_find(g->exchange->server, g->exchange->owner, json_string_value(value), true);
     if (!before)
         return error_set(err, HOB_NOT_FOUND, "previous_response_id: there is no response '%.60s'",
                          json_string_value(value));
     json_object_set_new(g->extra, "before", before);
-    json_object_set(g->extra, "previous_response_id", (json_t *)value);
     return true;
-}
-
-static bool read_tools(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    size_t i;
-    json_t *tool, *tools = json_array();
-    json_array_foreach(value, i, tool)
-    {
-        if (!str_eq(json_span(json_object_get(tool, "type")), STR("function"))) {
-            json_decref(tools);
-            return error_set(err, HOB_USAGE, "tools[%zu].type: this server runs no tools; want function", i);
-        }
-        json_t *function = json_copy(tool);
-        json_object_del(function, "type");
-        json_array_append_new(tools, json_pack("{s:s, s:o}", "type", "function", "function", function));
-    }
-    bool good = json_is_array(value) ? field_tools(g, tools, err) : error_set(err, HOB_USAGE, "tools: want an array");
-    json_object_set(g->extra, "tools", (json_t *)value);
-    json_decref(tools);
-    return good;
 }
 
 static bool read_text(struct generation *g, const json_t *value, struct hob_error *err)
 {
     const json_t *format = json_object_get(value, "format");
-    json_object_set(g->extra, "text", (json_t *)value);
+    if (json_is_string(json_object_get(value, "verbosity")))
+        exchange_ignore(g->exchange, "text.verbosity");
     return !format || json_is_null(format) || openai_response_format(g, format, err);
-}
-
-static bool read_reasoning(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    const json_t *effort = json_object_get(value, "effort");
-    if (!json_is_object(value))
-        return error_set(err, HOB_USAGE, "reasoning: want an object");
-    return !effort || json_is_null(effort) || field_effort(g, effort, err);
 }
 
 static bool read_store(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    bool store;
-    if (!field_bool(value, &store, err))
-        return error_prefix(err, "store");
-    json_object_set_new(g->extra, "store", json_boolean(store));
+    (void)err;
+    g->no_store = json_is_false(value);
     return true;
 }
 
@@ -146,48 +105,34 @@ static bool read_background(struct generation *g, const json_t *value, struct ho
 
 static bool read_truncation(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    (void)g;
-    return str_eq(json_span(value), STR("disabled")) ||
-           error_set(err, HOB_USAGE, "truncation: want \"disabled\"; nothing is cut here");
+    if (str_eq(json_span(value), STR("auto")))
+        exchange_ignore(g->exchange, "truncation");
+    return str_eq(json_span(value), STR("auto")) || str_eq(json_span(value), STR("disabled")) ||
+           error_set(err, HOB_USAGE, "truncation: want auto or disabled");
 }
 
 static const struct field fields[] = {
-    {"model", field_model, "string"},
-    {"input", read_input, NULL},
-    {"instructions", read_instructions, "string"},
-    {"previous_response_id", read_previous, "string"},
-    {"stream", field_stream, "boolean"},
-    {"stream_options", NULL, "object"},
-    {"tools", read_tools, "array"},
-    {"tool_choice", openai_tool_choice, NULL},
-    {"parallel_tool_calls", openai_parallel_tool_calls, "boolean"},
-    {"text", read_text, "object"},
-    {"reasoning", read_reasoning, "object"},
-    {"store", read_store, "boolean"},
-    {"background", read_background, "boolean"},
-    {"truncation", read_truncation, "string"},
-    {"keep_alive", field_keep_alive, NULL},
-    {"receipt", field_receipt, "boolean"},
-    {"constraint", field_constraint, "object"},
-    {"include", NULL, "array"},
-    {"metadata", NULL, "object"},
-    {"user", NULL, "string"},
-    {"service_tier", NULL, "string"},
-    {"prompt_cache_key", NULL, "string"},
-    {"prompt_cache_retention", NULL, "string"},
-    {"safety_identifier", NULL, "string"},
-    {"max_tool_calls", NULL, "integer"},
-    {"client_metadata", NULL, "object"},
+    {"input", FIELD_STRING | FIELD_ARRAY, .required = true, .read = read_input},
+    {"instructions", FIELD_STRING, .request = "system"},
+    {"previous_response_id", FIELD_STRING, .read = read_previous},
+    {"tools", FIELD_ARRAY, .read = tools_flat},
+    {"tool_choice", FIELD_STRING | FIELD_OBJECT, .read = tool_choice_openai},
+    {"parallel_tool_calls", FIELD_BOOL, .request = "parallel_tool_calls"},
+    {"text", FIELD_OBJECT, .read = read_text},
+    {"reasoning", FIELD_OBJECT, .read = field_think},
+    {"store", FIELD_BOOL, .read = read_store},
+    {"background", FIELD_BOOL, .read = read_background},
+    {"truncation", FIELD_STRING, .read = read_truncation},
+    {"include", FIELD_ARRAY},
+    {"max_tool_calls", FIELD_WHOLE},
+    {"client_metadata", FIELD_OBJECT},
     {0},
 };
 
 static bool finish(struct generation *g, struct hob_error *err)
 {
     json_t *messages = json_object_get(g->request, "messages"), *before = json_object_get(g->extra, "before");
-    if (!messages) {
-        g->param = "input";
-        return error_set(err, HOB_USAGE, "input: is missing");
-    }
+    (void)err;
     if (before) {
         json_t *all = json_copy(before);
         json_array_extend(all, messages);
@@ -200,9 +145,14 @@ static bool finish(struct generation *g, struct hob_error *err)
 
 /* ------------------------------------------------------------------------------------------------------- stream */
 
-static json_t *or_null(json_t *value)
+/* A member of the request as the client gave it, or else this. Takes `other`. */
+static json_t *given(const struct generation *g, const char *name, json_t *other)
 {
-    return value ? json_incref(value) : json_null();
+    json_t *value = json_object_get(g->exchange->json, name);
+    if (!value || json_is_null(value))
+        return other;
+    json_decref(other);
+    return json_incref(value);
 }
 
 /* The response as it stands. */
@@ -211,20 +161,19 @@ static json_t *response_json(struct generation *g, const char *status)
     json_t *r = json_pack("{s:s, s:s, s:I, s:s, s:s, s:n, s:n}", "id", g->id, "object", "response", "created_at",
                           (json_int_t)g->created_s, "status", status, "model", g->model, "error", "incomplete_details");
     json_object_set(r, "output", json_object_get(g->extra, "output"));
-    json_object_set_new(r, "instructions", or_null(json_object_get(g->extra, "instructions")));
-    json_object_set_new(r, "previous_response_id", or_null(json_object_get(g->extra, "previous_response_id")));
-    json_object_set_new(r, "parallel_tool_calls",
-                        json_boolean(!json_is_false(json_object_get(g->request, "parallel_tool_calls"))));
-    json_t *choice = json_object_get(g->request, "tool_choice"), *tools = json_object_get(g->extra, "tools");
-    json_object_set_new(r, "tool_choice", choice ? json_incref(choice) : json_string("auto"));
-    json_object_set_new(r, "tools", tools ? json_incref(tools) : json_array());
-    json_object_set_new(r, "temperature", or_null(json_object_get(g->request, "temp")));
-    json_object_set_new(r, "top_p", or_null(json_object_get(g->request, "top_p")));
-    json_object_set_new(r, "max_output_tokens", or_null(json_object_get(g->request, "max_tokens")));
-    json_t *text = json_object_get(g->extra, "text");
-    json_object_set_new(r, "text", text ? json_incref(text) : json_pack("{s:{s:s}}", "format", "type", "text"));
+    json_object_set_new(r, "instructions", given(g, "instructions", json_null()));
+    json_object_set_new(r, "previous_response_id", given(g, "previous_response_id", json_null()));
+    json_object_set_new(r, "parallel_tool_calls", given(g, "parallel_tool_calls", json_true()));
+    json_object_set_new(r, "tool_choice", given(g, "tool_choice", json_string("auto")));
+    json_object_set_new(r, "tools", given(g, "tools", json_array()));
+    json_object_set_new(r, "temperature", given(g, "temperature", json_null()));
+    json_object_set_new(r, "top_p", given(g, "top_p", json_null()));
+    json_object_set_new(r, "max_output_tokens", given(g, "max_output_tokens", json_null()));
+    json_object_set_new(r, "text", given(g, "text", json_pack("{s:{s:s}}", "format", "type", "text")));
+    json_object_set_new(r, "reasoning", given(g, "reasoning", json_pack("{s:n, s:n}", "effort", "summary")));
+    json_object_set_new(r, "store", json_boolean(!g->no_store));
     json_object_set_new(r, "truncation", json_string("disabled"));
-    json_object_set_new(r, "metadata", json_object());
+    json_object_set_new(r, "metadata", given(g, "metadata", json_object()));
     json_object_set_new(r, "usage", json_null());
     return r;
 }
@@ -419,7 +368,7 @@ static void collect_output(struct generation *g)
 static void keep(struct generation *g, json_t *body)
 {
     struct answer *answer = g->answers;
-    if (json_is_false(json_object_get(g->extra, "store")))
+    if (g->no_store)
         return;
     json_t *messages = json_copy(json_object_get(g->request, "messages")), *output = json_object_get(body, "output");
     json_t *message = message_add(messages, "assistant", reply_text(answer->reply));
@@ -481,7 +430,7 @@ const struct dialect openai_responses_dialect = {
     .ping = ": waiting\n\n",
     .frame = frame,
     .error = openai_error,
-    .fields = fields,
+    .fields = (const struct field *const[]){fields, fields_common, openai_advisory, NULL},
     .options = DIALECT_OPENAI,
     .finish = finish,
     .begin = begin,

@@ -22,16 +22,38 @@ static json_t *option_schema(const struct option *option)
     return schema;
 }
 
+/* A field's schema. */
+static json_t *field_schema(const struct field *field)
+{
+    static const char *const types[] = {"boolean", "integer", "number", "string", "array", "object"};
+    json_t *schema = json_object(), *list = json_array();
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (field->types >> i & 1)
+            json_array_append_new(list, json_string(types[i]));
+    if (!field->required)
+        json_array_append_new(list, json_string("null"));
+    if (field->types)
+        json_object_set(schema, "type", list);
+    json_decref(list);
+    if (field->max)
+        json_object_set_new(schema, "maximum", json_integer(field->max));
+    if (field_is_advisory(field))
+        json_object_set_new(schema, "description", json_string("accepted, and named in X-Hob-Ignored"));
+    return schema;
+}
+
 /* The schema of a dialect's request. */
 static json_t *body_schema(const struct dialect *dialect)
 {
-    json_t *properties = json_object();
-    for (const struct field *field = dialect->fields; field->name; field++) {
-        json_t *schema = field->type ? json_pack("{s:[s, s]}", "type", field->type, "null") : json_object();
-        if (!field->read)
-            json_object_set_new(schema, "description", json_string("accepted, and named in X-Hob-Ignored"));
-        json_object_set_new(properties, field->name, schema);
-    }
+    json_t *properties = json_object(), *required = json_array();
+    for (const struct field *const *tables = dialect->fields; *tables; tables++)
+        for (const struct field *field = *tables; field->name; field++) {
+            if (json_object_get(properties, field->name))
+                continue;
+            if (field->required)
+                json_array_append_new(required, json_string(field->name));
+            json_object_set_new(properties, field->name, field_schema(field));
+        }
     size_t n;
     const struct option *table = options_table(&n);
     for (size_t i = 0; dialect->options != DIALECT_HOB && i < n; i++) {
@@ -46,7 +68,7 @@ static json_t *body_schema(const struct dialect *dialect)
             at += len + (at[len] == ' ');
         }
     }
-    return json_pack("{s:s, s:o}", "type", "object", "properties", properties);
+    return json_pack("{s:s, s:o, s:o}", "type", "object", "properties", properties, "required", required);
 }
 
 static json_t *operation(const struct route *route)

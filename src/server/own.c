@@ -14,6 +14,7 @@
 #include "server/limits.h"
 #include "server/messages.h"
 #include "server/resident.h"
+#include "server/tools.h"
 
 static json_t *error_json(unsigned status, const char *param, const struct hob_error *err)
 {
@@ -97,68 +98,27 @@ void own_rerank(struct exchange *exchange)
 
 /* ----------------------------------------------------------------------------------------- what needs a model */
 
-/* Keeps a member as it is. */
-static bool keep(struct generation *g, const char *name, const json_t *value)
-{
-    json_object_set(g->extra, name, (json_t *)value);
-    return true;
-}
-
-static bool read_content(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return json_is_string(value) ? keep(g, "content", value) : error_set(err, HOB_USAGE, "content: want a string");
-}
-
-static bool read_tokens(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return json_is_array(value) ? keep(g, "tokens", value) : error_set(err, HOB_USAGE, "tokens: want an array of ids");
-}
-
-static bool read_special(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return json_is_boolean(value) ? keep(g, "special", value)
-                                  : error_set(err, HOB_USAGE, "special: want true or false");
-}
-
-static bool read_bos(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return json_is_boolean(value) ? keep(g, "bos", value) : error_set(err, HOB_USAGE, "bos: want true or false");
-}
-
-static bool read_think(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    (void)err;
-    json_object_set(g->request, "think", (json_t *)value);
-    return true;
-}
-
 static const struct field tokenize_fields[] = {
-    {"model", field_model, "string"},
-    {"content", read_content, "string"},
-    {"prompt", read_content, "string"},
-    {"special", read_special, "boolean"},
-    {"parse_special", read_special, "boolean"},
-    {"bos", read_bos, "boolean"},
-    {"add_special", read_bos, "boolean"},
-    {"keep_alive", field_keep_alive, NULL},
+    {"content", FIELD_STRING, .extra = "content"},
+    {"prompt", FIELD_STRING, .extra = "content"},
+    {"special", FIELD_BOOL, .flag = FIELD_FLAG(special)},
+    {"parse_special", FIELD_BOOL, .flag = FIELD_FLAG(special)},
+    {"bos", FIELD_BOOL, .flag = FIELD_FLAG(bos)},
+    {"add_special", FIELD_BOOL, .flag = FIELD_FLAG(bos)},
     {0},
 };
 
 static const struct field detokenize_fields[] = {
-    {"model", field_model, "string"},
-    {"tokens", read_tokens, "array"},
-    {"special", read_special, "boolean"},
-    {"keep_alive", field_keep_alive, NULL},
+    {"tokens", FIELD_ARRAY, .required = true, .extra = "tokens"},
+    {"special", FIELD_BOOL, .flag = FIELD_FLAG(special)},
     {0},
 };
 
 static const struct field render_fields[] = {
-    {"model", field_model, "string"},
-    {"messages", messages_openai, "array"},
-    {"tools", field_tools, "array"},
-    {"think", read_think, NULL},
-    {"chat_template_kwargs", field_template_variables, "object"},
-    {"keep_alive", field_keep_alive, NULL},
+    {"messages", FIELD_ARRAY, .required = true, .read = messages_openai},
+    {"tools", FIELD_ARRAY, .read = tools_nested},
+    {"think", FIELD_BOOL | FIELD_STRING, .read = field_think},
+    {"chat_template_kwargs", FIELD_OBJECT, .read = field_template_variables},
     {0},
 };
 
@@ -185,8 +145,8 @@ static void end_tokenize(struct generation *g)
     struct ids ids = {0};
     const struct tokenizer *tokenizer = model_tokenizer(model_of(g), &err);
     struct encode_options options = {
-        .special = json_is_true(json_object_get(g->extra, "special")),
-        .add_bos = json_is_true(json_object_get(g->extra, "bos")),
+        .special = g->special,
+        .add_bos = g->bos,
     };
     if (tokenizer &&
         tokenizer_encode(tokenizer, json_span(json_object_get(g->extra, "content")), &options, &ids, &err)) {
@@ -208,7 +168,7 @@ static void end_detokenize(struct generation *g)
     struct detokenizer state = {0};
     const json_t *tokens = json_object_get(g->extra, "tokens");
     const struct tokenizer *tokenizer = model_tokenizer(model_of(g), &err);
-    bool good = tokenizer != NULL, special = json_is_true(json_object_get(g->extra, "special"));
+    bool good = tokenizer != NULL, special = g->special;
     for (size_t i = 0; good && i < json_array_size(tokens); i++) {
         const json_t *id = json_array_get(tokens, i);
         good = (json_is_integer(id) && json_integer_value(id) >= 0 &&
@@ -248,7 +208,7 @@ const struct dialect tokenize_dialect = {
     .name = "tokenize",
     .frame = frame,
     .error = error_json,
-    .fields = tokenize_fields,
+    .fields = (const struct field *const[]){tokenize_fields, fields_common, NULL},
     .finish = finish,
     .end = end_tokenize,
 };
@@ -257,7 +217,7 @@ const struct dialect detokenize_dialect = {
     .name = "detokenize",
     .frame = frame,
     .error = error_json,
-    .fields = detokenize_fields,
+    .fields = (const struct field *const[]){detokenize_fields, fields_common, NULL},
     .finish = finish,
     .end = end_detokenize,
 };
@@ -266,7 +226,7 @@ const struct dialect render_dialect = {
     .name = "render",
     .frame = frame,
     .error = error_json,
-    .fields = render_fields,
+    .fields = (const struct field *const[]){render_fields, fields_common, NULL},
     .finish = finish,
     .end = end_render,
 };

@@ -119,7 +119,9 @@ def test_anthropic():
     assert status == 200 and {"metadata", "context_management", "thinking"} <= set(
         headers["X-Hob-Ignored"].split(", ")), headers["X-Hob-Ignored"]
     refused("/v1/messages", {"model": "chat", "messages": body["messages"]}, "max_tokens", "invalid_request_error")
-    refused("/v1/messages", dict(body, tools=[{"type": "web_search_20250305", "name": "web_search"}]), "tools[0]")
+    searching = dict(body, tools=[{"type": "web_search_20250305", "name": "web_search"}])
+    assert S.ask("POST", "/v1/messages", searching)[1]["X-Hob-Ignored"] == "tools[0] (web_search_20250305)"
+    refused("/v1/messages", dict(searching, tool_choice={"type": "any"}), "tool_choice")
 
 
 def test_ollama():

@@ -367,23 +367,49 @@ static bool check_tools(const json_t *tools, struct hob_error *err)
     return true;
 }
 
-/* The tools that may be called: all, the one that is named, or none. The caller owns the reference. */
+/* Whether the list of names has this one. */
+static bool has_name(const json_t *names, struct str name)
+{
+    for (size_t i = 0; i < json_array_size(names); i++)
+        if (str_eq(json_span(json_array_get(names, i)), name))
+            return true;
+    return false;
+}
+
+static struct str tool_name(const json_t *tools, size_t i)
+{
+    const json_t *entry = json_array_get(tools, i), *inner = json_object_get(entry, "function");
+    return json_span(json_object_get(inner ? inner : entry, "name"));
+}
+
+/* Whether each name of a choice is that of a tool. */
+static bool check_only(const struct reply_demand *demand, struct hob_error *err)
+{
+    for (size_t i = 0; i < json_array_size(demand->only); i++) {
+        struct str name = json_span(json_array_get(demand->only, i));
+        size_t k = 0, n = json_array_size(demand->tools);
+        while (k < n && !str_eq(tool_name(demand->tools, k), name))
+            k++;
+        if (k == n)
+            return error_set(err, HOB_USAGE, "tool_choice: no tool is named \"%.*s\"",
+                             (int)(name.len < 80 ? name.len : 80), name.ptr);
+    }
+    return true;
+}
+
+/* The tools that may be called: all, those that are named, or none. The caller owns the reference. */
 static json_t *callable(const struct reply_demand *demand, struct hob_error *err)
 {
+    if (!check_only(demand, err))
+        return NULL;
     json_t *some = json_array();
-    for (size_t i = 0; demand->choice != REPLY_CALLS_NONE && i < json_array_size(demand->tools); i++) {
-        json_t *entry = json_array_get(demand->tools, i), *inner = json_object_get(entry, "function");
-        struct str name = json_span(json_object_get(inner ? inner : entry, "name"));
-        if (demand->only.len == 0 || str_eq(demand->only, name))
-            json_array_append(some, entry);
-    }
-    bool none = json_array_size(some) == 0;
-    if (some && !(none && (demand->only.len || demand->choice == REPLY_CALLS_MUST)))
+    for (size_t i = 0; demand->choice != REPLY_CALLS_NONE && i < json_array_size(demand->tools); i++)
+        if (!demand->only || has_name(demand->only, tool_name(demand->tools, i)))
+            json_array_append(some, json_array_get(demand->tools, i));
+    if (some && (json_array_size(some) || demand->choice != REPLY_CALLS_MUST))
         return some;
     if (!some)
         error_memory(err, 64);
-    else if (demand->only.len)
-        error_set(err, HOB_USAGE, "tool_choice: no tool is named \"%.*s\"", (int)demand->only.len, demand->only.ptr);
     else
         error_set(err, HOB_USAGE, "tool_choice: there are no tools to be called");
     json_decref(some);

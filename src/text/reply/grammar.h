@@ -20,7 +20,7 @@ struct reply_demand {
     struct reply_form form;
     const json_t *tools;      /* that may be called; NULL or empty: none */
     enum reply_choice choice; /* of them */
-    struct str only;          /* the one tool that may be called, or empty: any */
+    const json_t *only;       /* the names of those that may be called; NULL: all */
     bool one_call;            /* at most one call */
     bool no_thinking;         /* a thinking part that the prompt has not opened does not come */
     /* Adds what the answer's text must be, where it does not call; NULL: anything. */
