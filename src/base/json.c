@@ -36,10 +36,9 @@ static size_t skip_string(struct str text, size_t at)
     return at < text.len ? at + 1 : text.len;
 }
 
-/* Looks over the text before jansson sees it, because jansson recurses deeper than we allow and refuses integers
- * past int64_t, which real configurations have (model_max_length 1000000000000000019884624838656): they get a ".0"
- * and become reals, in `widened`, which stays empty when there are none. */
-static bool scan(struct str text, const char *name, struct buf *widened, struct hob_error *err)
+/* Looks over the text before jansson sees it, because jansson recurses deeper than we allow and has no integers past
+ * int64_t. With `wide` they get a ".0" and become reals, in `widened`, which stays empty when there are none. */
+static bool scan(struct str text, const char *name, bool wide, struct buf *widened, struct hob_error *err)
 {
     size_t copied = 0;
     unsigned depth = 0;
@@ -49,7 +48,12 @@ static bool scan(struct str text, const char *name, struct buf *widened, struct 
             at = skip_string(text, at);
         } else if (c == '-' || (c >= '0' && c <= '9')) {
             bool too_big;
+            size_t start = at;
             at = skip_number(text, at, &too_big);
+            if (too_big && !wide)
+                return error_set(err, HOB_FORMAT, "%s: byte %zu: the integer %.*s%s does not fit in 64 bits", name,
+                                 start, (int)(at - start < 40 ? at - start : 40), text.ptr + start,
+                                 at - start < 40 ? "" : "...");
             if (too_big) {
                 buf_add(widened, text.ptr + copied, at - copied);
                 buf_str(widened, STR(".0"));
@@ -70,7 +74,7 @@ static bool scan(struct str text, const char *name, struct buf *widened, struct 
     return !widened->failed || error_memory(err, text.len);
 }
 
-json_t *json_read(struct str text, const char *name, struct hob_error *err)
+static json_t *read_value(struct str text, const char *name, bool wide, struct hob_error *err)
 {
     if (str_starts(text, STR("\xef\xbb\xbf"))) {
         text.ptr += 3;
@@ -78,7 +82,7 @@ json_t *json_read(struct str text, const char *name, struct hob_error *err)
     }
     struct buf widened = {0};
     json_t *value = NULL;
-    if (scan(text, name, &widened, err)) {
+    if (scan(text, name, wide, &widened, err)) {
         struct str source = widened.len ? buf_view(&widened) : text;
         json_error_t failure;
         value = json_loadb(source.len ? source.ptr : "", source.len,
@@ -89,6 +93,16 @@ json_t *json_read(struct str text, const char *name, struct hob_error *err)
     }
     buf_clear(&widened);
     return value;
+}
+
+json_t *json_read(struct str text, const char *name, struct hob_error *err)
+{
+    return read_value(text, name, false, err);
+}
+
+json_t *json_read_wide(struct str text, const char *name, struct hob_error *err)
+{
+    return read_value(text, name, true, err);
 }
 
 json_t *json_read_file(const char *path, size_t max, struct hob_error *err)

@@ -11,8 +11,13 @@
 
 #include "base/str.h"
 
-/* Parses one JSON value, the whole of `text`. `name` stands in the error. The caller owns the reference. */
+/* Parses one JSON value, the whole of `text`. `name` stands in the error. Integers past 64 bits are refused: what a
+ * user says is not changed. The caller owns the reference. */
 json_t *json_read(struct str text, const char *name, struct hob_error *err);
+
+/* The same of a file that a publisher wrote, where such integers stand for "none" (model_max_length
+ * 1000000000000000019884624838656): they become reals. */
+json_t *json_read_wide(struct str text, const char *name, struct hob_error *err);
 
 /* Loads and parses a file of at most `max` bytes ("-": standard input). */
 json_t *json_read_file(const char *path, size_t max, struct hob_error *err);

@@ -33,7 +33,10 @@ static bool read_object(struct hf *hf, const char *name, size_t max, json_t **ou
         return false;
     if (!file_exists(path))
         return true;
-    *out = json_read_file(path, max, err);
+    struct buf text = {0};
+    if (file_load(path, max, &text, err))
+        *out = json_read_wide(buf_view(&text), path, err);
+    buf_clear(&text);
     if (*out && !json_is_object(*out))
         return error_set(err, HOB_FORMAT, "%s: want a JSON object", path);
     return *out != NULL;

@@ -244,7 +244,7 @@ static void put_line(struct generation *g, json_t *json)
 
 static json_t *call_json(const json_t *name, const json_t *arguments, size_t index, const char *id)
 {
-    json_t *object = json_is_string(arguments) ? json_read(json_span(arguments), "arguments", NULL)
+    json_t *object = json_is_string(arguments) ? json_read_wide(json_span(arguments), "arguments", NULL)
                                                : json_incref((json_t *)arguments);
     return json_pack("{s:s, s:{s:I, s:O, s:o}}", "id", id, "function", "index", (json_int_t)index, "name", name,
                      "arguments", object ? object : json_object());

@@ -206,33 +206,28 @@ static void cost_conts(struct costs *costs, const struct states *s)
     }
 }
 
-static uint64_t item_cost(const struct costs *costs, struct item item)
-{
-    return item.leaf & ITEM_TOKENS ? NEVER : costs->leaf[item.leaf] + costs->cont[item.cont];
-}
-
-/* The next byte on the shortest way to an end; -1 where there is none. */
+/* The next byte on the shortest way to an end; -1 where there is none. What follows a leaf that may end here stands
+ * among the items itself, so each item is asked for a byte more of its leaf. */
 static int next_byte(struct costs *costs, const struct matcher *matcher)
 {
     const struct states *s = &matcher->states;
     const struct state *state = &s->states[matcher->state];
-    struct item best = {0};
-    uint64_t cost = NEVER;
+    uint64_t best = NEVER;
+    int byte = -1;
     cost_conts(costs, s);
     for (uint32_t i = 0; i < state->n_items; i++) {
         struct item item = s->items[state->first_item + i];
-        if (item_cost(costs, item) < cost) {
-            best = item;
-            cost = item_cost(costs, item);
+        const struct leaf *leaf = item.leaf & ITEM_TOKENS ? NULL : &s->grammar->leaves[item.leaf];
+        for (size_t k = 0; leaf && k < leaf->n_edges; k++) {
+            struct leaf_edge edge = s->grammar->edges[leaf->first_edge + k];
+            uint64_t cost = costs->leaf[edge.next] + costs->cont[item.cont];
+            if (cost < best) {
+                best = cost;
+                byte = edge.low;
+            }
         }
     }
-    const struct leaf *leaf = &s->grammar->leaves[best.leaf];
-    for (size_t i = 0; cost < NEVER && i < leaf->n_edges; i++) {
-        struct leaf_edge edge = s->grammar->edges[leaf->first_edge + i];
-        if (costs->leaf[edge.next] + 1 == costs->leaf[best.leaf])
-            return edge.low;
-    }
-    return -1;
+    return byte;
 }
 
 /* Takes a token that the mask allows. */

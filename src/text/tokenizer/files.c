@@ -24,7 +24,7 @@ static bool is_ranks(struct str file)
 
 static struct tokenizer *from_json(struct str file, const struct tokenizer_config *given, struct hob_error *err)
 {
-    json_t *root = json_read(file, "JSON", err);
+    json_t *root = json_read_wide(file, "JSON", err);
     if (!root)
         return NULL;
     bool tekken = !json_object_get(root, "model") && json_object_get(root, "config");
