@@ -27,6 +27,9 @@ struct backend *backend_cpu_new(const struct graph *graph, const struct kernels 
  * nothing. */
 struct backend_rows backend_run(struct backend *backend, const struct batch *batch);
 
+/* The hidden states, after the last norm, of all rows of the last run, valid until the next. */
+struct backend_rows backend_hidden(const struct backend *backend);
+
 /* The memory that backend_cpu_new() takes for `graph` and `n_workers` workers. */
 size_t backend_cpu_bytes(const struct graph *graph, unsigned n_workers);
 

@@ -138,12 +138,10 @@ bool reply_token(struct reply *reply, int32_t id, bool is_eog, chat_event_fn *on
     return false;
 }
 
-void reply_end(struct reply *reply, enum end_reason reason, chat_event_fn *on_event, void *user)
+/* Tells the text that was held back, for no stop text is in it. */
+static void tell_rest(struct reply *reply, struct listener *listener)
 {
-    struct listener listener = {reply, on_event, user};
     size_t at;
-    reply->ended = true;
-    reply->reason = reason;
     if (!reply->stop) {
         detokenizer_end(&reply->detokenizer, &reply->raw);
         reply->stop = find_stop(reply, reply->n_sure, &at);
@@ -151,12 +149,21 @@ void reply_end(struct reply *reply, enum end_reason reason, chat_event_fn *on_ev
             reply->raw.len = at;
             reply->reason = END_STOP;
         }
-        make_sure(reply, reply->raw.len, &listener);
+        make_sure(reply, reply->raw.len, listener);
     }
-    reply_parser_end(reply->request.parser, on_part, &listener);
+    reply_parser_end(reply->request.parser, on_part, listener);
+}
+
+void reply_end(struct reply *reply, enum end_reason reason, chat_event_fn *on_event, void *user)
+{
+    struct listener listener = {reply, on_event, user};
+    reply->ended = true;
+    reply->reason = reason;
+    if (!reply->embeds)
+        tell_rest(reply, &listener);
     if (reason == END_ERROR)
         reply->error = *sequence_error(reply->sequence);
-    else if (reply->raw.failed || reply->parts.failed || reply_parser_failed(reply->request.parser))
+    else if (!reply->embeds && (reply->raw.failed || reply->parts.failed || reply_parser_failed(reply->request.parser)))
         error_memory(&reply->error, reply->raw.len);
     on_event(user, &(struct chat_event){.kind = CHAT_END, .reply = reply});
 }

@@ -18,6 +18,7 @@ struct reply {
     struct constrain constrain;
     void *user;
     bool queued, receipt, ended;
+    bool embeds; /* it is a vector, and has no tokens */
     enum end_reason reason;
     struct hob_error error;
     struct detokenizer detokenizer;

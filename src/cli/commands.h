@@ -13,6 +13,7 @@ extern const struct command bench_command;      /* bench.c */
 extern const struct command constrain_command;  /* constrain.c */
 extern const struct command cp_command;         /* cp.c */
 extern const struct command create_command;     /* create.c */
+extern const struct command embed_command;      /* embed.c */
 extern const struct command generate_command;   /* generate.c */
 extern const struct command inspect_command;    /* inspect.c */
 extern const struct command list_command;       /* list.c */

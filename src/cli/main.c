@@ -34,6 +34,7 @@ static const struct command *const commands[] = {
     &cp_command,
     &rm_command,
     &logits_command,
+    &embed_command,
     &perplexity_command,
     &bench_command,
     &help_command,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "engine/engine.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -181,7 +182,7 @@ static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
         size_t from = sequence->request.logits_from, unseen = from > first ? from - first : 0;
         n = n > unseen && n - unseen > room ? unseen + room : n;
     }
-    if (n == 0 || room == 0)
+    if (n == 0 || (room == 0 && !sequence->request.pool))
         return;
     if (!sequence_reserve(sequence, first + n)) {
         size_t places = sequence->n_pages * CACHE_BLOCK;
@@ -196,8 +197,9 @@ static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
         size_t position = first + i, row = batch->n_rows++;
         engine->ids[row] = sequence->tokens[position];
         engine->positions[row] = (int32_t)position;
-        if (position == last || (sequence->request.all_logits && position >= sequence->request.logits_from &&
-                                 position < sequence->n_prompt))
+        if ((position == last && !sequence->request.pool) ||
+            (sequence->request.all_logits && position >= sequence->request.logits_from &&
+             position < sequence->n_prompt))
             engine->selected[batch->n_selected++] = (uint32_t)row;
     }
 }
@@ -329,6 +331,32 @@ static void choose(struct engine *engine, struct sequence *sequence, const float
         end_sequence(engine, sequence, END_LENGTH);
 }
 
+/* Takes rows of hidden states into a sequence's vector, in the order of their positions; ends it after the last. */
+static void pool_rows(struct engine *engine, struct sequence *sequence, const struct segment *segment)
+{
+    struct backend_rows hidden = backend_hidden(engine->backend);
+    size_t width = engine->model->hparams.e, n = sequence->n_prompt;
+    for (size_t i = 0; i < segment->n; i++) {
+        const float *row = hidden.data + (segment->first + i) * hidden.stride;
+        size_t position = segment->position + i;
+        enum pooling pool = sequence->request.pool;
+        bool first = position == 0 || pool == POOL_LAST, counts = pool != POOL_CLS || position == 0;
+        for (size_t c = 0; counts && c < width; c++)
+            sequence->pool_sum[c] = (first ? 0 : sequence->pool_sum[c]) + (double)row[c];
+    }
+    if (sequence->n_computed < n)
+        return;
+    bool finite = true;
+    for (size_t c = 0; c < width; c++) {
+        double sum = sequence->pool_sum[c];
+        sequence->pooled[c] = (float)(sequence->request.pool == POOL_MEAN ? sum / (double)n : sum);
+        finite = finite && isfinite(sequence->pooled[c]);
+    }
+    if (!finite)
+        error_set(&sequence->error, HOB_FORMAT, "%s: its hidden states are not finite", engine->model->name);
+    end_sequence(engine, sequence, finite ? END_LENGTH : END_ERROR);
+}
+
 /* Hands out the logits of a segment's selected rows; `*at` walks the selected rows. */
 static void distribute(struct engine *engine, size_t s, struct backend_rows rows, size_t *at)
 {
@@ -344,6 +372,8 @@ static void distribute(struct engine *engine, size_t s, struct backend_rows rows
         e->n_prompt = sequence->n_prompt;
         sequence->last_ms = clock_ms();
     }
+    if (sequence->request.pool)
+        pool_rows(engine, sequence, segment);
     for (; *at < engine->batch.n_selected && engine->selected[*at] < end; ++*at) {
         const float *logits = rows.data + *at * rows.stride;
         size_t position = segment->position + engine->selected[*at] - segment->first;

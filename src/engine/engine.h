@@ -76,6 +76,7 @@ struct sequence_request {
     size_t max_tokens; /* to generate; SIZE_MAX: as many as the context holds; 0: only read the prompt */
     size_t ctx;        /* positions it may have, when that is less than the engine's; 0: those */
     uint64_t owner;    /* whose it is: pages are shared with the same owner's sequences only */
+    enum pooling pool; /* what is wanted is not tokens but a vector of the prompt (sequence_embedding()) */
     bool ignore_eos;
     bool all_logits;                        /* on_logits for every position of the prompt, and no prefix is reused */
     size_t logits_from;                     /* with all_logits: only from this position on */
@@ -142,6 +143,9 @@ void *sequence_user(const struct sequence *sequence);
 
 /* Prompt and generated tokens so far. Borrowed. */
 const int32_t *sequence_tokens(const struct sequence *sequence, size_t *n_prompt, size_t *n_generated);
+
+/* After its end: the vector of a sequence with `pool`, [E], as the model makes it. Borrowed. */
+const float *sequence_embedding(const struct sequence *sequence);
 
 /* The sampler, for log probabilities of the last token. Borrowed. */
 const struct sampler *sequence_sampler(const struct sequence *sequence);

@@ -23,7 +23,9 @@ struct sequence {
     struct sequence_request request; /* its `tokens` and `sampling` are no longer valid */
     struct sampler *sampler;
     struct sha256 *sha;
-    int32_t *tokens; /* [cap] prompt, then generated */
+    double *pool_sum; /* with request.pool: [E] */
+    float *pooled;    /* [E] */
+    int32_t *tokens;  /* [cap] prompt, then generated */
     size_t n_prompt, n_generated, n_cached, cap;
     size_t n_computed; /* positions whose keys and values are in the cache */
     uint32_t *pages;   /* [cap / 64 + 1] */

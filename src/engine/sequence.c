@@ -17,7 +17,8 @@ void sequence_reuse_prefix(struct sequence *sequence)
     struct pages *pages = sequence->engine->pages;
     /* The last token is always computed: its logits are wanted. */
     size_t whole = (sequence->n_prompt + sequence->n_generated - 1) / CACHE_BLOCK;
-    if (sequence->request.all_logits)
+    enum pooling pool = sequence->request.pool;
+    if (sequence->request.all_logits || pool == POOL_MEAN || pool == POOL_CLS)
         return;
     while (sequence->n_pages < whole) {
         uint32_t parent = sequence->n_pages ? sequence->pages[sequence->n_pages - 1] : PAGE_NONE;
@@ -69,6 +70,11 @@ const int32_t *sequence_tokens(const struct sequence *sequence, size_t *n_prompt
     *n_prompt = sequence->n_prompt;
     *n_generated = sequence->n_generated;
     return sequence->tokens;
+}
+
+const float *sequence_embedding(const struct sequence *sequence)
+{
+    return sequence->pooled;
 }
 
 const struct sampler *sequence_sampler(const struct sequence *sequence)
@@ -134,16 +140,23 @@ struct sequence *sequence_new(struct engine *engine, const struct sequence_reque
     size_t room = context_of(engine, request) - request->n_tokens + 1; /* the last token needs no place in the cache */
     sequence->engine = engine;
     sequence->request = *request;
+    if (request->pool)
+        sequence->request.max_tokens = 0;
     sequence->n_prompt = request->n_tokens;
-    sequence->cap = request->n_tokens + (request->max_tokens < room ? request->max_tokens : room);
+    sequence->cap = request->n_tokens + (sequence->request.max_tokens < room ? sequence->request.max_tokens : room);
     sequence->tokens = calloc(sequence->cap + 1, sizeof *sequence->tokens);
     sequence->pages = calloc(sequence->cap / CACHE_BLOCK + 1, sizeof *sequence->pages);
     bool good = sequence->tokens && sequence->pages;
+    if (good && request->pool) {
+        sequence->pool_sum = calloc(engine->model->hparams.e, sizeof *sequence->pool_sum);
+        sequence->pooled = calloc(engine->model->hparams.e, sizeof *sequence->pooled);
+        good = sequence->pool_sum && sequence->pooled;
+    }
     if (good && request->hash_logits)
         good = (sequence->sha = sha256_new()) != NULL;
     if (!good)
         error_memory(err, sequence->cap * sizeof *sequence->tokens);
-    if (good && request->max_tokens > 0) {
+    if (good && sequence->request.max_tokens > 0) {
         sequence->sampler =
             sampler_new(request->sampling ? request->sampling : &defaults, engine->model->n_vocab, sequence->cap, err);
         good = sequence->sampler != NULL;
@@ -221,6 +234,8 @@ void sequence_free(struct sequence *sequence)
         sequence_release(sequence);
     sampler_free(sequence->sampler);
     sha256_free(sequence->sha);
+    free(sequence->pool_sum);
+    free(sequence->pooled);
     free(sequence->tokens);
     free(sequence->pages);
     free(sequence);

@@ -56,6 +56,20 @@ static bool read_tokenizer_config(struct hf *hf, struct hob_error *err)
     return good;
 }
 
+/* What sentence-transformers puts beside a model that makes vectors of texts. */
+static bool read_modules(struct hf *hf, struct hob_error *err)
+{
+    const char *path = hf_path(hf, "modules.json", err);
+    if (!path || !read_object(hf, "1_Pooling/config.json", MAX_JSON_BYTES, &hf->pooling, err))
+        return false;
+    if (!file_exists(path))
+        return true;
+    hf->modules = json_read_file(path, MAX_JSON_BYTES, err);
+    if (hf->modules && !json_is_array(hf->modules))
+        return error_set(err, HOB_FORMAT, "%s: want a JSON array", path);
+    return hf->modules != NULL;
+}
+
 /* Keeps a template under its name, whatever its bytes are; an empty one is none. */
 static bool keep_template(struct hf *hf, const char *name, struct str text, struct hob_error *err)
 {
@@ -214,8 +228,8 @@ struct hf *hf_open(const char *path, struct hob_error *err)
         error_set(err, HOB_FORMAT, "%s: is not a folder", path);
     else if (read_object(hf, "config.json", MAX_JSON_BYTES, &hf->config, err) &&
              read_object(hf, "generation_config.json", MAX_JSON_BYTES, &hf->generation_config, err) &&
-             read_tokenizer_config(hf, err) && read_templates(hf, err) && find_tokenizer(hf, err) &&
-             hf_open_weights(hf, err) && check_any(hf, err) && list_sources(hf, err))
+             read_modules(hf, err) && read_tokenizer_config(hf, err) && read_templates(hf, err) &&
+             find_tokenizer(hf, err) && hf_open_weights(hf, err) && check_any(hf, err) && list_sources(hf, err))
         return hf;
     hf_close(hf);
     return NULL;
@@ -254,6 +268,8 @@ void hf_close(struct hf *hf)
         return;
     json_decref(hf->config);
     json_decref(hf->generation_config);
+    json_decref(hf->modules);
+    json_decref(hf->pooling);
     json_decref(hf->tokenizer_config);
     json_decref(hf->templates);
     for (size_t i = 0; i < hf->n_files; i++)

@@ -16,6 +16,8 @@ struct hf {
     json_t *config;             /* config.json; a folder that holds only a tokenizer has none */
     json_t *generation_config;  /* generation_config.json */
     json_t *tokenizer_config;   /* tokenizer_config.json, and special_tokens_map.json */
+    json_t *modules;            /* modules.json, an array: how sentence-transformers makes a vector of a text */
+    json_t *pooling;            /* 1_Pooling/config.json, one of those */
     const char *tokenizer_path; /* of the tokenizer file: tokenizer.json, else tokenizer.model, tekken.json,
                                    tiktoken.model, the first that ends in .tiktoken; NULL where there is none */
     json_t *templates;          /* chat templates by their names, the one without a name as "default": of

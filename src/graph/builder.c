@@ -21,7 +21,7 @@ const struct op_info *op_info(enum op op)
 
 void graph_init(struct graph *graph)
 {
-    *graph = (struct graph){.output = -1};
+    *graph = (struct graph){.output = -1, .hidden = -1};
 }
 
 void graph_clear(struct graph *graph)
@@ -211,6 +211,11 @@ int graph_softcap(struct graph *graph, int x, float cap)
 int graph_select(struct graph *graph, int x)
 {
     return unary(graph, OP_SELECT, x, 0);
+}
+
+void graph_keep(struct graph *graph, int x)
+{
+    graph->hidden = x;
 }
 
 bool graph_compile(struct graph *graph, int output, const struct compile_options *options, struct hob_error *err)

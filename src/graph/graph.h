@@ -118,6 +118,7 @@ struct graph {
     struct step *steps;
     size_t n_steps;
     int output;          /* the logits */
+    int hidden;          /* the rows that the head reads, kept for who wants them; -1: none */
     size_t memory_bytes; /* of all values, after graph_compile() */
     size_t max_rows, max_selected;
     struct hob_error error; /* the first mistake while building */
@@ -167,6 +168,9 @@ int graph_softcap(struct graph *graph, int x, float cap);
 
 /* The rows whose logits are wanted. */
 int graph_select(struct graph *graph, int x);
+
+/* Keeps x, which has the batch's rows, until the end of the program, as `hidden`. */
+void graph_keep(struct graph *graph, int x);
 
 /* ---- 3. Compiling ---------------------------------------------------------------------------------- */
 

@@ -53,6 +53,8 @@ bool graph_plan(struct graph *graph)
                     lives[node->in[k]].to = s;
         }
     lives[graph->output].to = graph->n_steps; /* read by the caller */
+    if (graph->hidden >= 0)
+        lives[graph->hidden].to = graph->n_steps;
     graph->memory_bytes = 0;
     for (size_t v = 0; v < graph->n_values; v++) {
         if (lives[v].from > lives[v].to)

@@ -67,8 +67,9 @@ bool model_graph(const struct model *model, const struct compile_options *option
             b.angles[hp->sliding[i]] = graph_angles(graph, &model->rope[hp->sliding[i]]);
     for (b.layer = 0; b.layer < hp->n_layers; b.layer++)
         x = model->family->block(&b, x);
-    x = graph_select(graph, x); /* [S, E] */
     x = graph_norm(graph, x, global->weight[ROLE_OUTPUT_NORM], hp->eps);
+    graph_keep(graph, x);
+    x = graph_select(graph, x);                                                         /* [S, E] */
     x = graph_linear(graph, x, global->weight[ROLE_OUTPUT], global->bias[ROLE_OUTPUT]); /* [S, V] */
     if (hp->logit_softcap > 0)
         x = graph_softcap(graph, x, hp->logit_softcap);

@@ -95,6 +95,20 @@ struct str model_license(const struct model *model);
 bool model_has_code(const struct model *model);
 struct str model_architecture(const struct model *model);
 
+/* How the rows of a text become one vector. */
+enum pooling {
+    POOL_NONE, /* not at all */
+    POOL_MEAN, /* the mean of all */
+    POOL_CLS,  /* the first */
+    POOL_LAST  /* the last */
+};
+
+/* How the model's file wants it: the mean, unless it says otherwise. HOB_FORMAT for a way that is not known. */
+bool model_pooling(const struct model *model, enum pooling *pooling, struct hob_error *err);
+
+/* Whether the file says it at all, as those of models that are made for it do. */
+bool model_has_pooling(const struct model *model);
+
 /* The files that results depend on, weights first. Borrowed. */
 const struct file *const *model_files(const struct model *model, size_t *n);
 

@@ -119,6 +119,47 @@ static struct outcome run_alone(struct model *model, struct engine_options optio
     return outcome;
 }
 
+/* A vector in company, in chunks, and computed anew where pages run short, has the bits it has alone. */
+static void test_vectors(void **state)
+{
+    (void)state;
+    struct model *model = open_model(models[0]);
+    size_t bytes = model->hparams.e * sizeof(float);
+    for (enum pooling pool = POOL_MEAN; pool <= POOL_LAST; pool++) {
+        struct engine_options options = {.ctx = 256, .isa = ISA_AUTO, .threads = 2, .batch = 64, .parallel = 4};
+        struct engine *engine = open_engine(model, options);
+        const struct engine_plan *plan = engine_get_plan(engine);
+        options.max_bytes = (size_t)((double)(plan->work_bytes + 6 * 64 * plan->cache_bytes_token) / 0.95) + 4096;
+        engine_free(engine);
+        float want[MOST];
+        for (int company = 0; company <= 3; company++) {
+            engine = open_engine(model, options);
+            assert_int_equal(engine_get_plan(engine)->n_pages, 6); /* and each wants three or four */
+            struct outcome vector = {0}, others[3];
+            struct sequence *sequences[4];
+            for (int i = 0; i < company; i++)
+                sequences[1 + i] = submit(engine, i, &others[i]);
+            int32_t prompt[PROMPT];
+            for (int i = 0; i < PROMPT; i++)
+                prompt[i] = (i * 31 + i * i) % 300;
+            struct hob_error err = {0};
+            struct sequence_request request = {
+                .tokens = prompt, .n_tokens = PROMPT, .pool = pool, .hash_logits = true, .user = &vector};
+            sequences[0] = engine_submit(engine, &request, &err);
+            assert_non_null(sequences[0]);
+            drain(engine);
+            assert_true(vector.ended && vector.reason == END_LENGTH && vector.n == 0);
+            if (company == 0)
+                memcpy(want, sequence_embedding(sequences[0]), bytes);
+            assert_memory_equal(want, sequence_embedding(sequences[0]), bytes);
+            for (int i = 0; i <= company; i++)
+                sequence_free(sequences[i]);
+            engine_free(engine);
+        }
+    }
+    model_close(model);
+}
+
 /* Fewer pages than all need: the youngest are set aside and computed anew, and nobody's bits change. */
 static void test_few_pages(void **state)
 {
@@ -328,9 +369,10 @@ static void test_cancel(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_pages),     cmocka_unit_test(test_owners),          cmocka_unit_test(test_exact),
-        cmocka_unit_test(test_exact_precise), cmocka_unit_test(test_exact_reference), cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_fills_context), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_few_pages),       cmocka_unit_test(test_vectors),  cmocka_unit_test(test_vectors),
+        cmocka_unit_test(test_owners),          cmocka_unit_test(test_exact),    cmocka_unit_test(test_exact_precise),
+        cmocka_unit_test(test_exact_reference), cmocka_unit_test(test_refusals), cmocka_unit_test(test_fills_context),
+        cmocka_unit_test(test_cancel),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }

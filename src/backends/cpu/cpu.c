@@ -138,6 +138,12 @@ static void run_program(void *ctx, unsigned worker)
     }
 }
 
+static struct backend_rows rows_of(const struct backend *cpu, int v)
+{
+    const struct value *value = &cpu->graph->values[v];
+    return (struct backend_rows){(const float *)(cpu->memory + value->offset), value->stride / sizeof(float)};
+}
+
 struct backend_rows backend_run(struct backend *cpu, const struct batch *batch)
 {
     cpu->batch = batch;
@@ -149,6 +155,10 @@ struct backend_rows backend_run(struct backend *cpu, const struct batch *batch)
     uint64_t control = float_control_enter();
     pool_run(cpu->pool, run_program, cpu);
     float_control_leave(control);
-    const struct value *out = &cpu->graph->values[cpu->graph->output];
-    return (struct backend_rows){(const float *)(cpu->memory + out->offset), out->stride / sizeof(float)};
+    return rows_of(cpu, cpu->graph->output);
+}
+
+struct backend_rows backend_hidden(const struct backend *cpu)
+{
+    return rows_of(cpu, cpu->graph->hidden);
 }
