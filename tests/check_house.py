@@ -23,10 +23,9 @@ RANKS = {
     "model": 5,
     "families": 6,
     "engine": 7, "store": 7,
-    "chat": 8, "train": 8, "eval": 8, "cluster": 8,
+    "chat": 8, "wall": 8, "train": 8, "eval": 8, "cluster": 8,
     "api": 9,
     "server": 10,
-    "wall": 11,
     "cli": 12,
 }
 # Those that have folders within them: one a processor, a device, a part of what text goes through.

@@ -12,6 +12,26 @@
 
 #include "base/error.h"
 
+const struct file_broker *file_broker;
+
+int file_descriptor(const char *path, enum file_use use, struct hob_error *err)
+{
+    static const int flags[] = {
+        /* O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing to a regular file. */
+        [FILE_READ] = O_RDONLY | O_NONBLOCK,
+        [FILE_STREAM] = O_RDONLY,
+        [FILE_APPEND] = O_RDWR | O_CREAT | O_APPEND,
+        [FILE_HISTORY] = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,
+        [FILE_THROUGH] = O_WRONLY,
+    };
+    if (file_broker)
+        return file_broker->open(path, use, NULL, err);
+    int fd = open(path, flags[use] | O_CLOEXEC | O_NOCTTY, use == FILE_HISTORY ? 0600 : 0666);
+    if (fd < 0)
+        error_system(err, path, "cannot be opened");
+    return fd;
+}
+
 static int64_t time_ns(struct timespec t)
 {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -20,10 +40,9 @@ static int64_t time_ns(struct timespec t)
 bool file_open(struct file *file, const char *path, struct hob_error *err)
 {
     *file = (struct file){.fd = -1};
-    /* O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing to a regular file. */
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int fd = file_descriptor(path, FILE_READ, err);
     if (fd < 0)
-        return error_system(err, path, "cannot be opened");
+        return false;
     struct stat st;
     bool good = fstat(fd, &st) == 0 || error_system(err, path, "cannot be examined");
     if (good && S_ISDIR(st.st_mode))
@@ -109,9 +128,9 @@ static bool read_to_end(int fd, const char *name, size_t max, struct buf *out, s
 /* Loads what has no size: a pipe, a device. */
 static bool load_stream(const char *path, size_t max, struct buf *out, struct hob_error *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = file_descriptor(path, FILE_STREAM, err);
     if (fd < 0)
-        return error_system(err, path, "cannot be opened");
+        return false;
     bool good = read_to_end(fd, path, max, out, err);
     close(fd);
     return good;

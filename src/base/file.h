@@ -19,6 +19,28 @@ struct file {
     char *path; /* owned */
 };
 
+/* What a descriptor is for. */
+enum file_use {
+    FILE_READ,    /* never blocks on a FIFO or device */
+    FILE_STREAM,  /* to be read to its end: a pipe, a device */
+    FILE_APPEND,  /* made where it is missing, 0666; read too */
+    FILE_HISTORY, /* the same without reading, 0600, and no link is followed */
+    FILE_THROUGH, /* written to as it is: a pipe, a device */
+    FILE_REPLACE  /* a temporary that becomes the file (struct file_writer) */
+};
+
+/* Who opens files for a process that may not: the wall's keeper. NULL for a process that may. */
+struct file_broker {
+    /* A descriptor, or -1 with an error. *handle (FILE_REPLACE only) names the temporary to finish(). */
+    int (*open)(const char *path, enum file_use use, int *handle, struct hob_error *err);
+    /* Gives a temporary its name, durably, or takes it away. */
+    bool (*finish)(int handle, bool keep, struct hob_error *err);
+};
+extern const struct file_broker *file_broker; /* set while there is one thread */
+
+/* A descriptor on `path` for any use but FILE_REPLACE, close-on-exec; -1 with an error. The caller closes it. */
+int file_descriptor(const char *path, enum file_use use, struct hob_error *err);
+
 /* Opens a regular file for reading (close-on-exec, never blocks on a FIFO or device). */
 bool file_open(struct file *file, const char *path, struct hob_error *err);
 
@@ -43,6 +65,7 @@ struct file_writer {
     int fd;          /* -1 when closed */
     char *path;      /* what it will be; owned */
     char *temporary; /* what it is until then; NULL: written to directly (a device, a FIFO, standard output); owned */
+    int handle;      /* of the broker's, above 0, where it is the broker's temporary */
 };
 
 /* Starts a file. Errors name `path`. */

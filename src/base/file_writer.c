@@ -74,8 +74,20 @@ static bool open_through(struct file_writer *writer, const char *path, struct ho
     writer->path = strdup(is_output ? "standard output" : path);
     if (!writer->path)
         return error_memory(err, strlen(path) + 1);
-    writer->fd = is_output ? fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (!is_output)
+        return (writer->fd = file_descriptor(path, FILE_THROUGH, err)) >= 0;
+    writer->fd = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
     return writer->fd >= 0 || error_system(err, writer->path, "cannot be opened");
+}
+
+/* Lets the broker make the temporary, or whatever the path wants. */
+static bool open_by_broker(struct file_writer *writer, const char *path, struct hob_error *err)
+{
+    writer->path = strdup(path);
+    if (!writer->path)
+        return error_memory(err, strlen(path) + 1);
+    writer->fd = file_broker->open(path, FILE_REPLACE, &writer->handle, err);
+    return writer->fd >= 0;
 }
 
 bool file_writer_open(struct file_writer *writer, const char *path, struct hob_error *err)
@@ -83,7 +95,9 @@ bool file_writer_open(struct file_writer *writer, const char *path, struct hob_e
     struct stat st = {0};
     bool good, is_path = strcmp(path, "-") != 0, is_new = is_path && stat(path, &st) != 0;
     *writer = (struct file_writer){.fd = -1};
-    if (is_new) {
+    if (is_path && file_broker) {
+        good = open_by_broker(writer, path, err);
+    } else if (is_new) {
         writer->path = strdup(path);
         good = writer->path ? make_temporary(writer, 0666, err) : error_memory(err, strlen(path) + 1);
     } else if (is_path && S_ISDIR(st.st_mode)) {
@@ -104,7 +118,7 @@ bool file_writer_add(struct file_writer *writer, struct str bytes, struct hob_er
         ssize_t put = write(writer->fd, bytes.ptr, bytes.len);
         if (put < 0 && errno == EINTR)
             continue;
-        if (put < 0 && errno == EPIPE && !writer->temporary) /* its reader has enough, and knows */
+        if (put < 0 && errno == EPIPE) /* its reader has enough, and knows */
             return error_set(err, HOB_DISK, "%s", "");
         if (put < 0)
             return error_system(err, writer->path, "cannot be written");
@@ -121,6 +135,11 @@ bool file_writer_end(struct file_writer *writer, struct hob_error *err)
     writer->fd = -1;
     if (good && closed != 0)
         good = error_system(err, writer->path, "cannot be written");
+    if (good && writer->handle) {
+        int handle = writer->handle;
+        writer->handle = 0;
+        good = file_broker->finish(handle, true, err);
+    }
     if (good && writer->temporary && rename(writer->temporary, writer->path) != 0)
         good = error_system(err, writer->path, "cannot be replaced");
     if (good && writer->temporary) {
@@ -136,6 +155,8 @@ void file_writer_drop(struct file_writer *writer)
 {
     if (writer->fd >= 0)
         close(writer->fd);
+    if (writer->handle)
+        file_broker->finish(writer->handle, false, NULL);
     if (writer->temporary)
         unlink(writer->temporary);
     free(writer->temporary);

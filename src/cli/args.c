@@ -54,6 +54,8 @@ static size_t list_names(const struct args *args, const char *names[MAX_NAMES])
     names[n++] = "help";
     if (args->command->json)
         names[n++] = "json";
+    if (args->command->wall)
+        names[n++] = "allow-unsandboxed";
     for (size_t i = 0; own && own[i].name && n < MAX_NAMES; i++)
         names[n++] = own[i].name;
     for (size_t i = 0; i < n_table && n < MAX_NAMES; i++)
@@ -91,10 +93,11 @@ static bool take_long(struct args *args, const char *word, const char *next, boo
     struct str name = equals ? (struct str){word + 2, (size_t)(equals - word - 2)} : str_of(word + 2);
     const char *text = equals ? equals + 1 : NULL;
     bool is_json = args->command->json && str_eq(name, STR("json"));
-    if (is_json || str_eq(name, STR("help"))) {
+    bool is_wall = args->command->wall && str_eq(name, STR("allow-unsandboxed"));
+    if (is_json || is_wall || str_eq(name, STR("help"))) {
         if (text)
             return error_set(err, HOB_USAGE, "%.60s: takes no value", word);
-        *(is_json ? &args->json : &args->help) = true;
+        *(is_json ? &args->json : is_wall ? &args->allow_unsandboxed : &args->help) = true;
         return true;
     }
     struct found found = find_long(args, name);

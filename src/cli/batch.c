@@ -219,14 +219,6 @@ static size_t count_requests(struct batch_run *run)
     return n;
 }
 
-static bool open_input(struct batch_run *run, const char *path, struct hob_error *err)
-{
-    bool is_stdin = strcmp(path, "-") == 0;
-    run->path = is_stdin ? "standard input" : path;
-    run->input = is_stdin ? stdin : fopen(path, "re");
-    return run->input || error_system(err, path, "cannot be opened");
-}
-
 static bool batch_run(struct args *args, struct hob_error *err)
 {
     struct opened opened = {0};
@@ -244,7 +236,7 @@ static bool batch_run(struct args *args, struct hob_error *err)
     bool piped = strcmp(args->words[1], "-") == 0 || (schema && strcmp(schema, "-") == 0) ||
                  (grammar && strcmp(grammar, "-") == 0);
     bool good = input_check_stdin(args, piped, err) && (run->members = input_chat(args, err)) != NULL &&
-                open_input(run, args->words[1], err) &&
+                (run->input = input_open(args->words[1], &run->path, err)) &&
                 batch_output_open(&run->output, args_own(args, "output")->text, run->input, &run->first, err);
     if (good) {
         run->n_total = count_requests(run);
@@ -303,5 +295,6 @@ const struct command batch_command = {
     .takes = TAKES_ALL,
     .min_words = 2,
     .max_words = 2,
+    .wall = WALL_AT_ONCE,
     .run = batch_run,
 };

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "cli/input.h"
 #include "cli/output.h"
 
@@ -84,10 +85,12 @@ bool batch_output_open(struct batch_output *output, const char *path, FILE *inpu
     *output = (struct batch_output){.path = path, .fd = -1, .synced_ms = clock_ms()};
     if (strcmp(path, "-") == 0)
         return true;
-    output->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0666);
+    output->fd = file_descriptor(path, FILE_APPEND, NULL);
     if (output->fd < 0) /* a pipe or a device may be for writing only */
-        output->fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-    if (output->fd < 0 || fstat(output->fd, &st) != 0 || fstat(fileno(input), &in) != 0)
+        output->fd = file_descriptor(path, FILE_THROUGH, err);
+    if (output->fd < 0)
+        return false;
+    if (fstat(output->fd, &st) != 0 || fstat(fileno(input), &in) != 0)
         return error_system(err, path, "cannot be opened");
     output->is_file = S_ISREG(st.st_mode);
     if (output->is_file && st.st_dev == in.st_dev && st.st_ino == in.st_ino)

@@ -21,6 +21,13 @@ enum command_takes {
     TAKES_ALL = TAKES_MACHINE | TAKES_SAMPLING | TAKES_END | TAKES_CONSTRAIN | TAKES_REPORT
 };
 
+/* When a command's walls are raised (wall/wall.h). */
+enum command_wall {
+    WALL_NONE,    /* it sees no text */
+    WALL_AT_ONCE, /* before it runs; what its words and options name stays open to it */
+    WALL_LATER    /* it calls seal() itself */
+};
+
 struct args;
 
 struct example {
@@ -42,6 +49,7 @@ struct command {
     const char *json;               /* what --json prints; NULL: there is no --json */
     size_t min_words, max_words;    /* positional words; SIZE_MAX: any number */
     bool hidden;                    /* left out of lists */
+    enum command_wall wall;
     /* Does it. False after filling `err`, whose status is the exit code. */
     bool (*run)(struct args *args, struct hob_error *err);
 };
@@ -52,6 +60,7 @@ struct args {
     const char **words; /* [n_words], borrowed from argv */
     size_t n_words;
     bool json;
+    bool allow_unsandboxed;   /* or the environment's HOB_ALLOW_UNSANDBOXED */
     bool help;                /* --help was given; nothing else was checked */
     struct options options;   /* chat/options.h: defaults, and what was given */
     struct option_value *own; /* one for each of command->options */

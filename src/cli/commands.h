@@ -26,6 +26,7 @@ extern const struct command render_command;     /* render.c */
 extern const struct command replay_command;     /* replay.c */
 extern const struct command rm_command;         /* rm.c */
 extern const struct command run_command;        /* run.c */
+extern const struct command selftest_command;   /* selftest.c */
 extern const struct command serve_command;      /* serve.c */
 extern const struct command show_command;       /* show.c */
 extern const struct command stop_command;       /* stop.c */

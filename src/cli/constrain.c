@@ -128,5 +128,6 @@ const struct command constrain_command = {
     .takes = TAKES_CONSTRAIN,
     .json = "a line for each text: {\"accept\": \"whole\"|\"prefix\"|\"no\", \"at\"}, as without it",
     .max_words = 1,
+    .wall = WALL_AT_ONCE,
     .run = constrain_run,
 };

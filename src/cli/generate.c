@@ -173,5 +173,6 @@ const struct command generate_command = {
     .json = "a reply with its receipt",
     .min_words = 1,
     .max_words = 2,
+    .wall = WALL_AT_ONCE,
     .run = generate_run,
 };

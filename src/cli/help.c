@@ -21,18 +21,25 @@ static const char *const group_sections[] = {
 
 static const struct option help_row = {.name = "help", .letter = 'h', .kind = OPTION_FLAG, .help = "show this help"};
 
+static const struct option wall_row = {
+    .name = "allow-unsandboxed",
+    .kind = OPTION_FLAG,
+    .help =
+        "go on where the system lacks what a wall is made of (also $HOB_ALLOW_UNSANDBOXED); hob selftest shows them",
+};
+
 size_t help_options(const struct command *command, struct help_option *out, size_t max)
 {
     size_t n = 0, n_table;
     const struct option json_row = {.name = "json", .kind = OPTION_FLAG, .help = command->json};
     const struct option *own = command->options, *table = options_table(&n_table);
-    for (size_t i = 0; own && own[i].name && n + 2 < max; i++)
+    for (size_t i = 0; own && own[i].name && n + 3 < max; i++)
         out[n++] = (struct help_option){own[i], "Options"};
     size_t n_own = n;
     static const enum option_group order[] = {OPTION_REPORT, OPTION_MACHINE, OPTION_END, OPTION_SAMPLING,
                                               OPTION_CONSTRAIN};
     for (size_t g = 0; g < sizeof order / sizeof *order; g++) {
-        for (size_t i = 0; i < n_table && n + 2 < max; i++) {
+        for (size_t i = 0; i < n_table && n + 3 < max; i++) {
             bool hidden = table[i].group != order[g] || !(command->takes & 1u << order[g]);
             for (size_t k = 0; k < n_own; k++)
                 hidden = hidden || strcmp(own[k].name, table[i].name) == 0;
@@ -43,6 +50,8 @@ size_t help_options(const struct command *command, struct help_option *out, size
             continue;
         if (command->json)
             out[n++] = (struct help_option){json_row, "Options"};
+        if (command->wall)
+            out[n++] = (struct help_option){wall_row, "Options"};
         out[n++] = (struct help_option){help_row, "Options"};
     }
     return n;

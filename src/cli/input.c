@@ -53,6 +53,21 @@ bool input_check_stdin(const struct args *args, bool taken, struct hob_error *er
            error_set(err, HOB_USAGE, "standard input can be one thing only: an option's \"-\" wants another file");
 }
 
+FILE *input_open(const char *path, const char **name, struct hob_error *err)
+{
+    bool is_stdin = strcmp(path, "-") == 0;
+    *name = is_stdin ? "standard input" : path;
+    if (is_stdin)
+        return stdin;
+    int fd = file_descriptor(path, FILE_STREAM, err);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+    if (fd >= 0 && !file) {
+        error_memory(err, BUFSIZ);
+        close(fd);
+    }
+    return file;
+}
+
 bool input_line(FILE *file, const char *name, size_t max, struct buf *line, bool *end, struct hob_error *err)
 {
     int c;

@@ -25,6 +25,9 @@ bool input_piped(const char *want, struct buf *out, struct hob_error *err);
 /* Refuses options that want standard input when it is `taken`, or more than one. */
 bool input_check_stdin(const struct args *args, bool taken, struct hob_error *err);
 
+/* Opens a file of lines ("-": standard input); *name is for errors. The caller closes it. */
+FILE *input_open(const char *path, const char **name, struct hob_error *err);
+
 /* Reads the next line of `file` into `line`, without its newline, and sets `*end` where there is none left. HOB_LIMIT
  * past `max` bytes. `name` stands in the error. The caller clears `line`. */
 bool input_line(FILE *file, const char *name, size_t max, struct buf *line, bool *end, struct hob_error *err);

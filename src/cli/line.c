@@ -190,8 +190,7 @@ static void remember(struct line_reader *reader, const char *line)
 static void load_history(struct line_reader *reader)
 {
     struct buf path = {0}, text = {0};
-    if (home_data(&path, NULL) && file_make_folder(buf_text(&path), NULL) && buf_str(&path, STR("/history")) &&
-        buf_text(&path))
+    if (home_data(&path, NULL) && buf_str(&path, STR("/history")) && buf_text(&path))
         reader->path = strdup(path.ptr);
     buf_clear(&path);
     if (!reader->path || !file_load(reader->path, MAX_FILE_BYTES, &text, NULL) || !buf_text(&text)) {
@@ -211,9 +210,12 @@ static void load_history(struct line_reader *reader)
     buf_clear(&text);
 }
 
-/* Characters need a UTF-8 locale, whatever the environment says. */
-static void set_locale(void)
+void line_prepare(void)
 {
+    struct buf path = {0};
+    if (home_data(&path, NULL) && buf_text(&path))
+        file_make_folder(path.ptr, NULL);
+    buf_clear(&path);
     setlocale(LC_CTYPE, "");
     if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         setlocale(LC_CTYPE, "C.UTF-8");
@@ -222,7 +224,6 @@ static void set_locale(void)
 struct line_reader *line_open(struct hob_error *err)
 {
     struct line_reader *reader = calloc(1, sizeof *reader);
-    set_locale();
     if (reader) {
         const char *term = getenv("TERM");
         tty_take(output_is_terminal() && term && strcmp(term, "dumb") != 0);
@@ -295,9 +296,7 @@ void line_remember(struct line_reader *reader, struct str line)
         remember(reader, copy.ptr);
         for (size_t i = 0; i < copy.len; i++)
             copy.ptr[i] = copy.ptr[i] == '\n' ? ' ' : copy.ptr[i];
-        int fd = reader->path && reader->writes
-                     ? open(reader->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)
-                     : -1;
+        int fd = reader->path && reader->writes ? file_descriptor(reader->path, FILE_HISTORY, NULL) : -1;
         copy.ptr[copy.len] = '\n'; /* where the NUL is */
         /* A history that cannot be written is no reason to stop a chat. */
         if (fd >= 0 && write(fd, copy.ptr, copy.len + 1) < 0)

@@ -13,6 +13,10 @@
 
 struct line_reader;
 
+/* What must be done before the walls are raised: makes the data directory, and sets a locale whose characters are
+ * UTF-8, whatever the environment says. */
+void line_prepare(void);
+
 /* A reader on standard input. The caller owns it; one at a time. */
 struct line_reader *line_open(struct hob_error *err);
 

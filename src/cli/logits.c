@@ -124,5 +124,6 @@ const struct command logits_command = {
     .takes = TAKES_MACHINE,
     .min_words = 1,
     .max_words = 1,
+    .wall = WALL_AT_ONCE,
     .run = logits_run,
 };

@@ -3,6 +3,7 @@
  * hob: the table of commands, and the way to them. A command is described in the file of its name.
  */
 #include <malloc.h>
+#include <stdlib.h>
 
 #include "base/error.h"
 #include "cli/cli.h"
@@ -10,6 +11,8 @@
 #include "cli/help.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/seal.h"
+#include "wall/keeper.h"
 
 /* In the order of help, a row each. */
 /* clang-format off */
@@ -37,6 +40,7 @@ static const struct command *const commands[] = {
     &embed_command,
     &perplexity_command,
     &bench_command,
+    &selftest_command,
     &help_command,
     &man_command,
     &completion_command,
@@ -72,18 +76,39 @@ static bool unknown_command(const char *word, struct hob_error *err)
     return error_set(err, HOB_USAGE, "%.60s: no such command (see \"hob --help\")", word);
 }
 
+/* Copies the words, and wipes them where whoever lists processes would read them: all but the command and what stands
+ * after it. NULL without memory. The copy lives for ever. */
+static char **hide_words(int argc, char **argv, struct hob_error *err)
+{
+    char **words = calloc((size_t)argc + 1, sizeof *words);
+    for (int i = 0; words && i < argc; i++) {
+        if (!(words[i] = strdup(argv[i])))
+            words = NULL;
+        else if (i > 1 || (i == 1 && argv[i][0] == '-'))
+            explicit_bzero(argv[i], strlen(argv[i]));
+    }
+    if (!words)
+        error_memory(err, (size_t)argc * sizeof *words);
+    return words;
+}
+
 static bool run_words(int argc, char **argv, struct hob_error *err)
 {
     const struct command *command = commands_find(argv[0]);
     struct args args;
     if (!command)
         return unknown_command(argv[0], err);
-    bool good = args_parse(&args, command, argc - 1, argv + 1, err);
+    if (command->wall != WALL_NONE && !keeper_start(argc, argv, err))
+        return false;
+    char **words = command->wall == WALL_AT_ONCE ? hide_words(argc, argv, err) : argv;
+    bool good = words && args_parse(&args, command, argc - 1, words + 1, err);
     if (good && args.help)
         help_print_command(command);
     else if (good)
-        good = command->run(&args, err);
-    args_clear(&args);
+        good = (command->wall != WALL_AT_ONCE || seal(&args, -1, err)) && command->run(&args, err);
+    if (words)
+        args_clear(&args);
+    keeper_stop();
     return good;
 }
 

@@ -150,5 +150,6 @@ const struct command parse_command = {
     .options = own_options,
     .json = "{\"content\", \"thinking\", \"tool_calls\":[{\"name\", \"arguments\":{}}]}, as without it",
     .max_words = 1,
+    .wall = WALL_AT_ONCE,
     .run = parse_run,
 };

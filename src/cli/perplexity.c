@@ -214,5 +214,6 @@ const struct command perplexity_command = {
     .json = "{\"perplexity\", \"stderr\", \"tokens\", \"chunks\"}",
     .min_words = 1,
     .max_words = 1,
+    .wall = WALL_AT_ONCE,
     .run = perplexity_run,
 };

@@ -112,5 +112,6 @@ const struct command render_command = {
     .options = own_options,
     .json = "{\"text\", \"spans\":[[start, end]]}",
     .max_words = 1,
+    .wall = WALL_AT_ONCE,
     .run = render_run,
 };

@@ -193,5 +193,6 @@ const struct command replay_command = {
     .json = "{\"model_sha256\", \"reply_sha256\", \"logits_sha256\"}, each true when it is the same",
     .min_words = 1,
     .max_words = 1,
+    .wall = WALL_AT_ONCE,
     .run = replay_run,
 };

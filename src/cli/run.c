@@ -198,5 +198,6 @@ const struct command run_command = {
     .json = "print a reply object instead of text",
     .min_words = 1,
     .max_words = SIZE_MAX,
+    .wall = WALL_AT_ONCE,
     .run = run_run,
 };

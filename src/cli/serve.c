@@ -11,8 +11,10 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/seal.h"
 #include "server/limits.h"
 #include "server/server.h"
+#include "wall/keeper.h"
 
 enum { DEFAULT_PARALLEL = 4, DEFAULT_KEEP_ALIVE_S = 300 };
 
@@ -70,6 +72,11 @@ static void wait_for_end(void)
     sigaction(SIGHUP, &action, NULL);
 }
 
+static bool raise_walls(void *user, int listener, const char *socket_path, struct hob_error *err)
+{
+    return (!socket_path || keeper_grant_socket(socket_path, err)) && seal(user, listener, err);
+}
+
 static bool serve_run(struct args *args, struct hob_error *err)
 {
     size_t parallel = options_find(STR("parallel"));
@@ -81,6 +88,8 @@ static bool serve_run(struct args *args, struct hob_error *err)
         .options = &args->options,
         .lenient = args_own(args, "lenient")->flag,
         .metrics = args_own(args, "metrics")->flag,
+        .seal = raise_walls,
+        .user = args,
     };
     if (!args->options.values[parallel].given)
         args->options.values[parallel].i = DEFAULT_PARALLEL;
@@ -135,5 +144,6 @@ const struct command serve_command = {
     .examples = examples,
     .options = own_options,
     .takes = TAKES_MACHINE,
+    .wall = WALL_LATER,
     .run = serve_run,
 };

@@ -108,12 +108,12 @@ static bool convert(struct tokenizing *t, struct str text, bool is_line, struct 
 
 static bool convert_lines(struct tokenizing *t, const char *path, struct hob_error *err)
 {
-    bool is_stdin = !path || strcmp(path, "-") == 0, end = false, good = true;
-    const char *name = is_stdin ? "standard input" : path;
-    FILE *file = is_stdin ? stdin : fopen(path, "re");
+    bool end = false, good = true;
+    const char *name;
+    FILE *file = input_open(path ? path : "-", &name, err);
     struct buf line = {0};
     if (!file)
-        return error_system(err, path, "cannot be opened");
+        return false;
     while ((good = input_line(file, name, MAX_LINE_BYTES, &line, &end, err)) && !end) {
         good = convert(t, buf_view(&line), true, err);
         if (!good || output_failed() || interrupt_pending())
@@ -122,7 +122,7 @@ static bool convert_lines(struct tokenizing *t, const char *path, struct hob_err
     if (good && interrupt_pending())
         good = interrupt_error(err);
     buf_clear(&line);
-    if (!is_stdin)
+    if (file != stdin)
         fclose(file);
     return good;
 }
@@ -202,5 +202,6 @@ const struct command tokenize_command = {
     .json = "an array of ids; with --lines one a line; with --decode a string",
     .min_words = 1,
     .max_words = 2,
+    .wall = WALL_AT_ONCE,
     .run = tokenize_run,
 };

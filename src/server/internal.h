@@ -24,7 +24,6 @@ struct server {
     struct server_options options;
     struct guard guard;
     char address[160];
-    char *socket_path; /* of a Unix socket, to be removed; or NULL */
     struct MHD_Daemon *daemon;
     int epoll;
     pthread_t watcher, handlers[N_HANDLERS];

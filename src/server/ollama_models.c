@@ -13,9 +13,8 @@
 #include "server/internal.h"
 #include "server/ollama.h"
 #include "server/resident.h"
-#include "server/upload.h"
+#include "store/blob.h"
 #include "store/facts.h"
-#include "store/home.h"
 #include "store/name.h"
 
 /* The version that clients gate features on: that of the API that is spoken here. */
@@ -347,7 +346,7 @@ static bool file_of(const json_t *files, struct buf *path, struct hob_error *err
     const json_t *digest = json_object_iter_value(json_object_iter((json_t *)files));
     if (json_object_size(files) != 1 || !json_is_string(digest))
         return error_set(err, HOB_USAGE, "files: want one GGUF file, by its digest");
-    return upload_find(json_string_value(digest), path, err);
+    return blob_find(json_string_value(digest), path, err);
 }
 
 /* What create does; false with an error. */

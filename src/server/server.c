@@ -455,10 +455,9 @@ struct server *server_start(const struct server_options *options, struct hob_err
     pthread_cond_init(&server->resident_left, NULL);
     bool good = listener_open(&listener, options->listen, options->key_file != NULL, err);
     snprintf(server->address, sizeof server->address, "%s", listener.address);
-    server->socket_path = listener.path;
     good = good && guard_init(&server->guard, listener.path ? NULL : listener.host, listener.port, listener.is_local,
                               options->key_file, err);
-    good = good && start_threads(server, err);
+    good = good && options->seal(options->user, listener.fd, listener.path, err) && start_threads(server, err);
     if (good) {
         unsigned per_ip = listener.is_local ? 0 : (unsigned)limits[LIMIT_CONNECTIONS_IP].value;
         server->daemon = MHD_start_daemon(
@@ -476,6 +475,9 @@ struct server *server_start(const struct server_options *options, struct hob_err
     } else if (listener.fd >= 0) {
         close(listener.fd);
     }
+    if (!good && listener.path)
+        unlink(listener.path); /* once the walls stand, the keeper does it */
+    free(listener.path);
     if (good)
         return server;
     server_stop(server);
@@ -521,9 +523,6 @@ void server_stop(struct server *server)
         MHD_stop_daemon(server->daemon);
     if (server->epoll >= 0)
         close(server->epoll);
-    if (server->socket_path)
-        unlink(server->socket_path);
-    free(server->socket_path);
     responses_free(server);
     guard_clear(&server->guard);
     pthread_mutex_destroy(&server->lock);

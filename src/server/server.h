@@ -25,6 +25,9 @@ struct server_options {
     double queue_s;                /* how long a request waits for a place at most */
     bool lenient;                  /* fields that are not known are named in X-Hob-Ignored, not refused */
     bool metrics;                  /* /metrics is served */
+    /* Called once it listens and its keys are read, before a thread begins: raises the walls. */
+    bool (*seal)(void *user, int listener, const char *socket_path, struct hob_error *err);
+    void *user;
 };
 
 /* Starts serving. HOB_REFUSED when it would listen beyond this machine without keys, HOB_LIMIT when the address is

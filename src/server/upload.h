@@ -14,7 +14,4 @@ void upload_add(struct exchange *exchange, struct str bytes);
 /* Gives up what was not finished. */
 void upload_drop(struct exchange *exchange);
 
-/* The path of a file that was sent, by "sha256:HEX", appended to `path`. */
-bool upload_find(const char *digest, struct buf *path, struct hob_error *err);
-
 #endif

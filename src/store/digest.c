@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "store/database.h"
+#include "store/remote.h"
 
 #define HEX 64
 
@@ -43,39 +44,63 @@ static bool remembered(sqlite3 *db, const char *stamp, char out[65])
     return found;
 }
 
-/* Remembers; a failure is no error. */
-static void remember(sqlite3 *db, const char *stamp, const char *path, const char *digest)
+bool digest_recall(const char *stamp, char out[65])
 {
+    struct hob_error none;
+    if (store_ask) {
+        json_t *answer = store_ask("digest", json_pack("{s:s}", "stamp", stamp), NULL);
+        struct str hex = json_span(json_object_get(answer, "sha256"));
+        if (hex.len == HEX)
+            snprintf(out, HEX + 1, "%s", hex.ptr);
+        json_decref(answer);
+        return hex.len == HEX;
+    }
+    sqlite3 *db = database_open_existing(&none);
+    bool found = remembered(db, stamp, out);
+    sqlite3_close(db);
+    return found;
+}
+
+void digest_note(const char *stamp, const char *path, const char *digest)
+{
+    struct hob_error none;
     char *absolute = realpath(path, NULL);
-    const char *const texts[] = {stamp, absolute ? absolute : path, digest};
-    if (db)
-        database_run(db, "INSERT OR REPLACE INTO digest (stamp, path, sha256) VALUES (?1, ?2, ?3)", texts, 3, NULL);
+    path = absolute ? absolute : path;
+    if (store_ask) {
+        json_decref(store_ask(
+            "note", json_pack("{s:s, s:o, s:s}", "stamp", stamp, "path", json_bytes(str_of(path)), "sha256", digest),
+            NULL));
+    } else {
+        sqlite3 *db = database_open(&none);
+        const char *const texts[] = {stamp, path, digest};
+        if (db)
+            database_run(db, "INSERT OR REPLACE INTO digest (stamp, path, sha256) VALUES (?1, ?2, ?3)", texts, 3, NULL);
+        sqlite3_close(db);
+    }
     free(absolute);
 }
 
 /* The digest of one file, remembered or computed. */
-static bool digest_file(sqlite3 *db, const struct file *file, char out[65], sha256_progress_fn *progress, void *ctx,
+static bool digest_file(const struct file *file, char out[65], sha256_progress_fn *progress, void *ctx,
                         struct hob_error *err)
 {
     char stamp[128];
     stamp_open(file, stamp);
-    if (remembered(db, stamp, out))
+    if (digest_recall(stamp, out))
         return true;
     if (!sha256_file(file, out, progress, ctx, err))
         return false;
-    remember(db, stamp, file->path, out);
+    digest_note(stamp, file->path, out);
     return true;
 }
 
 bool digest_model(const char *path, const struct file *const *files, size_t n, char out[65],
                   sha256_progress_fn *progress, void *ctx, struct hob_error *err)
 {
-    struct hob_error none;
-    sqlite3 *db = database_open(&none);
     struct sha256 *sha = sha256_new();
     bool good = sha || error_memory(err, 256);
     for (size_t i = 0; good && i < n; i++) {
-        good = digest_file(db, files[i], out, progress, ctx, err);
+        good = digest_file(files[i], out, progress, ctx, err);
         if (good && n > 1) {
             sha256_add(sha, out, HEX);
             sha256_add(sha, "\n", 1);
@@ -85,10 +110,9 @@ bool digest_model(const char *path, const struct file *const *files, size_t n, c
         char key[HEX + 8];
         sha256_hex(sha, out);
         snprintf(key, sizeof key, "model %s", out); /* so that digest_find() finds the folder */
-        remember(db, key, path, out);
+        digest_note(key, path, out);
     }
     sha256_free(sha);
-    sqlite3_close(db);
     return good;
 }
 
@@ -113,6 +137,12 @@ bool digest_known(sqlite3 *db, const char *const *paths, size_t n, char out[65])
 bool digest_find(const char *sha256, struct buf *path, struct hob_error *err)
 {
     struct hob_error failure;
+    if (store_ask) {
+        json_t *answer = store_ask("find", json_pack("{s:s?}", "sha256", sha256), err);
+        bool good = answer && (buf_str(path, json_span(json_object_get(answer, "path"))) || error_memory(err, 1));
+        json_decref(answer);
+        return good;
+    }
     sqlite3 *db = database_open_existing(&failure);
     sqlite3_stmt *statement =
         db ? database_prepare(db, "SELECT path FROM digest WHERE sha256 = ?1 ORDER BY stamp LIKE 'model %' DESC",

@@ -23,6 +23,12 @@ bool digest_known(sqlite3 *db, const char *const *paths, size_t n, char out[65])
  * do. */
 bool digest_find(const char *sha256, struct buf *path, struct hob_error *err);
 
+/* The digest that is remembered for a file's stamp; false where there is none. */
+bool digest_recall(const char *stamp, char out[65]);
+
+/* Remembers one, of the file or folder `path`. A failure is no error. */
+void digest_note(const char *stamp, const char *path, const char *digest);
+
 /* What tells one state of a file from another: "device inode size mtime ctime". */
 bool digest_stamp(const char *path, char out[128]);
 

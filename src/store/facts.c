@@ -7,6 +7,7 @@
 #include "model/model.h"
 #include "store/database.h"
 #include "store/digest.h"
+#include "store/remote.h"
 #include "text/reply/parser.h"
 
 /* GGUF's general.file_type. */
@@ -116,27 +117,54 @@ static json_t *read_facts(const char *path, struct hob_error *err)
     return facts;
 }
 
+json_t *facts_recall(const char *stamp)
+{
+    struct hob_error none;
+    if (store_ask) {
+        json_t *answer = store_ask("facts", json_pack("{s:s}", "stamp", stamp), NULL);
+        if (json_object_size(answer))
+            return answer;
+        json_decref(answer);
+        return NULL;
+    }
+    sqlite3 *db = database_open_existing(&none);
+    sqlite3_stmt *row = db ? database_prepare(db, "SELECT json FROM facts WHERE stamp = ?1", &stamp, 1, NULL) : NULL;
+    json_t *facts =
+        row && sqlite3_step(row) == SQLITE_ROW ? json_read(database_text(row, 0), "library.db", NULL) : NULL;
+    sqlite3_finalize(row);
+    sqlite3_close(db);
+    return facts;
+}
+
+void facts_note(const char *stamp, const json_t *facts)
+{
+    struct hob_error none;
+    struct buf text = {0};
+    sqlite3 *db = json_write(facts, &text) && buf_text(&text) ? database_open(&none) : NULL;
+    const char *const texts[] = {stamp, text.ptr};
+    if (db)
+        database_run(db, "INSERT OR REPLACE INTO facts (stamp, json) VALUES (?1, ?2)", texts, 2, NULL);
+    sqlite3_close(db);
+    buf_clear(&text);
+}
+
 json_t *facts_of(const struct library_entry *entry, struct hob_error *err)
 {
     char stamp[128];
-    struct hob_error none;
-    json_t *facts = NULL;
-    const char *key = stamp;
     if (!library_check(entry, err))
         return NULL;
     if (entry->n_files == 0 || !digest_stamp(entry->files[0], stamp))
         return read_facts(entry->path, err);
-    sqlite3 *db = database_open(&none);
-    sqlite3_stmt *row = db ? database_prepare(db, "SELECT json FROM facts WHERE stamp = ?1", &key, 1, NULL) : NULL;
-    if (row && sqlite3_step(row) == SQLITE_ROW)
-        facts = json_read(database_text(row, 0), "library.db", NULL);
-    sqlite3_finalize(row);
-    struct buf text = {0};
-    if (!facts && (facts = read_facts(entry->path, err)) && db && json_write(facts, &text) && buf_text(&text)) {
-        const char *const texts[] = {stamp, text.ptr};
-        database_run(db, "INSERT OR REPLACE INTO facts (stamp, json) VALUES (?1, ?2)", texts, 2, NULL);
-    }
-    buf_clear(&text);
-    sqlite3_close(db);
+    json_t *facts = facts_recall(stamp);
+    if (facts)
+        return facts;
+    facts = read_facts(entry->path, err);
+    if (facts && store_ask)
+        json_decref(store_ask(
+            "note",
+            json_pack("{s:s, s:o, s:O}", "stamp", stamp, "path", json_bytes(str_of(entry->files[0])), "facts", facts),
+            NULL));
+    else if (facts)
+        facts_note(stamp, facts);
     return facts;
 }

@@ -16,6 +16,7 @@
 #include "store/digest.h"
 #include "store/home.h"
 #include "store/name.h"
+#include "store/remote.h"
 
 enum { MAX_ENTRIES = 4096, MAX_FILES = 4096 };
 
@@ -172,6 +173,8 @@ static bool list_places(struct listing *list, const char *wanted)
 static bool fill(struct listing *list, const char *name, struct hob_error *err)
 {
     struct hob_error failure;
+    if (store_ask)
+        return remote_list(list->arena, name, &list->entries, &list->n, err);
     list->db = database_open_existing(&failure);
     bool good = list->db || failure.status == HOB_OK || failure.status == HOB_NOT_FOUND;
     if (!good)

@@ -50,6 +50,11 @@ bool library_list(struct arena *arena, struct library_entry **entries, size_t *n
  * What had the name before loses it. */
 bool library_add(struct str name, const char *path, const json_t *settings, struct hob_error *err);
 
+/* Writes the index's row: `files` is an array of the absolute paths that the model at `path` consists of, which must be
+ * regular files. What had the name before loses it. */
+bool library_index(struct str name, const char *path, const json_t *files, const json_t *settings,
+                   struct hob_error *err);
+
 /* Copies the model's files into the data directory and appends the path of the copy. */
 bool library_take_copy(const char *path, struct buf *copy, struct hob_error *err);
 

@@ -5,6 +5,7 @@
  */
 #include <dirent.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -18,34 +19,54 @@
 #include "store/home.h"
 #include "store/library.h"
 #include "store/name.h"
+#include "store/remote.h"
 
 enum { COPY_BYTES = 1 << 20, ABANDONED_S = 3600 };
 
-/* [{"path", "stamp"}] of the files of the model at `path`. The caller owns it. */
-static json_t *stamps_of(const char *path, struct hob_error *err)
+/* The absolute paths of the files of the model at `path`, an array. The caller owns it. */
+static json_t *files_of(const char *path, struct hob_error *err)
 {
     struct model *model = model_open(path, err);
     size_t n = 0;
     const struct file *const *files = model ? model_files(model, &n) : NULL;
-    json_t *stamps = json_array();
+    json_t *paths = json_array();
     bool good = model != NULL;
     for (size_t i = 0; good && i < n; i++) {
         char *absolute = realpath(files[i]->path, NULL);
         json_t *name = absolute ? json_string(absolute) : NULL;
-        if (!name)
-            good = error_set(err, HOB_FORMAT, "%s: its path is not UTF-8", files[i]->path);
+        if (name)
+            json_array_append_new(paths, name);
         else
-            json_array_append_new(stamps, json_pack("{s:o, s:o}", "path", name, "stamp",
-                                                    json_sprintf("%llu %lld.%09lld", (unsigned long long)files[i]->size,
-                                                                 (long long)(files[i]->mtime_ns / 1000000000),
-                                                                 (long long)(files[i]->mtime_ns % 1000000000))));
+            good = error_set(err, HOB_FORMAT, "%s: its path is not UTF-8", files[i]->path);
         free(absolute);
     }
     model_close(model);
     if (good)
-        return stamps;
-    json_decref(stamps);
+        return paths;
+    json_decref(paths);
     return NULL;
+}
+
+/* [{"path", "stamp"}] of files. The caller owns it. */
+static json_t *stamps_of(const json_t *files, struct hob_error *err)
+{
+    json_t *stamps = json_array(), *file;
+    size_t i;
+    json_array_foreach((json_t *)files, i, file)
+    {
+        struct stat st;
+        const char *path = json_string_value(file);
+        if (!path || stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+            error_set(err, HOB_NOT_FOUND, "%s: is not there", path ? path : "a file");
+            json_decref(stamps);
+            return NULL;
+        }
+        json_array_append_new(stamps,
+                              json_pack("{s:O, s:o}", "path", file, "stamp",
+                                        json_sprintf("%llu %lld.%09lld", (unsigned long long)st.st_size,
+                                                     (long long)st.st_mtim.tv_sec, (long long)st.st_mtim.tv_nsec)));
+    }
+    return stamps;
 }
 
 /* Appends the folder of copies. */
@@ -87,28 +108,26 @@ static void remove_copy(const char *path)
     buf_clear(&folder);
 }
 
-bool library_add(struct str name, const char *path, const json_t *settings, struct hob_error *err)
+bool library_index(struct str name, const char *path, const json_t *files, const json_t *settings,
+                   struct hob_error *err)
 {
     char canonical[NAME_BYTES], modified[32];
-    if (!name_canonical(name, canonical, err))
-        return false;
-    char *absolute = realpath(path, NULL);
-    if (!absolute)
-        return error_system(err, path, "cannot be found");
-    json_t *stamps = stamps_of(absolute, err);
-    struct buf files = {0}, options = {0};
+    struct buf stamps_text = {0}, options = {0};
     struct arena arena = {0};
     struct library_entry old;
-    bool replaces = library_find(&arena, name, &old, NULL) && old.indexed && strcmp(old.path, absolute) != 0;
+    if (!name_canonical(name, canonical, err))
+        return false;
+    json_t *stamps = stamps_of(files, err);
+    bool replaces = library_find(&arena, name, &old, NULL) && old.indexed && strcmp(old.path, path) != 0;
     sqlite3 *db = NULL;
     bool good =
-        stamps && ((json_write(stamps, &files) && buf_text(&files) &&
+        stamps && ((json_write(stamps, &stamps_text) && buf_text(&stamps_text) &&
                     (settings ? json_write(settings, &options) : buf_str(&options, STR("{}"))) && buf_text(&options)) ||
-                   error_memory(err, files.len));
+                   error_memory(err, stamps_text.len));
     good = good && (db = database_open(err)) != NULL;
     if (good) {
         snprintf(modified, sizeof modified, "%lld", (long long)time(NULL));
-        const char *const texts[] = {canonical, absolute, files.ptr, modified, options.ptr};
+        const char *const texts[] = {canonical, path, stamps_text.ptr, modified, options.ptr};
         good = database_run(db,
                             "INSERT OR REPLACE INTO model (name, path, stamps, modified, settings)"
                             " VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER), ?5)",
@@ -119,8 +138,32 @@ bool library_add(struct str name, const char *path, const json_t *settings, stru
         remove_copy(old.path);
     arena_clear(&arena);
     json_decref(stamps);
-    buf_clear(&files);
+    buf_clear(&stamps_text);
     buf_clear(&options);
+    return good;
+}
+
+bool library_add(struct str name, const char *path, const json_t *settings, struct hob_error *err)
+{
+    char canonical[NAME_BYTES];
+    if (!name_canonical(name, canonical, err))
+        return false;
+    char *absolute = realpath(path, NULL);
+    if (!absolute)
+        return error_system(err, path, "cannot be found");
+    json_t *files = files_of(absolute, err);
+    bool good = files != NULL;
+    if (good && store_ask) {
+        json_t *done = store_ask("add",
+                                 json_pack("{s:o, s:o, s:O, s:O?}", "name", json_bytes(name), "path",
+                                           json_bytes(str_of(absolute)), "files", files, "settings", settings),
+                                 err);
+        good = done != NULL;
+        json_decref(done);
+    } else if (good) {
+        good = library_index(name, absolute, files, settings, err);
+    }
+    json_decref(files);
     free(absolute);
     return good;
 }
@@ -246,6 +289,11 @@ bool library_remove(struct str name, struct hob_error *err)
 {
     struct arena arena = {0};
     struct library_entry entry;
+    if (store_ask) {
+        json_t *done = store_ask("remove", json_pack("{s:o}", "name", json_bytes(name)), err);
+        json_decref(done);
+        return done != NULL;
+    }
     bool good = library_find(&arena, name, &entry, err);
     if (good && entry.indexed) {
         sqlite3 *db = database_open(err);

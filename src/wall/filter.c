@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * System calls, by seccomp: those of a table pass, all others are refused with EPERM. What is not in the table needs no
+ * row: socket, connect, bind, listen, sendmmsg, recvmmsg, execve, ptrace, io_uring, message queues, keys, mounts, and
+ * whatever a later kernel brings.
+ */
+#include <asm/unistd.h>
+#include <errno.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "wall/internal.h"
+
+/* How arguments narrow a call. */
+enum narrow {
+    ANY,
+    NOT_KEEPER_0, /* argument 0 is not the keeper's descriptor, which stays what it is */
+    NOT_KEEPER_1, /* argument 1 */
+    ONLY_KEEPER,  /* argument 0 is it: descriptors are received there and nowhere else */
+    NO_ADDRESS,   /* no address, and no data with the first packet */
+    NO_FAST_OPEN, /* no data with the first packet */
+    THREAD,       /* a thread, not a process, in no new namespace */
+    OWN_PROCESS,  /* signals to itself */
+    TERMINAL,     /* asks and sets modes; types nothing into it */
+    TUNING,       /* socket options of streams */
+    READ_LIMIT,   /* limits are read, not set */
+    NAMES,        /* names of threads and of memory; whether the other walls stand */
+    NOT_THERE     /* ENOSYS, so that the C library takes the older call that can be narrowed */
+};
+
+enum { BOTH = WALL_ENGINE | WALL_KEEPER };
+
+static const struct allowed {
+    const char *name;
+    enum narrow narrow;
+    unsigned roles;
+} calls[] = {
+    /* bytes and descriptors that are open */
+    {"read", ANY, BOTH},
+    {"write", ANY, BOTH},
+    {"readv", ANY, BOTH},
+    {"writev", ANY, BOTH},
+    {"pread64", ANY, BOTH},
+    {"pwrite64", ANY, BOTH},
+    {"lseek", ANY, BOTH},
+    {"close", NOT_KEEPER_0, BOTH},
+    {"dup", ANY, BOTH},
+    {"dup2", NOT_KEEPER_1, BOTH},
+    {"dup3", NOT_KEEPER_1, BOTH},
+    {"fcntl", ANY, BOTH},
+    {"fcntl64", ANY, BOTH},
+    {"flock", ANY, BOTH},
+    {"fsync", ANY, BOTH},
+    {"fdatasync", ANY, BOTH},
+    {"ftruncate", ANY, BOTH},
+    {"fallocate", ANY, BOTH},
+    {"fadvise64", ANY, BOTH},
+    {"fstat", ANY, BOTH},
+    {"getdents64", ANY, BOTH},
+    {"ioctl", TERMINAL, BOTH},
+    {"pipe", ANY, BOTH},
+    {"pipe2", ANY, BOTH},
+    {"poll", ANY, BOTH},
+    {"ppoll", ANY, BOTH},
+    {"select", ANY, BOTH},
+    {"pselect6", ANY, BOTH},
+    {"epoll_create1", ANY, BOTH},
+    {"epoll_ctl", ANY, BOTH},
+    {"epoll_wait", ANY, BOTH},
+    {"epoll_pwait", ANY, BOTH},
+    {"eventfd2", ANY, BOTH},
+    /* paths: what they reach is the wall "files" */
+    {"open", ANY, BOTH},
+    {"openat", ANY, BOTH},
+    {"stat", ANY, BOTH},
+    {"lstat", ANY, BOTH},
+    {"newfstatat", ANY, BOTH},
+    {"statx", ANY, BOTH},
+    {"statfs", ANY, BOTH},
+    {"fstatfs", ANY, BOTH},
+    {"access", ANY, BOTH},
+    {"faccessat", ANY, BOTH},
+    {"faccessat2", ANY, BOTH},
+    {"readlink", ANY, BOTH},
+    {"readlinkat", ANY, BOTH},
+    {"getcwd", ANY, BOTH},
+    {"umask", ANY, BOTH},
+    /* files are made, named and removed by the keeper */
+    {"unlink", ANY, WALL_KEEPER},
+    {"unlinkat", ANY, WALL_KEEPER},
+    {"mkdir", ANY, WALL_KEEPER},
+    {"mkdirat", ANY, WALL_KEEPER},
+    {"rmdir", ANY, WALL_KEEPER},
+    {"rename", ANY, WALL_KEEPER},
+    {"renameat", ANY, WALL_KEEPER},
+    {"renameat2", ANY, WALL_KEEPER},
+    {"fchmod", ANY, WALL_KEEPER},
+    {"fchown", ANY, WALL_KEEPER},
+    /* streams that are connected, and the listener */
+    {"accept", ANY, WALL_ENGINE},
+    {"accept4", ANY, WALL_ENGINE},
+    {"recvfrom", ANY, BOTH},
+    {"recvmsg", ONLY_KEEPER, BOTH},
+    {"sendto", NO_ADDRESS, BOTH},
+    {"sendmsg", NO_FAST_OPEN, BOTH},
+    {"shutdown", ANY, WALL_ENGINE},
+    {"getsockname", ANY, WALL_ENGINE},
+    {"getpeername", ANY, WALL_ENGINE},
+    {"getsockopt", ANY, WALL_ENGINE},
+    {"setsockopt", TUNING, WALL_ENGINE},
+    /* memory */
+    {"brk", ANY, BOTH},
+    {"mmap", ANY, BOTH},
+    {"munmap", ANY, BOTH},
+    {"mprotect", ANY, BOTH},
+    {"mremap", ANY, BOTH},
+    {"madvise", ANY, BOTH},
+    {"membarrier", ANY, BOTH},
+    /* threads and signals */
+    {"clone", THREAD, BOTH},
+    {"clone3", NOT_THERE, BOTH},
+    {"futex", ANY, BOTH},
+    {"rseq", ANY, BOTH},
+    {"set_robust_list", ANY, BOTH},
+    {"set_tid_address", ANY, BOTH},
+    {"sched_yield", ANY, BOTH},
+    {"sched_getaffinity", ANY, BOTH},
+    {"sched_setaffinity", ANY, WALL_ENGINE},
+    {"gettid", ANY, BOTH},
+    {"getpid", ANY, BOTH},
+    {"getppid", ANY, BOTH},
+    {"exit", ANY, BOTH},
+    {"exit_group", ANY, BOTH},
+    {"wait4", ANY, WALL_ENGINE},
+    {"waitid", ANY, WALL_ENGINE},
+    {"tgkill", OWN_PROCESS, BOTH},
+    {"rt_sigaction", ANY, BOTH},
+    {"rt_sigprocmask", ANY, BOTH},
+    {"rt_sigreturn", ANY, BOTH},
+    {"sigaltstack", ANY, BOTH},
+    {"restart_syscall", ANY, BOTH},
+    {"prctl", NAMES, BOTH},
+    /* what time it is, and who asks */
+    {"clock_gettime", ANY, BOTH},
+    {"clock_getres", ANY, BOTH},
+    {"clock_nanosleep", ANY, BOTH},
+    {"nanosleep", ANY, BOTH},
+    {"gettimeofday", ANY, BOTH},
+    {"time", ANY, BOTH},
+    {"getrandom", ANY, BOTH},
+    {"getrusage", ANY, BOTH},
+    {"sysinfo", ANY, BOTH},
+    {"uname", ANY, BOTH},
+    {"getuid", ANY, BOTH},
+    {"geteuid", ANY, BOTH},
+    {"getgid", ANY, BOTH},
+    {"getegid", ANY, BOTH},
+    {"getrlimit", ANY, BOTH},
+    {"prlimit64", READ_LIMIT, BOTH},
+};
+
+/* Arguments that the kernel takes as 32 bits are compared as such: what stands above them it does not look at. */
+#define LOW 0xffffffffu
+
+/* One more way for a call to pass. */
+static int pass(scmp_filter_ctx filter, int call, struct scmp_arg_cmp a)
+{
+    return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &a);
+}
+
+/* Passes when argument `at` is one of `values` [n]. */
+static int pass_values(scmp_filter_ctx filter, int call, unsigned at, const unsigned *values, size_t n)
+{
+    int code = 0;
+    for (size_t i = 0; code == 0 && i < n; i++)
+        code = pass(filter, call, SCMP_CMP(at, SCMP_CMP_MASKED_EQ, LOW, values[i]));
+    return code;
+}
+
+/* Passes when argument `at` is a descriptor other than `fd`: one that differs in some bit. */
+static int pass_others(scmp_filter_ctx filter, int call, unsigned at, int fd)
+{
+    int code = 0;
+    if (fd < 0)
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+    for (unsigned bit = 1; code == 0 && bit < 1u << 20; bit <<= 1)
+        code = pass(filter, call, SCMP_CMP(at, SCMP_CMP_MASKED_EQ, bit, ~(unsigned)fd & bit));
+    return code;
+}
+
+static int add_call(scmp_filter_ctx filter, const struct allowed *row, const struct wall_options *options)
+{
+    /* TCGETS2 and its kin, which <asm/termbits.h> has, but not beside <sys/ioctl.h>, stand as numbers. */
+    static const unsigned terminal[] = {TCGETS,  TCSETS,    TCSETSW,    TCSETSF,    TIOCGWINSZ, FIONREAD,
+                                        FIONBIO, TIOCGPGRP, 0x802c542a, 0x402c542b, 0x402c542c, 0x402c542d};
+    static const unsigned tuning[] = {SOL_SOCKET, 6 /* TCP */},
+                          names[] = {PR_SET_NAME, 0x53564d41 /* of memory */, PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS};
+    const unsigned namespaces =
+        CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
+    const unsigned keeper = (unsigned)options->keeper, self = (unsigned)getpid();
+    int call = seccomp_syscall_resolve_name(row->name);
+    if (call < 0) /* not on this architecture */
+        return 0;
+    if (wall_is_without(options, row->name))
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+    switch (row->narrow) {
+    case ANY:
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0);
+    case NOT_KEEPER_0:
+        return pass_others(filter, call, 0, options->keeper);
+    case NOT_KEEPER_1:
+        return pass_others(filter, call, 1, options->keeper);
+    case ONLY_KEEPER:
+        return options->keeper < 0 ? 0 : pass_values(filter, call, 0, &keeper, 1);
+    case NO_ADDRESS:
+        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0),
+                                SCMP_A4(SCMP_CMP_EQ, 0));
+    case NO_FAST_OPEN:
+        return pass(filter, call, SCMP_CMP(2, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+    case THREAD:
+        return pass(filter, call, SCMP_CMP(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD | namespaces, CLONE_THREAD));
+    case OWN_PROCESS:
+        return pass_values(filter, call, 0, &self, 1);
+    case TERMINAL:
+        return pass_values(filter, call, 1, terminal, sizeof terminal / sizeof *terminal);
+    case TUNING:
+        return pass_values(filter, call, 1, tuning, sizeof tuning / sizeof *tuning);
+    case READ_LIMIT:
+        return pass(filter, call, SCMP_CMP(2, SCMP_CMP_EQ, 0));
+    case NAMES:
+        return pass_values(filter, call, 0, names, sizeof names / sizeof *names);
+    case NOT_THERE:
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0);
+    }
+    return -EINVAL;
+}
+
+bool filter_raise(const struct wall_options *options, struct hob_error *err)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    bool listed = false;
+    int code = filter ? 0 : -ENOMEM;
+    for (size_t i = 0; code == 0 && i < sizeof calls / sizeof *calls; i++) {
+        listed = listed || wall_is_without(options, calls[i].name);
+        if (calls[i].roles & (unsigned)options->role)
+            code = add_call(filter, &calls[i], options);
+    }
+    int without = options->without && !listed ? seccomp_syscall_resolve_name(options->without) : __NR_SCMP_ERROR;
+    if (code == 0 && without >= 0)
+        code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, without, 0);
+    bool foreign = wall_is_without(options, "foreign-calls"), alone = wall_is_without(options, "all-threads");
+    if (code == 0)
+        code = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, foreign ? SCMP_ACT_ALLOW : SCMP_ACT_KILL_PROCESS);
+    if (code == 0)
+        code = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, !alone);
+    if (code == 0)
+        code = seccomp_attr_set(filter, SCMP_FLTATR_CTL_NNP, 0);
+    if (code == 0)
+        code = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    if (code == 0)
+        code = seccomp_load(filter);
+    if (filter)
+        seccomp_release(filter);
+    return code == 0 ||
+           error_set(err, HOB_REFUSED, "this kernel takes no filter of system calls (%s)", strerror(-code));
+}

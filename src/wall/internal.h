@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The walls that have files of their own.
+ */
+#ifndef HOB_WALL_INTERNAL_H
+#define HOB_WALL_INTERNAL_H
+
+#include "wall/wall.h"
+
+/* System calls: all but those of a table are refused (EPERM), in every thread; foreign instruction sets kill. */
+bool filter_raise(const struct wall_options *options, struct hob_error *err);
+
+/* Files: none may be opened by path but those of a short table; no signal to, and no abstract socket of, others. */
+bool files_raise(const struct wall_options *options, struct hob_error *err);
+
+/* Descriptors: sockets and devices that came from outside are closed. */
+bool descriptors_raise(const struct wall_options *options, struct hob_error *err);
+
+/* Whether a row, or a part of it, is left out. */
+bool wall_is_without(const struct wall_options *options, const char *name);
+
+/* The keeper's life: answers on `channel` until its other end is closed. Does not return. */
+void keeper_run(int channel, int argc, char **argv) __attribute__((noreturn));
+
+#endif
