@@ -48,6 +48,29 @@ static inline bool claim_next(struct claim *claim, size_t n, size_t chunk, size_
     return true;
 }
 
+/* A worker's view of items that are shared out: it begins with a part of its own, so that what it reads is one stream
+ * of memory, and then helps the others. */
+struct share {
+    struct claim *parts; /* [n_parts], the same for all workers */
+    unsigned n_parts, own, n_ended;
+};
+
+/* Claims the next chunk of `n` items as claim_next() does: of the worker's own part, or else of what is left of the
+ * next worker's. */
+static inline bool share_next(struct share *share, size_t n, size_t chunk, size_t *first, size_t *end)
+{
+    for (; share->n_ended < share->n_parts; share->n_ended++) {
+        size_t part = (share->own + share->n_ended) % share->n_parts;
+        size_t from = n * part / share->n_parts, to = n * (part + 1) / share->n_parts;
+        if (claim_next(&share->parts[part], to - from, chunk, first, end)) {
+            *first += from;
+            *end += from;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Sets the calling thread's floating point control to IEEE defaults and returns what it was. */
 uint64_t float_control_enter(void);
 

@@ -125,6 +125,46 @@ static void every_item_is_claimed_once(void **state)
     pool_free(pool);
 }
 
+static void share_all(void *ctx, unsigned worker)
+{
+    struct shared *shared = ctx;
+    struct share share = {.parts = shared->claims, .n_parts = pool_size(shared->pool), .own = worker};
+    size_t first, end;
+    while (share_next(&share, sizeof(shared->claimed), 10, &first, &end))
+        for (size_t i = first; i < end; i++)
+            shared->claimed[i]++;
+}
+
+static void every_item_is_shared_out_once(void **state)
+{
+    (void)state;
+    for (unsigned n = 1; n <= MAX_TESTED; n++) {
+        struct shared *shared = calloc(1, sizeof *shared);
+        shared->pool = pool_new(n, NULL);
+        pool_run(shared->pool, share_all, shared);
+        for (size_t i = 0; i < sizeof(shared->claimed); i++)
+            if (shared->claimed[i] != 1)
+                fail_msg("%u workers: item %zu was claimed %d times", n, i, shared->claimed[i]);
+        pool_free(shared->pool);
+        free(shared);
+    }
+}
+
+/* A worker begins with its own part, item after item, and then does all the others'. */
+static void shares_begin_at_home(void **state)
+{
+    (void)state;
+    struct claim parts[4] = {0};
+    struct share share = {.parts = parts, .n_parts = 4, .own = 2};
+    size_t first, end;
+    for (size_t expected = 50; expected < 150; expected += 5) {
+        assert_true(share_next(&share, 100, 5, &first, &end));
+        assert_int_equal(first, expected % 100);
+        assert_int_equal(end, expected % 100 + 5);
+    }
+    assert_false(share_next(&share, 100, 5, &first, &end));
+}
+
 /* A volatile product, so that the processor and not the compiler computes it. */
 static float denormal(void)
 {
@@ -258,10 +298,16 @@ static void the_processor_is_known(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_worker_runs_once),          cmocka_unit_test(steps_follow_each_other),
-        cmocka_unit_test(every_item_is_claimed_once),      cmocka_unit_test(workers_keep_denormals),
-        cmocka_unit_test(waiting_costs_no_processor_time), cmocka_unit_test(running_allocates_nothing),
-        cmocka_unit_test(odd_sizes_are_refused),           cmocka_unit_test(quotas_are_read),
+        cmocka_unit_test(every_worker_runs_once),
+        cmocka_unit_test(steps_follow_each_other),
+        cmocka_unit_test(every_item_is_claimed_once),
+        cmocka_unit_test(every_item_is_shared_out_once),
+        cmocka_unit_test(shares_begin_at_home),
+        cmocka_unit_test(workers_keep_denormals),
+        cmocka_unit_test(waiting_costs_no_processor_time),
+        cmocka_unit_test(running_allocates_nothing),
+        cmocka_unit_test(odd_sizes_are_refused),
+        cmocka_unit_test(quotas_are_read),
         cmocka_unit_test(the_processor_is_known),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,7 +59,7 @@ struct backend *backend_cpu_new(const struct graph *graph, const struct kernels 
         cpu->memory = map_memory(cpu->memory_bytes);
         cpu->split = map_memory(ATTEND_SPLIT_BYTES);
         cpu->scratch = calloc(n, sizeof *cpu->scratch);
-        cpu->claims = aligned_alloc(64, (graph->n_steps + 1) * sizeof *cpu->claims);
+        cpu->claims = aligned_alloc(64, (graph->n_steps + 1) * n * sizeof *cpu->claims);
         cpu->done = calloc(graph->n_steps + 1, sizeof *cpu->done);
         cpu->split_done = calloc(ATTEND_SPLIT_ITEMS, sizeof *cpu->split_done);
     }
@@ -126,10 +126,10 @@ static void run_program(void *ctx, unsigned worker)
         if (s >= cpu->graph->n_steps)
             return;
         const struct step *step = &cpu->graph->steps[s];
-        struct claim *claim = &cpu->claims[s];
-        struct cpu_work work = step->kind == STEP_LINEAR   ? cpu_run_linear(cpu, step, claim, scratch)
-                               : step->kind == STEP_ATTEND ? cpu_run_attend(cpu, step, claim, scratch)
-                                                           : run_rows(cpu, step, claim, scratch);
+        struct claim *claims = &cpu->claims[s * pool_size(cpu->pool)];
+        struct cpu_work work = step->kind == STEP_LINEAR   ? cpu_run_linear(cpu, step, claims, worker, scratch)
+                               : step->kind == STEP_ATTEND ? cpu_run_attend(cpu, step, claims, scratch)
+                                                           : run_rows(cpu, step, claims, scratch);
         if (work.done &&
             atomic_fetch_add_explicit(&cpu->done[s], work.done, memory_order_acq_rel) + work.done == work.total)
             pool_advance(cpu->pool);
@@ -148,10 +148,10 @@ struct backend_rows backend_run(struct backend *cpu, const struct batch *batch)
 {
     cpu->batch = batch;
     cpu->turn = pool_turn(cpu->pool);
-    for (size_t s = 0; s < cpu->graph->n_steps; s++) {
-        atomic_store_explicit(&cpu->claims[s].next, 0, memory_order_relaxed);
+    for (size_t s = 0; s < cpu->graph->n_steps; s++)
         atomic_store_explicit(&cpu->done[s], 0, memory_order_relaxed);
-    }
+    for (size_t i = 0; i < cpu->graph->n_steps * pool_size(cpu->pool); i++)
+        atomic_store_explicit(&cpu->claims[i].next, 0, memory_order_relaxed);
     uint64_t control = float_control_enter();
     pool_run(cpu->pool, run_program, cpu);
     float_control_leave(control);

@@ -27,7 +27,7 @@ struct backend {
     uint8_t *memory; /* graph->memory_bytes */
     size_t memory_bytes;
     struct cpu_scratch *scratch; /* [workers] */
-    struct claim *claims;        /* [steps] */
+    struct claim *claims;        /* [steps, workers] */
     uint8_t *split;              /* ATTEND_SPLIT_BYTES */
     atomic_uint *split_done;     /* [ATTEND_SPLIT_ITEMS] blocks finished */
     atomic_size_t *done;         /* [steps] items finished */
@@ -54,9 +54,9 @@ void cpu_run_row(const struct backend *cpu, const struct node *node, size_t row,
 void cpu_run_columns(const struct backend *cpu, const struct node *node, size_t row, size_t c0, size_t c1,
                      struct cpu_scratch *scratch);
 
-/* One worker's part of a linear step, and of an attend step. */
-struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claim,
-                               struct cpu_scratch *scratch);
+/* One worker's part of a linear step, and of an attend step. `claims` are the step's. */
+struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claims,
+                               unsigned worker, struct cpu_scratch *scratch);
 struct cpu_work cpu_run_attend(const struct backend *cpu, const struct step *step, struct claim *claim,
                                struct cpu_scratch *scratch);
 

@@ -6,10 +6,10 @@
 
 #include "kernels/panel.h"
 
-#define UNIT        32          /* outputs */
-#define CHUNK_BYTES (64 * 1024) /* weights of a chunk, about */
-#define FEW_ROWS    8           /* with more, what a kernel prepares for its rows is worth spreading over */
-#define MANY_UNITS  8           /* so many units */
+#define UNIT        32           /* outputs */
+#define CHUNK_BYTES (256 * 1024) /* weights of a chunk, about: one stream of memory */
+#define FEW_ROWS    8            /* with more, what a kernel prepares for its rows is worth spreading over */
+#define MANY_UNITS  8            /* so many units */
 
 /* Units of a linear. */
 static size_t units_of(const struct weight *weight)
@@ -46,8 +46,8 @@ static void run_part(const struct backend *cpu, const struct node *node, size_t 
     }
 }
 
-struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claim,
-                               struct cpu_scratch *scratch)
+struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *step, struct claim *claims,
+                               unsigned worker, struct cpu_scratch *scratch)
 {
     const struct node *nodes = &cpu->graph->nodes[step->first];
     size_t rows = step->selected ? cpu->batch->n_selected : cpu->batch->n_rows;
@@ -59,14 +59,15 @@ struct cpu_work cpu_run_linear(const struct backend *cpu, const struct step *ste
         units += step->paired && i > 0 ? 0 : units_of(nodes[i].weight);
     }
     if (rows == 0 || units == 0)
-        return cpu_no_work(claim);
+        return cpu_no_work(claims);
     size_t chunk = CHUNK_BYTES / (bytes / units + 1) + 1, fair = units / (4 * pool_size(cpu->pool)) + 1;
     if (rows > FEW_ROWS && chunk < MANY_UNITS)
         chunk = MANY_UNITS;
     if (chunk > fair)
         chunk = fair;
     struct cpu_work work = {0, units};
-    while (claim_next(claim, units, chunk, &unit0, &unit1)) {
+    struct share share = {.parts = claims, .n_parts = pool_size(cpu->pool), .own = worker};
+    while (share_next(&share, units, chunk, &unit0, &unit1)) {
         work.done += unit1 - unit0;
         size_t base = 0; /* first unit of linear i */
         for (unsigned i = 0; i < step->n_linear; i++) {
