@@ -37,3 +37,18 @@ bool base64_read(struct str text, struct buf *out)
     }
     return true;
 }
+
+bool base64_write(struct str bytes, struct buf *out)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    for (size_t at = 0; at < bytes.len; at += 3) {
+        size_t n = bytes.len - at < 3 ? bytes.len - at : 3;
+        uint32_t bits = 0;
+        for (size_t i = 0; i < 3; i++)
+            bits = bits << 8 | (i < n ? (unsigned char)bytes.ptr[at + i] : 0);
+        for (size_t i = 0; i < 4; i++)
+            if (!buf_byte(out, i <= n ? digits[bits >> (18 - 6 * i) & 63] : '='))
+                return false;
+    }
+    return true;
+}

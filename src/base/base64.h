@@ -11,4 +11,7 @@
  * memory is exhausted. */
 bool base64_read(struct str text, struct buf *out);
 
+/* Appends the text of `bytes`, padded. False when memory is exhausted. */
+bool base64_write(struct str bytes, struct buf *out);
+
 #endif

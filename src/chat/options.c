@@ -53,6 +53,8 @@ const char *option_dialect_names(const struct option *option, enum option_dialec
         return option->openai;
     case DIALECT_ANTHROPIC:
         return option->anthropic;
+    case DIALECT_NONE:
+        return NULL;
     default:
         return option->name;
     }

@@ -41,7 +41,7 @@ struct option {
 };
 
 /* Whose names of options: hob's own (with _ for -), and those of the APIs. */
-enum option_dialect { DIALECT_HOB, DIALECT_OLLAMA, DIALECT_OPENAI, DIALECT_ANTHROPIC };
+enum option_dialect { DIALECT_HOB, DIALECT_OLLAMA, DIALECT_OPENAI, DIALECT_ANTHROPIC, DIALECT_NONE };
 
 /* A repeatable option's texts. */
 struct option_list {

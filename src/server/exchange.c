@@ -25,6 +25,7 @@ void exchange_drop(struct exchange *exchange)
     buf_clear(&exchange->body);
     buf_clear(&exchange->out);
     buf_clear(&exchange->ignored);
+    buf_clear(&exchange->truncated);
     json_decref(exchange->json);
     pthread_mutex_destroy(&exchange->lock);
     free(exchange);
@@ -154,6 +155,13 @@ void exchange_ignore(struct exchange *exchange, const char *name)
     pthread_mutex_lock(&exchange->lock);
     if (exchange->ignored.len < 1024)
         buf_format(&exchange->ignored, "%s%.64s", exchange->ignored.len ? ", " : "", name);
+    pthread_mutex_unlock(&exchange->lock);
+}
+
+void exchange_truncated(struct exchange *exchange, size_t input)
+{
+    pthread_mutex_lock(&exchange->lock);
+    buf_format(&exchange->truncated, "%s%zu", exchange->truncated.len ? ", " : "", input);
     pthread_mutex_unlock(&exchange->lock);
 }
 

@@ -44,8 +44,9 @@ struct exchange {
     const char *type;     /* its Content-Type */
     char request_id[32];
     unsigned retry_after_s;
-    struct buf ignored; /* names for X-Hob-Ignored */
-    struct buf out;     /* of which `n_sent` bytes are with the daemon */
+    struct buf ignored;   /* names for X-Hob-Ignored */
+    struct buf truncated; /* inputs for X-Hob-Truncated */
+    struct buf out;       /* of which `n_sent` bytes are with the daemon */
     size_t n_sent;
     bool streaming, ended, suspended, gone;
     bool dispatched;               /* the daemon has handed it to its handler */
@@ -81,6 +82,9 @@ void exchange_end(struct exchange *exchange);
 
 /* Adds a name to X-Hob-Ignored; before the answer. */
 void exchange_ignore(struct exchange *exchange, const char *name);
+
+/* Adds an input that was cut to X-Hob-Truncated; before the answer. */
+void exchange_truncated(struct exchange *exchange, size_t input);
 
 /* The client has left: what is made for it ends. */
 void exchange_leave(struct exchange *exchange);

@@ -280,6 +280,15 @@ static bool prepare(struct generation *g, struct hob_error *err)
         return false;
     if (g->load_only)
         return true;
+    g->answers = calloc(g->n, sizeof *g->answers);
+    if (!g->answers)
+        return error_memory(err, g->n * sizeof *g->answers);
+    for (size_t i = 0; i < g->n; i++) {
+        g->answers[i].generation = g;
+        g->answers[i].index = i;
+    }
+    if (g->dialect->prepare)
+        return g->dialect->prepare(g, err);
     if (json_object_get(g->extra, "suffix") && !fill_in(g, engine_model(chat_engine(chat)), err))
         return false;
     if (json_object_get(g->extra, "context") && !put_context(g, chat, err))
@@ -292,15 +301,10 @@ static bool prepare(struct generation *g, struct hob_error *err)
         if (!digest_model(model->path, files, n, hex, NULL, NULL, err))
             return false;
     }
-    g->answers = calloc(g->n, sizeof *g->answers);
-    if (!g->answers)
-        return error_memory(err, g->n * sizeof *g->answers);
     json_t *seed = json_incref(json_object_get(g->request, "seed"));
     bool good = true;
     for (size_t i = 0; good && i < g->n; i++) {
         struct answer *answer = &g->answers[i];
-        answer->generation = g;
-        answer->index = i;
         vary_seed(g->request, seed, i);
         do
             answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
@@ -367,8 +371,11 @@ void generation_continue(struct exchange *exchange)
 void generation_event(struct generation *g, const struct chat_event *event)
 {
     struct answer *answer = reply_user(event->reply);
-    if (event->kind == CHAT_END)
+    if (event->kind == CHAT_END) {
         g->n_ended++;
+        if (g->dialect->ended)
+            g->dialect->ended(answer);
+    }
     if (g->stream && !atomic_load(&g->cancelled))
         g->dialect->event(answer, event);
 }
@@ -399,7 +406,7 @@ struct usage generation_usage(const struct generation *g)
     for (size_t i = 0; g->answers && i < g->n; i++) {
         size_t n_prompt, n_generated;
         reply_tokens(g->answers[i].reply, &n_prompt, &n_generated);
-        usage.prompt = n_prompt;
+        usage.prompt = g->dialect->prepare ? usage.prompt + n_prompt : n_prompt; /* of one text for all, or each */
         usage.generated += n_generated;
         if (i == 0)
             usage.cached = reply_timings(g->answers[i].reply).cached_tokens;

@@ -44,10 +44,13 @@ struct dialect {
     /* All below are of dialects that generate. */
     const struct field *const *fields; /* tables of its members (fields.h) */
     enum option_dialect options;
-    bool (*finish)(struct generation *generation, struct hob_error *err); /* after the fields; or NULL */
-    void (*begin)(struct generation *generation);                         /* of a stream; or NULL */
-    void (*event)(struct answer *answer, const struct chat_event *event); /* of a stream */
-    void (*end)(struct generation *generation);                           /* all answers are whole */
+    bool (*finish)(struct generation *generation, struct hob_error *err);  /* after the fields; or NULL */
+    bool (*prepare)(struct generation *generation, struct hob_error *err); /* makes the answers' replies, where they are
+                                                                              no texts; or NULL */
+    void (*ended)(struct answer *answer);                                  /* an answer is whole; or NULL */
+    void (*begin)(struct generation *generation);                          /* of a stream; or NULL */
+    void (*event)(struct answer *answer, const struct chat_event *event);  /* of a stream */
+    void (*end)(struct generation *generation);                            /* all answers are whole */
 };
 
 /* A request on its way. */

@@ -20,5 +20,7 @@ const struct limit limits[N_LIMITS] = {
     [LIMIT_DRAIN_S] = {"time for replies in flight after SIGTERM", 30, "seconds", "they are cut"},
     [LIMIT_LOAD_WAIT_S] = {"time of waiting for the memory of another model", 60, "seconds", "503 with Retry-After"},
     [LIMIT_RESPONSES] = {"responses kept for previous_response_id, an owner", 256, "responses", "the oldest goes"},
+    [LIMIT_INPUTS] = {"texts of a request for embeddings", 2048, "texts", "400"},
+    [LIMIT_VECTOR_NUMBERS] = {"numbers of the vectors of a request", 4 << 20, "numbers", "400"},
     [LIMIT_RESPONSE_S] = {"time that a response is kept", 3600, "seconds", "404"},
 };

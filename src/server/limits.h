@@ -27,6 +27,8 @@ enum limit_name {
     LIMIT_LOAD_WAIT_S,
     LIMIT_RESPONSES,
     LIMIT_RESPONSE_S,
+    LIMIT_INPUTS,
+    LIMIT_VECTOR_NUMBERS,
     N_LIMITS
 };
 

@@ -82,7 +82,7 @@ static bool means_none(const char *name, const json_t *value)
            (strcmp(name, "mirostat") == 0 && json_is_integer(value) && json_integer_value(value) == 0);
 }
 
-static bool read_options(struct generation *g, const json_t *value, struct hob_error *err)
+bool ollama_options(struct generation *g, const json_t *value, struct hob_error *err)
 {
     const char *name;
     json_t *member;
@@ -131,7 +131,7 @@ static bool read_cut(struct generation *g, const json_t *value, struct hob_error
 
 static const struct field shared_fields[] = {
     {"format", FIELD_STRING | FIELD_OBJECT, .read = read_format},
-    {"options", FIELD_OBJECT, .read = read_options},
+    {"options", FIELD_OBJECT, .read = ollama_options},
     {"think", FIELD_BOOL | FIELD_STRING, .read = field_think},
     {"logprobs", FIELD_BOOL, .flag = FIELD_FLAG(wants_logprobs)},
     {"top_logprobs", FIELD_WHOLE, .max = 20, .request = "logprobs"},

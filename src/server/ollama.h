@@ -22,6 +22,9 @@ json_t *ollama_details(const json_t *facts);
 /* The name in a body: "model", or as old clients have it "name"; NULL after an answer. Borrowed. */
 const char *ollama_name(struct exchange *exchange);
 
+/* The member "options", as struct field has it. */
+bool ollama_options(struct generation *generation, const json_t *value, struct hob_error *err);
+
 /* Handlers. */
 void ollama_root(struct exchange *exchange);
 void ollama_version(struct exchange *exchange);
@@ -31,9 +34,10 @@ void ollama_show(struct exchange *exchange);
 void ollama_copy(struct exchange *exchange);
 void ollama_delete(struct exchange *exchange);
 void ollama_create(struct exchange *exchange);
-void ollama_embed(struct exchange *exchange);
 void ollama_pull(struct exchange *exchange);
 void ollama_blob_head(struct exchange *exchange);
 void ollama_blob_post(struct exchange *exchange);
+
+extern const struct dialect ollama_embed_dialect, ollama_embeddings_dialect;
 
 #endif

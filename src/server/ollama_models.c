@@ -396,16 +396,6 @@ void ollama_create(struct exchange *exchange)
     }
 }
 
-void ollama_embed(struct exchange *exchange)
-{
-    struct arena arena = {0};
-    struct library_entry entry;
-    const char *name = ollama_name(exchange);
-    if (name && find(exchange, &arena, name, &entry))
-        exchange_refuse(exchange, MHD_HTTP_BAD_REQUEST, "\"%.100s\" does not support embeddings", name);
-    arena_clear(&arena);
-}
-
 void ollama_pull(struct exchange *exchange)
 {
     exchange_refuse(exchange, MHD_HTTP_NOT_IMPLEMENTED,

@@ -42,8 +42,9 @@ bool openai_response_format(struct generation *generation, const json_t *value, 
 /* Handlers. */
 void openai_models(struct exchange *exchange);
 void openai_model(struct exchange *exchange);
-void openai_embeddings(struct exchange *exchange);
 void openai_response_get(struct exchange *exchange);
 void openai_response_delete(struct exchange *exchange);
+
+extern const struct dialect openai_embeddings_dialect;
 
 #endif

@@ -269,6 +269,8 @@ static enum MHD_Result respond(struct exchange *exchange, struct MHD_Connection 
         MHD_add_response_header(response, "Request-Id", text);
         if (exchange->ignored.len && buf_text(&exchange->ignored))
             MHD_add_response_header(response, "X-Hob-Ignored", exchange->ignored.ptr);
+        if (exchange->truncated.len && buf_text(&exchange->truncated))
+            MHD_add_response_header(response, "X-Hob-Truncated", exchange->truncated.ptr);
         if (exchange->retry_after_s) {
             snprintf(text, sizeof text, "%u", exchange->retry_after_s);
             MHD_add_response_header(response, "Retry-After", text);

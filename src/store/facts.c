@@ -67,6 +67,8 @@ static json_t *capabilities(struct model *model)
     json_array_append_new(list, json_string("completion"));
     if (text.len && str_find(text, STR("tools"), 0) != SIZE_MAX && reply_format_calls(reply_format_find(text)))
         json_array_append_new(list, json_string("tools"));
+    if (model_has_pooling(model))
+        json_array_append_new(list, json_string("embedding"));
     if (facts_infill(model, ids))
         json_array_append_new(list, json_string("insert"));
     if (text.len && str_find(text, STR("think"), 0) != SIZE_MAX && reply_form_find(text, STR("")).thinks)

@@ -10,8 +10,8 @@
 struct model;
 
 /* {"architecture", "format": "gguf" or "safetensors", "parameters", "parameter_size": "135M", "quantization",
- * "context_length", "embedding_length", "capabilities": ["completion", "tools", "insert", "thinking"]}. The caller owns
- * the reference. NULL with an error when the file cannot be read. */
+ * "context_length", "embedding_length", "capabilities": ["completion", "tools", "insert", "thinking", "embedding"]}.
+ * The caller owns the reference. NULL with an error when the file cannot be read. */
 json_t *facts_of(const struct library_entry *entry, struct hob_error *err);
 
 /* The facts that are remembered for a file's stamp, as facts_of() returns them; NULL where there are none. */

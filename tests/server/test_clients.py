@@ -104,11 +104,15 @@ def test_openai_rest(server):
     assert second.previous_response_id == first.id and client.responses.retrieve(first.id).id == first.id
     kinds = [e.type for e in client.responses.create(model="chat", input="Hi", max_output_tokens=6, stream=True)]
     assert kinds[0] == "response.created" and kinds[-1] in ("response.completed", "response.incomplete")
+    one = client.embeddings.create(model="chat", input="x")
+    several = client.embeddings.create(model="chat", input=["x", "yy"], encoding_format="float", dimensions=8)
+    assert len(one.data[0].embedding) == 64 and [len(d.embedding) for d in several.data] == [8, 8]
+    assert several.usage.prompt_tokens == several.usage.total_tokens > one.usage.prompt_tokens
     try:
-        client.embeddings.create(model="chat", input="x")
+        client.embeddings.create(model="chat", input="x", dimensions=65)
         raise AssertionError("no error")
     except openai.BadRequestError as error:
-        assert "does not support embeddings" in str(error)
+        assert "dimensions" in str(error)
 
 
 def test_ollama(server):
@@ -129,6 +133,9 @@ def test_ollama(server):
         assert set(json.loads(made.message.content)) == {"name", "age"}
     assert "chat:latest" in [m.model for m in client.list().models]
     assert client.show("chat").modelinfo["general.architecture"] == "llama"
+    made = client.embed("chat", ["x", "yy"])
+    assert [len(e) for e in made.embeddings] == [64, 64] and made.prompt_eval_count > 2
+    assert list(client.embeddings("chat", "x").embedding) == list(made.embeddings[0])
     client.copy("chat", "copy")
     client.delete("copy")
     client.create(model="made", from_="chat", system="Be", parameters={"temperature": 0})
@@ -137,7 +144,7 @@ def test_ollama(server):
     thought = client.chat("thinks", messages=ASKED, think=True, options=options)
     assert thought.message.thinking is not None
     assert not client.chat("thinks", messages=ASKED, think=False, options=options).message.thinking
-    for call, status in ((lambda: client.chat("none", messages=ASKED), 404), (lambda: client.embed("chat", "x"), 400),
+    for call, status in ((lambda: client.chat("none", messages=ASKED), 404), (lambda: client.embed("chat", "x", dimensions=65), 400),
                          (lambda: client.chat("chat", messages=ASKED, think=True), 400),
                          (lambda: client.pull("none"), 501)):
         try:

@@ -68,7 +68,6 @@ def test_openai_rest():
     assert "".join(p["choices"][0]["text"] for p in S.stream("/v1/completions", dict(body, stream=True))) == want
     ids = hob.run_json("tokenize", serve.TINY, "Once")
     assert len(ids) and S.post("/v1/completions", dict(body, prompt=ids))["usage"]["prompt_tokens"] == len(ids)
-    refused("/v1/embeddings", {"model": "chat", "input": "x"}, "does not support embeddings")
     refused("/v1/rerank", {}, status=501)
     for path in ("/api/pull", "/api/push"):
         refused(path, {"model": "x"}, "opens no connection", status=501)
@@ -157,7 +156,6 @@ def test_ollama():
     assert S.ask("GET", "/api/ps")[2]["models"] == []
     assert S.ask("GET", "/")[2] == "Ollama is running" and S.ask("HEAD", "/")[0] == 200
     refused("/api/generate", {"model": "chat", "prompt": "a", "suffix": "b", "stream": False}, "insert")
-    refused("/api/embed", {"model": "chat", "input": "x"}, "does not support embeddings")
 
 
 def test_library_while_serving():

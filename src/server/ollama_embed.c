@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * POST /api/embed and /api/embeddings
+ */
+#include "base/clock.h"
+#include "base/error.h"
+#include "server/embeddings.h"
+#include "server/fields.h"
+#include "server/ollama.h"
+
+/* clang-format off */
+#define SHARED                                                                                                         \
+    {"model", FIELD_STRING, .read = field_model}, {"options", FIELD_OBJECT, .read = ollama_options},                   \
+    {"keep_alive", FIELD_NUMBER | FIELD_STRING, .read = field_keep_alive}, {0}
+/* clang-format on */
+
+static const struct field embed_fields[] = {
+    {"input", FIELD_STRING | FIELD_ARRAY, .extra = "input"},
+    {"truncate", FIELD_BOOL, .extra = "truncate"},
+    {"dimensions", FIELD_WHOLE, .max = 1 << 20, .extra = "dimensions"},
+    SHARED,
+};
+
+static const struct field embeddings_fields[] = {{"prompt", FIELD_STRING, .extra = "input"}, SHARED};
+
+static const struct field *const embed_tables[] = {embed_fields, NULL};
+static const struct field *const embeddings_tables[] = {embeddings_fields, NULL};
+
+/* Options that have no say in a vector are named as ignored. */
+static bool finish(struct generation *g, struct hob_error *err)
+{
+    const char *name;
+    json_t *value;
+    json_object_foreach(g->request, name, value)
+    {
+        if (strcmp(name, "ctx") != 0)
+            exchange_ignore(g->exchange, name);
+    }
+    if (!json_object_get(g->extra, "truncate"))
+        json_object_set_new(g->extra, "truncate", json_true());
+    return embeddings_inputs(g, true, err);
+}
+
+static void end_embed(struct generation *g)
+{
+    struct buf out = {0};
+    buf_str(&out, STR("{\"model\":"));
+    embeddings_put_json(&out, json_string(g->model));
+    buf_str(&out, STR(",\"embeddings\":["));
+    for (size_t i = 0; i < g->n; i++) {
+        buf_str(&out, i ? STR(",") : STR(""));
+        embeddings_put(&out, &g->answers[i]);
+    }
+    buf_format(&out, "],\"total_duration\":%.0f,\"load_duration\":%.0f,\"prompt_eval_count\":%zu}",
+               (clock_ms() - g->start_ms) * 1e6, g->load_ms * 1e6, generation_usage(g).prompt);
+    exchange_answer(g->exchange, MHD_HTTP_OK, "application/json", &out);
+}
+
+static void end_embeddings(struct generation *g)
+{
+    struct buf out = {0};
+    buf_str(&out, STR("{\"embedding\":"));
+    if (g->n)
+        embeddings_put(&out, &g->answers[0]);
+    else
+        buf_str(&out, STR("[]"));
+    buf_byte(&out, '}');
+    exchange_answer(g->exchange, MHD_HTTP_OK, "application/json", &out);
+}
+
+const struct dialect ollama_embed_dialect = {
+    .name = "ollama embed",
+    .frame = ollama_frame,
+    .error = ollama_error,
+    .fields = embed_tables,
+    .options = DIALECT_NONE,
+    .finish = finish,
+    .prepare = embeddings_prepare,
+    .ended = embeddings_ended,
+    .end = end_embed,
+};
+
+const struct dialect ollama_embeddings_dialect = {
+    .name = "ollama embeddings",
+    .frame = ollama_frame,
+    .error = ollama_error,
+    .fields = embeddings_tables,
+    .options = DIALECT_NONE,
+    .finish = finish,
+    .prepare = embeddings_prepare,
+    .ended = embeddings_ended,
+    .end = end_embeddings,
+};
