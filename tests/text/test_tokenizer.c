@@ -239,7 +239,7 @@ static void replay_gguf(const char *path, const struct tokenizer *tokenizer)
 static void test_vocab_gguf(void **state)
 {
     (void)state;
-    static const char *const names[] = {"gpt-2", "llama-spm", "deepseek-llm"};
+    static const char *const names[] = {"gpt-2", "llama-spm", "deepseek-llm", "bert-bge"};
     size_t n_done = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
         char path[256];

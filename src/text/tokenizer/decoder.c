@@ -52,6 +52,8 @@ bool decoder_add(struct decoder *decoder, struct decoder_step step, struct hob_e
     const char *why = NULL;
     if (decoder->fused && !make_whole(&step, &idle))
         why = "cannot follow Fuse or ByteLevel: what it does to a text is known only at the text's end";
+    else if (step.kind == DECODER_CTC && decoder->n_steps)
+        why = "can only be the first";
     else if (!decoder->fused && has_step(decoder, DECODER_SUFFIX))
         why = "only Fuse can follow BPEDecoder";
     else if (!decoder->fused && has_step(decoder, DECODER_BYTES) && step.kind != DECODER_REPLACE &&

@@ -205,6 +205,7 @@ static bool write_token(const struct tokenizer *tokenizer, int32_t id, struct de
         if (byte >= 0) {
             out->ptr[start] = (char)byte;
             out->len = start + 1;
+            state->seen |= (uint16_t)(UINT16_MAX << i); /* the steps that follow see it as a token */
             break;
         }
         if (!run_step(step, !(state->seen >> i & 1), !added, id, state, out, start)) {

@@ -337,6 +337,13 @@ static bool read_fixed_length(struct tokenizer *t, const json_t *node, struct ho
     return pretokenizer_add_split(&t->pretokenizer, str_of(pattern), SPLIT_ISOLATED, false, err);
 }
 
+static bool read_scripts(struct tokenizer *t, const json_t *node, struct hob_error *err)
+{
+    (void)node;
+    struct pretokenizer_step step = {.kind = PRETOKENIZER_SCRIPTS};
+    return pretokenizer_add(&t->pretokenizer, step, err);
+}
+
 static const struct json_reader pretokenizers[] = {
     {"Split", read_split},
     {"Digits", read_digits},
@@ -348,6 +355,7 @@ static const struct json_reader pretokenizers[] = {
     {"BertPreTokenizer", read_bert},
     {"CharDelimiterSplit", read_delimiter},
     {"FixedLength", read_fixed_length},
+    {"UnicodeScripts", read_scripts},
 };
 
 const struct json_readers json_pretokenizers = {"pre_tokenizer", "pretokenizers", pretokenizers,

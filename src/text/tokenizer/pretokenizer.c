@@ -149,6 +149,26 @@ static bool split(const struct pretokenizer_run *run, size_t step, struct str te
     }
 }
 
+/* A piece starts where the script changes. Spaces and what has no script stay with the characters before; at the start
+ * of a text they vanish, as in the library. */
+static bool cut_scripts(const struct pretokenizer_run *run, size_t step, struct str text, bool first,
+                        struct hob_error *err)
+{
+    size_t start = text.len;
+    unsigned size, last = 0;
+    for (size_t at = 0; at < text.len; at += size) {
+        unsigned script = unicode_script(utf8_decode(text, at, &size));
+        if (script == 0 || script == last)
+            continue;
+        struct str piece = {text.ptr + start, start < at ? at - start : 0};
+        if (piece.len && !cut(run, step + 1, piece, first && start == 0, err))
+            return false;
+        start = at;
+        last = script;
+    }
+    return start == text.len || cut(run, step + 1, str_from(text, start), first && start == 0, err);
+}
+
 static bool metaspace(const struct pretokenizer_step *rule, struct str text, bool first, struct buf *out)
 {
     struct str mark = {rule->replacement, rule->n_replacement};
@@ -174,6 +194,8 @@ static bool cut(const struct pretokenizer_run *run, size_t step, struct str text
     const struct pretokenizer_step *rule = &run->pre->steps[step];
     if (rule->kind == PRETOKENIZER_SPLIT)
         return split(run, step, text, first, err);
+    if (rule->kind == PRETOKENIZER_SCRIPTS)
+        return cut_scripts(run, step, text, first, err);
     struct buf *out = &run->scratch->changed[step];
     out->len = 0;
     bool ok = true;
@@ -190,6 +212,7 @@ static bool cut(const struct pretokenizer_run *run, size_t step, struct str text
         ok = alphabet_write(text, out);
         break;
     case PRETOKENIZER_SPLIT:
+    case PRETOKENIZER_SCRIPTS:
         break;
     }
     if (!ok)

@@ -21,6 +21,7 @@ enum split_behavior {
 
 enum pretokenizer_kind {
     PRETOKENIZER_SPLIT,        /* by a regex */
+    PRETOKENIZER_SCRIPTS,      /* where the script changes */
     PRETOKENIZER_PREFIX_SPACE, /* put a space before a piece that has none */
     PRETOKENIZER_METASPACE,    /* spaces become `replacement`, which is also put before pieces as `prepend` says */
     PRETOKENIZER_ALPHABET      /* write bytes in the byte alphabet */

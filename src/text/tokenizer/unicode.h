@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Unicode as the `tokenizers` library sees it: white space and the normalization forms.
+ * Unicode as the `tokenizers` library sees it: white space, scripts and the normalization forms.
  */
 #ifndef HOB_TEXT_TOKENIZER_UNICODE_H
 #define HOB_TEXT_TOKENIZER_UNICODE_H
@@ -15,6 +15,9 @@ size_t utf8_stretch_end(struct str text, size_t at, bool valid);
 
 /* Where the character that ends at `at` (> 0) starts, or at - 1 where there is none. */
 size_t utf8_before(struct str text, size_t at);
+
+/* A number for the script of `code`, as the pre-tokenizer UnicodeScripts sees it; 0 where it has none. */
+uint8_t unicode_script(int32_t code);
 
 enum unicode_form { UNICODE_NFC, UNICODE_NFD, UNICODE_NFKC, UNICODE_NFKD };
 
