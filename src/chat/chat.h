@@ -5,10 +5,11 @@
  *
  * A request is a JSON object: one of "prompt" (raw text, special tokens parsed), "messages" (an array, rendered by the
  * chat template) or "tokens" (ids); beside messages "tools", "tool_choice" ("auto", "none", "required" or a tool),
- * "parallel_tool_calls" (false: one call at most), "think" (true, false or a level), "template_variables" (an object
- * for the template), "system" (a message in front); beside the others "markup" (chat/markup.h); "now" (seconds since
- * 1970); "constraint" (chat/constrain.h) or "format" ("json" or a schema); any option of chat/options.h by its JSON
- * name; "id" (any JSON, returned). In messages, "thinking" is what the model thought.
+ * "parallel_tool_calls" (false: one call at most), "generic_tools" (chat/conversation.h), "think" (true, false or a
+ * level), "template_variables" (an object for the template), "system" (a message in front); beside the others "markup"
+ * (chat/markup.h); "now" (seconds since 1970); "constraint" (chat/constrain.h) or "format" ("json" or a schema); any
+ * option of chat/options.h by its JSON name; "id" (any JSON, returned). In messages, "thinking" is what the model
+ * thought.
  */
 #ifndef HOB_CHAT_CHAT_H
 #define HOB_CHAT_CHAT_H
@@ -101,6 +102,9 @@ struct sequence_timings reply_timings(const struct reply *reply);
 /* Why a reply is as long as it is: the stop text that ended it, or NULL; and how many tokens. */
 const char *reply_stop(const struct reply *reply);
 const int32_t *reply_tokens(const struct reply *reply, size_t *n_prompt, size_t *n_generated);
+
+/* Whether calls keep to their tools' schemas from their first byte on: none of them will end as `broken`. */
+bool reply_holds_calls(const struct reply *reply);
 
 /* The log probabilities of the tokens so far, as in reply_json(); NULL where none were asked for. Borrowed. */
 const json_t *reply_logprobs(const struct reply *reply);

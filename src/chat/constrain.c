@@ -205,6 +205,7 @@ bool constrain_start(const json_t *description, const struct markup *markup, con
     struct compiling c = read_description(description, tokenizer);
     bool raw = c.kind && is_raw(&c, markup);
     *out = (struct constrain){.hooks = {.state = out, .allowed = allowed, .accept = accept}};
+    out->holds_calls = !raw && json_array_size(markup->demand.tools) > 0;
     out->grammar = raw ? raw_grammar(&c, markup, err) : markup_grammar(&c, markup, err);
     out->matcher = out->grammar ? matcher_new(out->grammar, trie, true, err) : NULL;
     json_decref(c.made);

@@ -20,6 +20,7 @@ struct constrain {
     struct grammar *grammar; /* NULL: none */
     struct matcher *matcher;
     struct constraint hooks; /* for the engine */
+    bool holds_calls;        /* a call that begins keeps to a tool's schema, and so cannot turn out to be none */
 };
 
 /* The description of the constraint that `options` or the request's members "constraint" (`given`) or "format" ("json"

@@ -2,6 +2,7 @@
 #include "chat/markup.h"
 
 #include "base/error.h"
+#include "chat/conversation.h"
 
 /* Members of a request that a description takes over. */
 static const char *const taken[] = {"think", "tools", "tool_choice", "parallel_tool_calls"};
@@ -109,7 +110,9 @@ static bool check_think(const struct reply_form *form, struct str template_text,
 bool markup_make(struct str template_text, struct str prompt, const json_t *request, struct markup *out,
                  struct hob_error *err)
 {
-    struct reply_form form = reply_form_find(template_text, prompt);
+    bool generic = conversation_is_generic(request, template_text) && json_array_size(member(request, "tools"));
+    struct reply_form form = generic ? reply_form_of(reply_format_named(STR("hermes")), template_text, prompt)
+                                     : reply_form_find(template_text, prompt);
     *out = (struct markup){0};
     json_t *json = json_object();
     int lost = json_object_set_new(json, "format", json_string(reply_format_name(form.format)));

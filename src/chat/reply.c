@@ -220,6 +220,11 @@ const int32_t *reply_tokens(const struct reply *reply, size_t *n_prompt, size_t 
     return sequence_tokens(reply->sequence, n_prompt, n_generated);
 }
 
+bool reply_holds_calls(const struct reply *reply)
+{
+    return reply->constrain.holds_calls;
+}
+
 const json_t *reply_logprobs(const struct reply *reply)
 {
     return reply->logprobs;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "chat/constrain.h"
+#include "chat/conversation.h"
 #include "engine/sampler_options.h"
 
 #define MAX_MESSAGES 100000
@@ -29,6 +30,7 @@ static const char *const members[] = {"id",
                                       "system",
                                       "format",
                                       "markup",
+                                      "generic_tools",
                                       NULL};
 
 /* Those of them that only messages make use of. */
@@ -72,34 +74,6 @@ static void set_thinking(json_t *variables, const json_t *think)
         json_object_set(variables, "reasoning_effort", (json_t *)think);
 }
 
-/* A message that says "thinking", as replies do, in the words of the template. The caller owns the reference. */
-static json_t *with_thinking(json_t *message, struct str template_text)
-{
-    const json_t *thinking = json_object_get(message, "thinking");
-    if (!json_is_string(thinking))
-        return json_incref(message);
-    json_t *copy = json_copy(message);
-    if (!json_object_get(copy, "reasoning_content") && str_find(template_text, STR("reasoning_content"), 0) != SIZE_MAX)
-        json_object_set(copy, "reasoning_content", (json_t *)thinking);
-    /* gpt-oss takes one of the two beside a call, and the text was meant for the reader */
-    if (json_array_size(json_object_get(copy, "tool_calls")) && json_string_length(json_object_get(copy, "content")) &&
-        str_find(template_text, STR("both content and thinking"), 0) != SIZE_MAX)
-        json_object_del(copy, "thinking");
-    return copy;
-}
-
-/* The messages as the template wants them, with a system message in front where the request has one beside them. The
- * caller owns the reference. */
-static json_t *make_messages(const json_t *messages, const json_t *system, struct str template_text)
-{
-    json_t *all = json_array();
-    if (json_is_string(system))
-        json_array_append_new(all, json_pack("{s:s, s:O}", "role", "system", "content", system));
-    for (size_t i = 0; i < json_array_size(messages); i++)
-        json_array_append_new(all, with_thinking(json_array_get(messages, i), template_text));
-    return all;
-}
-
 /* All that the template sees. The caller owns the reference; NULL with an error. */
 static json_t *template_variables(struct model *model, struct str template_text, const json_t *json,
                                   struct hob_error *err)
@@ -109,13 +83,12 @@ static json_t *template_variables(struct model *model, struct str template_text,
     json_t *variables = model ? model_special_tokens(model) : json_object();
     bool good = (variables || error_memory(err, 64)) && check_shape(messages, err);
     if (good) {
-        json_object_set_new(variables, "messages",
-                            make_messages(messages, json_object_get(json, "system"), template_text));
+        json_object_set_new(variables, "messages", conversation_messages(json, template_text));
         json_object_set_new(variables, "add_generation_prompt", json_true());
         json_object_set_new(variables, "tools", json_null()); /* as transformers gives them: none, but defined */
         json_object_set_new(variables, "documents", json_null());
     }
-    if (good && tools && !json_is_null(tools)) {
+    if (good && tools && !json_is_null(tools) && !conversation_is_generic(json, template_text)) {
         good = json_is_array(tools) || error_set(err, HOB_USAGE, "tools: want an array");
         json_object_set(variables, "tools", (json_t *)tools);
     }
@@ -182,9 +155,10 @@ static bool check_stops(const struct options *options, struct hob_error *err)
 }
 
 /* A template that knows no tools would leave them out in silence. */
-static bool check_tools(const json_t *tools, struct str template_text, struct hob_error *err)
+static bool check_tools(const json_t *json, struct str template_text, struct hob_error *err)
 {
-    return json_array_size(tools) == 0 || str_find(template_text, STR("tools"), 0) != SIZE_MAX ||
+    return json_array_size(json_object_get(json, "tools")) == 0 ||
+           str_find(template_text, STR("tools"), 0) != SIZE_MAX || conversation_is_generic(json, template_text) ||
            error_set(err, HOB_USAGE, "tools: this model's template has no tools");
 }
 
@@ -195,8 +169,7 @@ static bool read_messages(struct model *model, const struct chat_template *repla
     struct rendered rendered = {0};
     const struct tokenizer *tokenizer = model_tokenizer(model, err);
     struct str text = replacement ? buf_view(&replacement->text) : model_template_text(model, chat_has_tools(json));
-    bool good = tokenizer && check_messages(json_object_get(json, "messages"), err) &&
-                check_tools(json_object_get(json, "tools"), text, err) &&
+    bool good = tokenizer && check_messages(json_object_get(json, "messages"), err) && check_tools(json, text, err) &&
                 chat_render(model, replacement, json, &rendered, err);
     if (good) {
         struct encode_options encode = {

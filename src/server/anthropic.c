@@ -162,7 +162,7 @@ static void begin(struct generation *g)
     put_event(g, json_pack("{s:s}", "type", "ping"));
 }
 
-enum { OPEN_TEXT, OPEN_THINKING };
+enum { OPEN_TEXT, OPEN_THINKING, OPEN_CALL };
 
 static void stop_block(struct answer *answer)
 {
@@ -170,11 +170,11 @@ static void stop_block(struct answer *answer)
     if (answer->open[OPEN_THINKING]) /* no key signs here; clients send it back, and it is taken as it comes */
         put_event(g, json_pack("{s:s, s:I, s:{s:s, s:s}}", "type", "content_block_delta", "index",
                                (json_int_t)answer->n_parts, "delta", "type", "signature_delta", "signature", "hob"));
-    if (answer->open[OPEN_TEXT] || answer->open[OPEN_THINKING]) {
+    if (answer->open[OPEN_TEXT] || answer->open[OPEN_THINKING] || answer->open[OPEN_CALL]) {
         put_event(g, json_pack("{s:s, s:I}", "type", "content_block_stop", "index", (json_int_t)answer->n_parts));
         answer->n_parts++;
     }
-    answer->open[OPEN_TEXT] = answer->open[OPEN_THINKING] = false;
+    memset(answer->open, 0, sizeof answer->open);
 }
 
 /* Takes `block`. */
@@ -205,17 +205,14 @@ static void event(struct answer *answer, const struct chat_event *e)
             send_delta(answer, "text_delta", "text", e->text);
         else
             send_delta(answer, "thinking_delta", "thinking", e->text);
-    } else if (answer_call(answer, e)) {
-        char id[48];
-        make_id("toolu_", id, sizeof id);
+    } else if (e->kind == CHAT_CALL_BEGIN) {
         stop_block(answer);
-        start_block(answer, json_pack("{s:s, s:s, s:o, s:{}}", "type", "tool_use", "id", id, "name",
-                                      json_bytes(buf_view(&answer->name)), "input"));
-        send_delta(answer, "input_json_delta", "partial_json", buf_view(&answer->arguments));
-        put_event(answer->generation,
-                  json_pack("{s:s, s:I}", "type", "content_block_stop", "index", (json_int_t)answer->n_parts));
-        answer->n_parts++;
-    } else if (e->kind == CHAT_END) {
+        start_block(answer, json_pack("{s:s, s:s, s:o, s:{}}", "type", "tool_use", "id", answer->call_id, "name",
+                                      json_bytes(e->text), "input"));
+        answer->open[OPEN_CALL] = true;
+    } else if (e->kind == CHAT_CALL_ARGUMENTS) {
+        send_delta(answer, "input_json_delta", "partial_json", e->text);
+    } else if (e->kind == CHAT_CALL_END || e->kind == CHAT_END) {
         stop_block(answer);
     }
 }
@@ -250,7 +247,7 @@ static json_t *content_json(const struct answer *answer)
     for (size_t i = 0; i < json_array_size(calls); i++) {
         char id[48];
         const json_t *call = json_array_get(calls, i), *arguments = json_object_get(call, "arguments");
-        make_id("toolu_", id, sizeof id);
+        answer_call_id(answer, call, id);
         json_array_append_new(content,
                               json_pack("{s:s, s:s, s:O, s:o}", "type", "tool_use", "id", id, "name",
                                         json_object_get(call, "name"), "input",
@@ -285,6 +282,7 @@ static void end(struct generation *g)
 const struct dialect anthropic_dialect = {
     .name = "anthropic",
     .stream_type = "text/event-stream",
+    .call_prefix = "toolu_",
     .ping = "event: ping\ndata: {\"type\":\"ping\"}\n\n",
     .frame = frame,
     .error = error_json,
@@ -314,6 +312,7 @@ static void end_count(struct generation *g)
 
 const struct dialect anthropic_count_dialect = {
     .name = "anthropic count_tokens",
+    .call_prefix = "toolu_",
     .frame = frame,
     .error = error_json,
     .fields = tables,

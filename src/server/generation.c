@@ -90,7 +90,8 @@ void generation_free(struct generation *g)
         reply_free(g->answers[i].reply);
         buf_clear(&g->answers[i].name);
         buf_clear(&g->answers[i].arguments);
-        json_decref(g->answers[i].parts);
+        buf_clear(&g->answers[i].part);
+        json_decref(g->answers[i].logged);
     }
     free(g->answers);
     persona_clear(&g->persona);
@@ -273,6 +274,8 @@ static bool put_context(struct generation *g, struct chat *chat, struct hob_erro
 static bool prepare(struct generation *g, struct hob_error *err)
 {
     struct chat *chat = resident_chat(g->resident);
+    if (g->dialect->call_prefix) /* agents send tools whatever the model */
+        json_object_set_new(g->request, "generic_tools", json_true());
     json_t *own = json_object_get(g->extra, "settings"); /* of the request: a template */
     if (own)
         json_object_update(g->settings, own);
@@ -371,12 +374,20 @@ void generation_continue(struct exchange *exchange)
 void generation_event(struct generation *g, const struct chat_event *event)
 {
     struct answer *answer = reply_user(event->reply);
+    size_t n_prompt, n_generated;
+    reply_tokens(answer->reply, &n_prompt, &n_generated);
+    if (event->kind == CHAT_THINKING)
+        answer->n_thinking = n_generated;
     if (event->kind == CHAT_END) {
         g->n_ended++;
         if (g->dialect->ended)
             g->dialect->ended(answer);
     }
-    if (g->stream && !atomic_load(&g->cancelled))
+    if (!g->stream || atomic_load(&g->cancelled))
+        return;
+    if (event->kind == CHAT_CALL_BEGIN || event->kind == CHAT_CALL_ARGUMENTS || event->kind == CHAT_CALL_END)
+        answer_call(answer, event);
+    else
         g->dialect->event(answer, event);
 }
 
@@ -408,68 +419,9 @@ struct usage generation_usage(const struct generation *g)
         reply_tokens(g->answers[i].reply, &n_prompt, &n_generated);
         usage.prompt = g->dialect->prepare ? usage.prompt + n_prompt : n_prompt; /* of one text for all, or each */
         usage.generated += n_generated;
+        usage.thinking += g->answers[i].n_thinking;
         if (i == 0)
             usage.cached = reply_timings(g->answers[i].reply).cached_tokens;
     }
     return usage;
-}
-
-/* {"token", "logprob", "bytes"} of an entry of chat/'s. */
-static json_t *logprob_json(const struct tokenizer *tokenizer, const json_t *entry)
-{
-    struct buf bytes = {0};
-    json_t *list = json_array(), *json = json_object();
-    tokenizer_piece(tokenizer, (int32_t)json_integer_value(json_object_get(entry, "id")), true, &bytes);
-    for (size_t i = 0; i < bytes.len; i++)
-        json_array_append_new(list, json_integer((unsigned char)bytes.ptr[i]));
-    json_object_set_new(json, "token", json_bytes(buf_view(&bytes)));
-    json_object_set(json, "logprob", json_object_get(entry, "logprob"));
-    json_object_set_new(json, "bytes", list);
-    buf_clear(&bytes);
-    return json;
-}
-
-json_t *answer_logprobs(struct answer *answer)
-{
-    const json_t *all = reply_logprobs(answer->reply);
-    struct hob_error none;
-    struct model *model = engine_model(chat_engine(resident_chat(answer->generation->resident)));
-    const struct tokenizer *tokenizer = model_tokenizer(model, &none);
-    json_t *content = json_array();
-    for (; tokenizer && answer->n_logged < json_array_size(all); answer->n_logged++) {
-        const json_t *entry = json_array_get(all, answer->n_logged), *top = json_object_get(entry, "top");
-        if (tokenizer_is_eog(tokenizer, (int32_t)json_integer_value(json_object_get(entry, "id"))))
-            continue;
-        json_t *json = logprob_json(tokenizer, entry), *list = json_array();
-        for (size_t i = 0; i < json_array_size(top); i++)
-            json_array_append_new(list, logprob_json(tokenizer, json_array_get(top, i)));
-        json_object_set_new(json, "top_logprobs", list);
-        json_array_append_new(content, json);
-    }
-    return content;
-}
-
-bool answer_call(struct answer *answer, const struct chat_event *event)
-{
-    switch (event->kind) {
-    case CHAT_CALL_BEGIN:
-        answer->name.len = answer->arguments.len = 0;
-        buf_str(&answer->name, event->text);
-        answer->call_id[0] = 0;
-        return false;
-    case CHAT_CALL_ARGUMENTS:
-        buf_str(&answer->arguments, event->text);
-        return false;
-    case CHAT_CALL_END:
-        if (event->broken)
-            return false;
-        if (event->id.len && event->id.len < sizeof answer->call_id)
-            snprintf(answer->call_id, sizeof answer->call_id, "%.*s", (int)event->id.len, event->id.ptr);
-        else
-            make_id("call_", answer->call_id, sizeof answer->call_id);
-        answer->n_calls++;
-        return !answer->name.failed && !answer->arguments.failed;
-    default:
-        return false;
-    }
 }

@@ -242,12 +242,11 @@ static void put_line(struct generation *g, json_t *json)
     buf_clear(&text);
 }
 
-static json_t *call_json(const json_t *name, const json_t *arguments, size_t index, const char *id)
+/* A call, whose arguments are an object here. Takes `arguments`. */
+static json_t *call_json(struct str name, json_t *arguments, size_t index, const char *id)
 {
-    json_t *object = json_is_string(arguments) ? json_read_wide(json_span(arguments), "arguments", NULL)
-                                               : json_incref((json_t *)arguments);
-    return json_pack("{s:s, s:{s:I, s:O, s:o}}", "id", id, "function", "index", (json_int_t)index, "name", name,
-                     "arguments", object ? object : json_object());
+    return json_pack("{s:s, s:{s:I, s:o, s:o}}", "id", id, "function", "index", (json_int_t)index, "name",
+                     json_bytes(name), "arguments", arguments ? arguments : json_object());
 }
 
 static void event(struct answer *answer, const struct chat_event *e)
@@ -258,12 +257,10 @@ static void event(struct answer *answer, const struct chat_event *e)
         json = line(g, e->text, STR(""), NULL, false);
     } else if (e->kind == CHAT_THINKING) {
         json = line(g, STR(""), e->text, NULL, false);
-    } else if (answer_call(answer, e)) {
-        json_t *name = json_bytes(buf_view(&answer->name)), *arguments = json_bytes(buf_view(&answer->arguments));
-        json = line(g, STR(""), STR(""),
-                    json_pack("[o]", call_json(name, arguments, answer->n_calls - 1, answer->call_id)), false);
-        json_decref(name);
-        json_decref(arguments);
+    } else if (e->kind == CHAT_CALL_END && !e->cut) { /* half a call has no form here */
+        json_t *arguments = json_read_wide(buf_view(&answer->arguments), "arguments", NULL);
+        json_t *call = call_json(buf_view(&answer->name), arguments, answer->n_calls, answer->call_id);
+        json = line(g, STR(""), STR(""), json_pack("[o]", call), false);
     }
     if (json && g->wants_logprobs)
         add_logprobs(answer, json);
@@ -276,16 +273,20 @@ static json_t *nanoseconds(double ms)
     return json_integer((json_int_t)(ms > 0 ? ms * 1e6 : 0));
 }
 
-/* The whole reply's calls. */
+/* The whole reply's calls; NULL: none. */
 static json_t *all_calls(const struct answer *answer)
 {
     const json_t *calls = reply_calls(answer->reply);
-    json_t *list = json_array_size(calls) ? json_array() : NULL;
+    json_t *list = NULL;
     for (size_t i = 0; i < json_array_size(calls); i++) {
-        char id[32];
-        make_id("call_", id, 5 + 8 + 1);
-        json_array_append_new(list, call_json(json_object_get(json_array_get(calls, i), "name"),
-                                              json_object_get(json_array_get(calls, i), "arguments"), i, id));
+        const json_t *call = json_array_get(calls, i);
+        json_t *arguments = json_object_get(call, "arguments");
+        char id[48];
+        if (json_is_string(arguments)) /* cut */
+            continue;
+        answer_call_id(answer, call, id);
+        list = list ? list : json_array();
+        json_array_append_new(list, call_json(json_span(json_object_get(call, "name")), json_incref(arguments), i, id));
     }
     return list;
 }
@@ -341,6 +342,7 @@ static void end(struct generation *g)
 const struct dialect ollama_chat_dialect = {
     .name = "ollama chat",
     .stream_type = "application/x-ndjson",
+    .call_prefix = "call_",
     .frame = ollama_frame,
     .error = ollama_error,
     .fields = (const struct field *const[]){chat_fields, shared_fields, fields_common, NULL},
@@ -353,6 +355,7 @@ const struct dialect ollama_chat_dialect = {
 const struct dialect ollama_generate_dialect = {
     .name = "ollama generate",
     .stream_type = "application/x-ndjson",
+    .call_prefix = "call_",
     .frame = ollama_frame,
     .error = ollama_error,
     .fields = (const struct field *const[]){generate_fields, shared_fields, fields_common, NULL},

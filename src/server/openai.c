@@ -47,9 +47,11 @@ void openai_send(struct generation *g, json_t *json)
 json_t *openai_usage(const struct generation *g)
 {
     struct usage usage = generation_usage(g);
-    return json_pack("{s:I, s:I, s:I, s:{s:I}}", "prompt_tokens", (json_int_t)usage.prompt, "completion_tokens",
-                     (json_int_t)usage.generated, "total_tokens", (json_int_t)(usage.prompt + usage.generated),
-                     "prompt_tokens_details", "cached_tokens", (json_int_t)usage.cached);
+    return json_pack("{s:I, s:I, s:I, s:{s:I}, s:{s:I}}", "prompt_tokens", (json_int_t)usage.prompt,
+                     "completion_tokens", (json_int_t)usage.generated, "total_tokens",
+                     (json_int_t)(usage.prompt + usage.generated), "prompt_tokens_details", "cached_tokens",
+                     (json_int_t)usage.cached, "completion_tokens_details", "reasoning_tokens",
+                     (json_int_t)usage.thinking);
 }
 
 json_t *openai_envelope(const struct generation *g, const char *object, json_t *choices)
@@ -91,22 +93,14 @@ const char *openai_reason(const struct answer *answer)
 json_t *openai_calls(const struct answer *answer)
 {
     const json_t *calls = reply_calls(answer->reply);
-    if (json_array_size(calls) == 0)
-        return NULL;
-    json_t *list = json_array();
+    json_t *list = json_array_size(calls) ? json_array() : NULL;
     for (size_t i = 0; i < json_array_size(calls); i++) {
-        const json_t *call = json_array_get(calls, i), *arguments = json_object_get(call, "arguments");
-        struct buf text = {0};
+        const json_t *call = json_array_get(calls, i);
         char id[48];
-        make_id("call_", id, 5 + 24 + 1);
-        if (json_is_string(arguments))
-            buf_str(&text, json_span(arguments));
-        else
-            json_write(arguments, &text);
+        answer_call_id(answer, call, id);
         json_array_append_new(list,
                               json_pack("{s:s, s:s, s:{s:O, s:o}}", "id", id, "type", "function", "function", "name",
-                                        json_object_get(call, "name"), "arguments", json_bytes(buf_view(&text))));
-        buf_clear(&text);
+                                        json_object_get(call, "name"), "arguments", answer_call_arguments(call)));
     }
     return list;
 }

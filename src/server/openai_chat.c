@@ -61,12 +61,16 @@ static void event(struct answer *answer, const struct chat_event *e)
         send_delta(answer, json_pack("{s:o}", "content", json_bytes(e->text)), NULL);
     else if (e->kind == CHAT_THINKING)
         send_delta(answer, json_pack("{s:o}", "reasoning_content", json_bytes(e->text)), NULL);
-    else if (answer_call(answer, e))
+    else if (e->kind == CHAT_CALL_BEGIN)
         send_delta(answer,
-                   json_pack("{s:[{s:I, s:s, s:s, s:{s:o, s:o}}]}", "tool_calls", "index",
-                             (json_int_t)(answer->n_calls - 1), "id", answer->call_id, "type", "function", "function",
-                             "name", json_bytes(buf_view(&answer->name)), "arguments",
-                             json_bytes(buf_view(&answer->arguments))),
+                   json_pack("{s:[{s:I, s:s, s:s, s:{s:o, s:s}}]}", "tool_calls", "index", (json_int_t)answer->n_calls,
+                             "id", answer->call_id, "type", "function", "function", "name", json_bytes(e->text),
+                             "arguments", ""),
+                   NULL);
+    else if (e->kind == CHAT_CALL_ARGUMENTS)
+        send_delta(answer,
+                   json_pack("{s:[{s:I, s:{s:o}}]}", "tool_calls", "index", (json_int_t)answer->n_calls, "function",
+                             "arguments", json_bytes(e->text)),
                    NULL);
     else if (e->kind == CHAT_END && reply_error(e->reply)->status == HOB_OK)
         send_delta(answer, json_object(), openai_reason(answer));
@@ -103,6 +107,7 @@ const struct dialect openai_chat_dialect = {
     .name = "openai",
     .stream_type = "text/event-stream",
     .ping = ": waiting\n\n",
+    .call_prefix = "call_",
     .frame = openai_frame,
     .error = openai_error,
     .fields = (const struct field *const[]){fields, openai_fields, fields_common, openai_advisory, NULL},

@@ -90,6 +90,23 @@ static bool read_text(struct generation *g, const json_t *value, struct hob_erro
     return !format || json_is_null(format) || openai_response_format(g, format, err);
 }
 
+/* What else an answer holds: log probabilities. The others are of tools that the publisher runs. */
+static bool read_include(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    size_t i;
+    json_t *what;
+    json_array_foreach(value, i, what)
+    {
+        if (!json_is_string(what))
+            return error_set(err, HOB_USAGE, "include[%zu]: want a string", i);
+        if (strcmp(json_string_value(what), "message.output_text.logprobs") == 0)
+            g->wants_logprobs = true;
+        else
+            exchange_ignore(g->exchange, json_string_value(what));
+    }
+    return true;
+}
+
 static bool read_store(struct generation *g, const json_t *value, struct hob_error *err)
 {
     (void)err;
@@ -123,7 +140,8 @@ static const struct field fields[] = {
     {"store", FIELD_BOOL, .read = read_store},
     {"background", FIELD_BOOL, .read = read_background},
     {"truncation", FIELD_STRING, .read = read_truncation},
-    {"include", FIELD_ARRAY},
+    {"include", FIELD_ARRAY, .read = read_include},
+    {"top_logprobs", FIELD_WHOLE, .max = 20, .request = "logprobs"},
     {"max_tool_calls", FIELD_WHOLE},
     {"client_metadata", FIELD_OBJECT},
     {0},
@@ -132,7 +150,7 @@ static const struct field fields[] = {
 static bool finish(struct generation *g, struct hob_error *err)
 {
     json_t *messages = json_object_get(g->request, "messages"), *before = json_object_get(g->extra, "before");
-    (void)err;
+    g->wants_logprobs |= json_integer_value(json_object_get(g->request, "logprobs")) > 0;
     if (before) {
         json_t *all = json_copy(before);
         json_array_extend(all, messages);
@@ -140,7 +158,7 @@ static bool finish(struct generation *g, struct hob_error *err)
     }
     make_id("resp_", g->id, sizeof g->id);
     json_object_set_new(g->extra, "output", json_array());
-    return true;
+    return fields_logprobs(g, err);
 }
 
 /* ------------------------------------------------------------------------------------------------------- stream */
@@ -201,12 +219,13 @@ static void begin(struct generation *g)
     put_event(g, "response.in_progress", json_pack("{s:o}", "response", response_json(g, "in_progress")));
 }
 
-enum { OPEN_TEXT, OPEN_THINKING };
+enum { OPEN_TEXT, OPEN_THINKING, OPEN_CALL };
 
-static json_t *text_part(struct str text)
+/* `logged`: log probabilities of its tokens, or NULL. */
+static json_t *text_part(struct str text, const json_t *logged)
 {
-    return json_pack("{s:s, s:o, s:[], s:[]}", "type", "output_text", "text", json_bytes(text), "annotations",
-                     "logprobs");
+    return json_pack("{s:s, s:o, s:[], s:o}", "type", "output_text", "text", json_bytes(text), "annotations",
+                     "logprobs", logged ? json_copy((json_t *)logged) : json_array());
 }
 
 static json_t *message_item(const char *id, const char *status, json_t *content)
@@ -231,7 +250,7 @@ static json_t *call_item(const char *id, const char *call_id, struct str name, s
 /* Where an event belongs: item, index, part. The caller owns it. */
 static json_t *place(const struct answer *answer, const char *part_key)
 {
-    json_t *json = json_pack("{s:s, s:I}", "item_id", answer->call_id, "output_index", (json_int_t)answer->n_parts);
+    json_t *json = json_pack("{s:s, s:I}", "item_id", answer->part_id, "output_index", (json_int_t)answer->n_parts);
     if (part_key)
         json_object_set_new(json, part_key, json_integer(0));
     return json;
@@ -254,20 +273,21 @@ static void item_added(struct answer *answer, json_t *item)
               json_pack("{s:I, s:o}", "output_index", (json_int_t)answer->n_parts, "item", item));
 }
 
-/* Ends the part that is open; its text lies in answer->name. */
+/* Ends the part that is open. */
 static void close_part(struct answer *answer)
 {
     struct generation *g = answer->generation;
-    struct str text = buf_view(&answer->name);
+    struct str text = buf_view(&answer->part);
     if (answer->open[OPEN_TEXT]) {
         json_t *done = place(answer, "content_index");
         json_object_set_new(done, "text", json_bytes(text));
-        json_object_set_new(done, "logprobs", json_array());
+        json_t *part = text_part(text, answer->logged);
+        json_object_set(done, "logprobs", json_object_get(part, "logprobs"));
         put_event(g, "response.output_text.done", done);
         done = place(answer, "content_index");
-        json_object_set_new(done, "part", text_part(text));
+        json_object_set(done, "part", part);
         put_event(g, "response.content_part.done", done);
-        item_done(answer, message_item(answer->call_id, "completed", json_pack("[o]", text_part(text))));
+        item_done(answer, message_item(answer->part_id, "completed", json_pack("[o]", part)));
     } else if (answer->open[OPEN_THINKING]) {
         json_t *done = place(answer, "summary_index");
         json_object_set_new(done, "text", json_bytes(text));
@@ -275,66 +295,86 @@ static void close_part(struct answer *answer)
         done = place(answer, "summary_index");
         json_object_set_new(done, "part", json_pack("{s:s, s:o}", "type", "summary_text", "text", json_bytes(text)));
         put_event(g, "response.reasoning_summary_part.done", done);
-        item_done(answer, reasoning_item(answer->call_id, text));
+        item_done(answer, reasoning_item(answer->part_id, text));
     }
     answer->open[OPEN_TEXT] = answer->open[OPEN_THINKING] = false;
-    answer->name.len = 0;
+    answer->part.len = 0;
+    json_decref(answer->logged);
+    answer->logged = NULL;
 }
 
 static void open_part(struct answer *answer, int kind)
 {
     struct generation *g = answer->generation;
     close_part(answer);
-    make_id(kind == OPEN_TEXT ? "msg_" : "rs_", answer->call_id, sizeof answer->call_id);
-    item_added(answer, kind == OPEN_TEXT ? message_item(answer->call_id, "in_progress", json_array())
-                                         : reasoning_item(answer->call_id, STR("")));
+    make_id(kind == OPEN_TEXT ? "msg_" : "rs_", answer->part_id, sizeof answer->part_id);
+    item_added(answer, kind == OPEN_TEXT ? message_item(answer->part_id, "in_progress", json_array())
+                                         : reasoning_item(answer->part_id, STR("")));
     json_t *added = place(answer, kind == OPEN_TEXT ? "content_index" : "summary_index");
     json_object_set_new(added, "part",
-                        kind == OPEN_TEXT ? text_part(STR(""))
+                        kind == OPEN_TEXT ? text_part(STR(""), NULL)
                                           : json_pack("{s:s, s:s}", "type", "summary_text", "text", ""));
     put_event(g, kind == OPEN_TEXT ? "response.content_part.added" : "response.reasoning_summary_part.added", added);
     answer->open[kind] = true;
 }
 
-static void send_call(struct answer *answer)
+/* More of the part that is open. */
+static void send_text(struct answer *answer, int kind, struct str text)
 {
-    struct generation *g = answer->generation;
-    char id[48], call_id[48];
-    make_id("fc_", id, sizeof id);
-    snprintf(call_id, sizeof call_id, "%s", answer->call_id);
-    snprintf(answer->call_id, sizeof answer->call_id, "%.31s", id);
-    item_added(answer, call_item(answer->call_id, call_id, buf_view(&answer->name), STR(""), "in_progress"));
-    json_t *delta = place(answer, NULL);
-    json_object_set_new(delta, "delta", json_bytes(buf_view(&answer->arguments)));
-    put_event(g, "response.function_call_arguments.delta", delta);
+    json_t *delta = place(answer, kind == OPEN_TEXT ? "content_index" : "summary_index");
+    json_object_set_new(delta, "delta", json_bytes(text));
+    if (kind == OPEN_TEXT) {
+        json_t *logged = answer->generation->wants_logprobs ? answer_logprobs(answer) : json_array();
+        answer->logged = answer->logged ? answer->logged : json_array();
+        json_array_extend(answer->logged, logged);
+        json_object_set_new(delta, "logprobs", logged);
+    }
+    put_event(answer->generation,
+              kind == OPEN_TEXT ? "response.output_text.delta" : "response.reasoning_summary_text.delta", delta);
+    buf_str(&answer->part, text);
+}
+
+/* Ends the call. */
+static void close_call(struct answer *answer, bool cut)
+{
+    struct str name = buf_view(&answer->name), arguments = buf_view(&answer->arguments);
     json_t *done = place(answer, NULL);
-    json_object_set_new(done, "name", json_bytes(buf_view(&answer->name)));
-    json_object_set_new(done, "arguments", json_bytes(buf_view(&answer->arguments)));
-    put_event(g, "response.function_call_arguments.done", done);
-    item_done(answer,
-              call_item(answer->call_id, call_id, buf_view(&answer->name), buf_view(&answer->arguments), "completed"));
-    answer->name.len = 0;
+    json_object_set_new(done, "name", json_bytes(name));
+    json_object_set_new(done, "arguments", json_bytes(arguments));
+    put_event(answer->generation, "response.function_call_arguments.done", done);
+    item_done(answer, call_item(answer->part_id, answer->call_id, name, arguments, cut ? "incomplete" : "completed"));
 }
 
 static void event(struct answer *answer, const struct chat_event *e)
 {
-    if (e->kind == CHAT_TEXT || e->kind == CHAT_THINKING) {
-        int kind = e->kind == CHAT_TEXT ? OPEN_TEXT : OPEN_THINKING;
+    int kind = e->kind == CHAT_TEXT ? OPEN_TEXT : OPEN_THINKING;
+    json_t *delta;
+    switch (e->kind) {
+    case CHAT_TEXT:
+    case CHAT_THINKING:
         if (!answer->open[kind])
             open_part(answer, kind);
-        json_t *delta = place(answer, kind == OPEN_TEXT ? "content_index" : "summary_index");
-        json_object_set_new(delta, "delta", json_bytes(e->text));
-        if (kind == OPEN_TEXT)
-            json_object_set_new(delta, "logprobs", json_array());
-        put_event(answer->generation,
-                  kind == OPEN_TEXT ? "response.output_text.delta" : "response.reasoning_summary_text.delta", delta);
-        buf_str(&answer->name, e->text);
-        return;
-    }
-    if (e->kind == CHAT_CALL_BEGIN || e->kind == CHAT_END)
+        send_text(answer, kind, e->text);
+        break;
+    case CHAT_CALL_BEGIN:
         close_part(answer);
-    if (answer_call(answer, e))
-        send_call(answer);
+        make_id("fc_", answer->part_id, sizeof answer->part_id);
+        item_added(answer, call_item(answer->part_id, answer->call_id, e->text, STR(""), "in_progress"));
+        break;
+    case CHAT_CALL_ARGUMENTS:
+        delta = place(answer, NULL);
+        json_object_set_new(delta, "delta", json_bytes(e->text));
+        put_event(answer->generation, "response.function_call_arguments.delta", delta);
+        break;
+    case CHAT_CALL_END:
+        close_call(answer, e->cut);
+        break;
+    case CHAT_END:
+        close_part(answer);
+        break;
+    default:
+        break;
+    }
 }
 
 /* -------------------------------------------------------------------------------------------------------- whole */
@@ -344,24 +384,29 @@ static void collect_output(struct generation *g)
 {
     struct answer *answer = g->answers;
     struct str text = reply_text(answer->reply), thinking = reply_thinking(answer->reply);
-    json_t *output = json_object_get(g->extra, "output"), *calls = openai_calls(answer);
-    char id[48];
+    json_t *output = json_object_get(g->extra, "output");
+    const json_t *calls = reply_calls(answer->reply);
+    char id[48], call_id[48];
     if (thinking.len) {
         make_id("rs_", id, sizeof id);
         json_array_append_new(output, reasoning_item(id, thinking));
     }
-    if (text.len || !calls) {
+    if (text.len || json_array_size(calls) == 0) {
+        json_t *logged = g->wants_logprobs ? answer_logprobs(answer) : NULL;
         make_id("msg_", id, sizeof id);
-        json_array_append_new(output, message_item(id, "completed", json_pack("[o]", text_part(text))));
+        json_array_append_new(output, message_item(id, "completed", json_pack("[o]", text_part(text, logged))));
+        json_decref(logged);
     }
     for (size_t i = 0; i < json_array_size(calls); i++) {
-        const json_t *call = json_array_get(calls, i), *function = json_object_get(call, "function");
+        const json_t *call = json_array_get(calls, i);
+        json_t *arguments = answer_call_arguments(call);
+        bool cut = json_object_get(call, "cut") != NULL;
         make_id("fc_", id, sizeof id);
-        json_array_append_new(output, call_item(id, json_string_value(json_object_get(call, "id")),
-                                                json_span(json_object_get(function, "name")),
-                                                json_span(json_object_get(function, "arguments")), "completed"));
+        answer_call_id(answer, call, call_id);
+        json_array_append_new(output, call_item(id, call_id, json_span(json_object_get(call, "name")),
+                                                json_span(arguments), cut ? "incomplete" : "completed"));
+        json_decref(arguments);
     }
-    json_decref(calls);
 }
 
 /* Keeps the response for the next, unless that is not wanted. */
@@ -399,10 +444,11 @@ static void end(struct generation *g)
     if (cut)
         json_object_set_new(body, "incomplete_details", json_pack("{s:s}", "reason", "max_output_tokens"));
     json_object_set_new(body, "usage",
-                        json_pack("{s:I, s:{s:I}, s:I, s:{s:i}, s:I}", "input_tokens", (json_int_t)usage.prompt,
+                        json_pack("{s:I, s:{s:I}, s:I, s:{s:I}, s:I}", "input_tokens", (json_int_t)usage.prompt,
                                   "input_tokens_details", "cached_tokens", (json_int_t)usage.cached, "output_tokens",
-                                  (json_int_t)usage.generated, "output_tokens_details", "reasoning_tokens", 0,
-                                  "total_tokens", (json_int_t)(usage.prompt + usage.generated)));
+                                  (json_int_t)usage.generated, "output_tokens_details", "reasoning_tokens",
+                                  (json_int_t)usage.thinking, "total_tokens",
+                                  (json_int_t)(usage.prompt + usage.generated)));
     if (g->receipt)
         json_object_set_new(body, "receipt", reply_receipt(answer->reply, &err));
     keep(g, body);
@@ -428,6 +474,7 @@ const struct dialect openai_responses_dialect = {
     .name = "openai responses",
     .stream_type = "text/event-stream",
     .ping = ": waiting\n\n",
+    .call_prefix = "call_",
     .frame = frame,
     .error = openai_error,
     .fields = (const struct field *const[]){fields, fields_common, openai_advisory, NULL},

@@ -224,6 +224,7 @@ const struct dialect detokenize_dialect = {
 
 const struct dialect render_dialect = {
     .name = "render",
+    .call_prefix = "call_",
     .frame = frame,
     .error = error_json,
     .fields = (const struct field *const[]){render_fields, fields_common, NULL},

@@ -137,10 +137,76 @@ def check(name):
     assert jobs
 
 
+ARGUMENTS = {"type": "object", "properties": {"where": {"type": "string", "minLength": 8, "maxLength": 24},
+                                              "deep": {"type": "boolean"}},
+             "required": ["where", "deep"], "additionalProperties": False}
+
+
+def pieces(path, body):
+    """(name, arguments) of the call that streams, and the pieces in which its arguments came; no text beside it."""
+    name, parts = None, []
+    for event in S.stream(path, dict(body, stream=True)):
+        if "choices" in event:
+            delta = event["choices"][0]["delta"] if event["choices"] else {}
+            assert not delta.get("content"), event
+            for call in delta.get("tool_calls", []):
+                name = call["function"].get("name", name)
+                parts += [call["function"]["arguments"]]
+        elif event["type"] == "response.output_item.added":
+            name = event["item"]["name"]
+        elif event["type"] == "response.function_call_arguments.delta":
+            parts += [event["delta"]]
+        elif event["type"] == "response.function_call_arguments.done":
+            assert event["arguments"] == "".join(parts) and event["name"] == name, event
+        elif event["type"] == "content_block_start":
+            name = event["content_block"]["name"]
+        elif event["type"] == "content_block_delta":
+            parts += [event["delta"]["partial_json"]]
+        assert "error" not in event or not event["error"], event
+    parts = [part for part in parts if part]
+    return name, json.loads("".join(parts)), parts
+
+
+def streams(name):
+    """Arguments come as they are written, where the grammar holds the call, and say the same as the whole reply."""
+    with open(os.path.join(REPLIES, name + ".json"), encoding="utf-8") as file:
+        data = json.load(file)
+    if not any(case.get("calls") for case in data["cases"]):
+        return
+    tool = {"name": "look", "description": "Looks.", "parameters": ARGUMENTS}
+    template = "{%% if false %%}{%% raw %%}%s tools{%% endraw %%}{%% endif %%}%s" % (
+        data["template"], {"gpt-oss": "<|start|>assistant", "gemma4": "<|turn>model\n"}.get(name, "x"))
+    S.create("streams-" + name, 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, template))
+    shared = {"model": "streams-" + name, "constraint": None}
+    several = 0
+    for path, body in (
+            ("/v1/chat/completions", {"messages": ASKED, "max_tokens": 900, "seed": 4, "reasoning_effort": "none", "tool_choice": "required",
+                                      "parallel_tool_calls": False, "tools": [{"type": "function", "function": tool}]}),
+            ("/v1/responses", {"input": "go", "max_output_tokens": 900, "seed": 4, "reasoning": {"effort": "none"}, "tool_choice": "required",
+                               "parallel_tool_calls": False, "tools": [dict(tool, type="function")]}),
+            ("/v1/messages", {"messages": ASKED, "max_tokens": 900, "temperature": 0, "thinking": {"type": "disabled"},
+                              "tool_choice": {"type": "any", "disable_parallel_tool_use": True},
+                              "tools": [{"name": "look", "input_schema": ARGUMENTS}]})):
+        whole = S.post(path, dict(shared, **body))
+        if path == "/v1/messages":
+            made = [(b["name"], b["input"]) for b in whole["content"] if b["type"] == "tool_use"]
+        elif path == "/v1/responses":
+            made = calls((i["name"], i["arguments"]) for i in whole["output"] if i["type"] == "function_call")
+        else:
+            made = calls((c["function"]["name"], c["function"]["arguments"])
+                         for c in whole["choices"][0]["message"]["tool_calls"])
+        streamed, arguments, parts = pieces(path, dict(shared, **body))
+        assert [(streamed, arguments)] == made, (path, made, streamed, arguments)
+        assert set(arguments) == {"where", "deep"} and 8 <= len(arguments["where"]) <= 24, arguments
+        several += len(parts) > 2
+    assert several, name
+
+
 def main():
     global S
     with serve.Server("--ctx", "4096", "--parallel", "8") as S:
-        hob.main([(name, lambda name=name: check(name)) for name in FORMATS])
+        hob.main([(name, lambda name=name: check(name)) for name in FORMATS] +
+                 [("streams " + name, lambda name=name: streams(name)) for name in FORMATS])
 
 
 if __name__ == "__main__":

@@ -68,7 +68,11 @@ static bool thinks(const struct reply_format *format, struct str template_text)
 
 struct reply_form reply_form_find(struct str template_text, struct str prompt)
 {
-    const struct reply_format *format = reply_format_find(template_text);
+    return reply_form_of(reply_format_find(template_text), template_text, prompt);
+}
+
+struct reply_form reply_form_of(const struct reply_format *format, struct str template_text, struct str prompt)
+{
     struct reply_form form = {format, thinks(format, template_text), STR("")};
     if (format->whole) {
         struct str open = str_of(format->think_open);

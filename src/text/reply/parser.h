@@ -64,6 +64,9 @@ bool reply_format_wants(const struct reply_format *format, struct str token);
 /* How a reply to `prompt` (rendered by this template; may be empty) is written. */
 struct reply_form reply_form_find(struct str template_text, struct str prompt);
 
+/* The same where the format is known. */
+struct reply_form reply_form_of(const struct reply_format *format, struct str template_text, struct str prompt);
+
 /* The same where the prompt is not known: a reply that closes a thinking part it did not open begins in one. */
 struct reply_form reply_form_guess(struct str template_text, struct str reply);
 
