@@ -60,7 +60,7 @@ bool message_add_call(json_t *message, const json_t *id, const json_t *name, con
         return error_set(err, HOB_USAGE, "%s: want the name of a tool", where);
     }
     if (json_is_string(arguments) && json_string_length(arguments))
-        object = json_read(json_span(arguments), where, err);
+        object = json_read_wide(json_span(arguments), where, err); /* a model wrote it */
     else if (json_is_object(arguments))
         object = json_incref((json_t *)arguments);
     else
