@@ -125,7 +125,7 @@ static const struct field fields[] = {
     {0},
 };
 
-static const struct field *const tables[] = {fields, fields_common, NULL};
+static const struct field *const tables[] = {fields, fields_model, fields_reply, NULL};
 
 static bool finish(struct generation *g, struct hob_error *err)
 {

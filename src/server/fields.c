@@ -129,11 +129,15 @@ bool fields_read(struct generation *g, const json_t *object, const struct field 
     return check_required(g, object, tables, err);
 }
 
-const struct field fields_common[] = {
+const struct field fields_model[] = {
     {"model", FIELD_STRING, .required = true, .read = field_model},
+    {"keep_alive", FIELD_NUMBER | FIELD_STRING, .read = field_keep_alive},
+    {0},
+};
+
+const struct field fields_reply[] = {
     {"stream", FIELD_BOOL, .flag = FIELD_FLAG(stream)},
     {"receipt", FIELD_BOOL, .flag = FIELD_FLAG(receipt)},
-    {"keep_alive", FIELD_NUMBER | FIELD_STRING, .read = field_keep_alive},
     {"constraint", FIELD_OBJECT, .read = field_constraint},
     {0},
 };

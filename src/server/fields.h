@@ -45,8 +45,8 @@ bool field_is_advisory(const struct field *field);
 bool fields_read(struct generation *generation, const json_t *object, const struct field *const *tables,
                  enum option_dialect dialect, struct hob_error *err);
 
-/* What every dialect takes that generates. */
-extern const struct field fields_common[];
+/* What every request takes that needs a model, and every one that makes text. */
+extern const struct field fields_model[], fields_reply[];
 
 /* Functions of rows that several dialects share. */
 bool field_model(struct generation *generation, const json_t *value, struct hob_error *err);

@@ -8,23 +8,19 @@
 #include "server/fields.h"
 #include "server/ollama.h"
 
-/* clang-format off */
-#define SHARED                                                                                                         \
-    {"model", FIELD_STRING, .read = field_model}, {"options", FIELD_OBJECT, .read = ollama_options},                   \
-    {"keep_alive", FIELD_NUMBER | FIELD_STRING, .read = field_keep_alive}, {0}
-/* clang-format on */
-
 static const struct field embed_fields[] = {
     {"input", FIELD_STRING | FIELD_ARRAY, .extra = "input"},
     {"truncate", FIELD_BOOL, .extra = "truncate"},
     {"dimensions", FIELD_WHOLE, .max = 1 << 20, .extra = "dimensions"},
-    SHARED,
+    {"options", FIELD_OBJECT, .read = ollama_options},
+    {0},
 };
 
-static const struct field embeddings_fields[] = {{"prompt", FIELD_STRING, .extra = "input"}, SHARED};
-
-static const struct field *const embed_tables[] = {embed_fields, NULL};
-static const struct field *const embeddings_tables[] = {embeddings_fields, NULL};
+static const struct field embeddings_fields[] = {
+    {"prompt", FIELD_STRING, .extra = "input"},
+    {"options", FIELD_OBJECT, .read = ollama_options},
+    {0},
+};
 
 /* Options that have no say in a vector are named as ignored. */
 static bool finish(struct generation *g, struct hob_error *err)
@@ -72,7 +68,7 @@ const struct dialect ollama_embed_dialect = {
     .name = "ollama embed",
     .frame = ollama_frame,
     .error = ollama_error,
-    .fields = embed_tables,
+    .fields = (const struct field *const[]){embed_fields, fields_model, NULL},
     .options = DIALECT_NONE,
     .finish = finish,
     .prepare = embeddings_prepare,
@@ -84,7 +80,7 @@ const struct dialect ollama_embeddings_dialect = {
     .name = "ollama embeddings",
     .frame = ollama_frame,
     .error = ollama_error,
-    .fields = embeddings_tables,
+    .fields = (const struct field *const[]){embeddings_fields, fields_model, NULL},
     .options = DIALECT_NONE,
     .finish = finish,
     .prepare = embeddings_prepare,

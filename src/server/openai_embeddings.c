@@ -22,16 +22,14 @@ static bool read_dimensions(struct generation *g, const json_t *value, struct ho
 }
 
 static const struct field own_fields[] = {
-    {"model", FIELD_STRING, .read = field_model},
     {"input", FIELD_STRING | FIELD_ARRAY, .extra = "input"},
     {"encoding_format", FIELD_STRING, .read = read_encoding},
     {"dimensions", FIELD_WHOLE, .max = 1 << 20, .read = read_dimensions},
     {"user", FIELD_STRING},
-    {"keep_alive", FIELD_NUMBER | FIELD_STRING, .read = field_keep_alive},
     {0},
 };
 
-static const struct field *const fields[] = {own_fields, NULL};
+static const struct field *const fields[] = {own_fields, fields_model, NULL};
 
 static bool finish(struct generation *g, struct hob_error *err)
 {

@@ -56,7 +56,7 @@ static json_t *body_schema(const struct dialect *dialect)
         }
     size_t n;
     const struct option *table = options_table(&n);
-    for (size_t i = 0; dialect->options != DIALECT_HOB && i < n; i++) {
+    for (size_t i = 0; dialect->options != DIALECT_NONE && i < n; i++) {
         /* Ollama's stand in "options". */
         const char *names =
             dialect->options == DIALECT_OLLAMA ? NULL : option_dialect_names(&table[i], dialect->options);

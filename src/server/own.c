@@ -208,7 +208,8 @@ const struct dialect tokenize_dialect = {
     .name = "tokenize",
     .frame = frame,
     .error = error_json,
-    .fields = (const struct field *const[]){tokenize_fields, fields_common, NULL},
+    .fields = (const struct field *const[]){tokenize_fields, fields_model, NULL},
+    .options = DIALECT_NONE,
     .finish = finish,
     .end = end_tokenize,
 };
@@ -217,7 +218,8 @@ const struct dialect detokenize_dialect = {
     .name = "detokenize",
     .frame = frame,
     .error = error_json,
-    .fields = (const struct field *const[]){detokenize_fields, fields_common, NULL},
+    .fields = (const struct field *const[]){detokenize_fields, fields_model, NULL},
+    .options = DIALECT_NONE,
     .finish = finish,
     .end = end_detokenize,
 };
@@ -227,7 +229,8 @@ const struct dialect render_dialect = {
     .call_prefix = "call_",
     .frame = frame,
     .error = error_json,
-    .fields = (const struct field *const[]){render_fields, fields_common, NULL},
+    .fields = (const struct field *const[]){render_fields, fields_model, NULL},
+    .options = DIALECT_NONE,
     .finish = finish,
     .end = end_render,
 };
