@@ -62,7 +62,7 @@ bool body_read(struct exchange *exchange, bool may_be_empty)
     else if (str_starts(buf_view(&exchange->body), STR("\xef\xbb\xbf")))
         error_set(&err, HOB_FORMAT, "body: line 1, column 1: starts with a byte order mark, want JSON");
     else
-        exchange->json = json_read(buf_view(&exchange->body), "body", &err);
+        exchange->json = json_read_wide(buf_view(&exchange->body), "body", &err); /* the fields say what is too large */
     if (exchange->json && !json_is_object(exchange->json))
         error_set(&err, HOB_FORMAT, "body: want a JSON object");
     else if (exchange->json && count_values(exchange->json) > (size_t)limits[LIMIT_JSON_KEYS].value)
