@@ -204,11 +204,6 @@ static void add_rows(struct engine *engine, struct sequence *sequence, size_t n)
     }
 }
 
-/* Rows of prompts beside rows that decode: as many as keep the others waiting no longer than this. */
-#define DELAY_MS         200
-#define DELAY_STEPS      4
-#define FIRST_CHUNK_ROWS 32 /* until it is known how long a row takes */
-
 static bool decodes(const struct sequence *sequence)
 {
     return sequence->n_computed + 1 == sequence->n_prompt + sequence->n_generated;
@@ -256,26 +251,21 @@ static void compose(struct engine *engine)
 {
     struct batch *batch = &engine->batch;
     unsigned parallel = engine->plan.parallel;
-    size_t limit = engine->graph.max_rows;
     batch->n_rows = batch->n_segments = batch->n_selected = 0;
+    pace_begin(engine);
     make_places(engine);
     for (unsigned i = 0; i < parallel; i++)
         if (engine->slots[i] && decodes(engine->slots[i]))
             add_rows(engine, engine->slots[i], 1);
-    engine->n_decoding = batch->n_rows;
-    if (batch->n_rows > 0) {
-        double delay_ms = DELAY_STEPS * engine->decode_ms > DELAY_MS ? DELAY_STEPS * engine->decode_ms : DELAY_MS;
-        double rows = engine->row_ms > 0 ? delay_ms / engine->row_ms : FIRST_CHUNK_ROWS;
-        if (rows < (double)(limit - batch->n_rows))
-            limit = batch->n_rows + (rows < 1 ? 1 : (size_t)rows);
-    }
+    bool free = batch->n_rows == 0;
     for (unsigned k = 0; k < parallel; k++) {
         struct sequence *sequence = engine->slots[(engine->turn + k) % parallel];
         if (!sequence || decodes(sequence))
             continue;
-        size_t left = sequence->n_prompt + sequence->n_generated - sequence->n_computed;
-        size_t room = limit - batch->n_rows;
-        add_rows(engine, sequence, left < room ? left : room);
+        size_t from = sequence->n_computed, left = sequence->n_prompt + sequence->n_generated - from;
+        size_t room = engine->graph.max_rows - batch->n_rows, before = batch->n_rows;
+        add_rows(engine, sequence, pace_rows(engine, from, left < room ? left : room, free));
+        pace_take(engine, from, batch->n_rows - before);
     }
     engine->turn = (engine->turn + 1) % parallel;
     for (unsigned i = 0; batch->n_rows == 0 && i < parallel; i++) { /* one that may not be set aside has all pages */
@@ -285,16 +275,6 @@ static void compose(struct engine *engine)
         error_set(&stuck->error, HOB_LIMIT, "no KV page is left for position %zu", stuck->n_computed);
         end_sequence(engine, stuck, END_ERROR);
     }
-}
-
-/* Learns from a step how long rows take. */
-static void learn(struct engine *engine, double ms)
-{
-    size_t n = engine->batch.n_rows - engine->n_decoding;
-    if (n == 0)
-        engine->decode_ms = engine->decode_ms > 0 ? 0.8 * engine->decode_ms + 0.2 * ms : ms;
-    else if (n >= 8)
-        engine->row_ms = engine->row_ms > 0 ? 0.5 * engine->row_ms + 0.5 * ms / (double)n : ms / (double)n;
 }
 
 /* Chooses the token after the logits of a sequence's last row. */
@@ -396,7 +376,7 @@ void engine_step(struct engine *engine, const struct engine_event **events, size
     if (engine->batch.n_rows > 0) {
         double start_ms = clock_ms();
         struct backend_rows rows = backend_run(engine->backend, &engine->batch);
-        learn(engine, clock_ms() - start_ms);
+        pace_learn(engine, clock_ms() - start_ms);
         uint64_t control = float_control_enter();
         size_t at = 0;
         for (size_t s = 0; s < engine->batch.n_segments; s++)

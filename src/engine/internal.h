@@ -35,6 +35,16 @@ struct sequence {
     double started_ms, first_ms, last_ms;
 };
 
+/* How long rows of prompts take, and how many the step being put together may have. */
+struct pace {
+    double unit_ms, decode_ms; /* about, of an operation of prompts and of a step without any; 0: not known yet */
+    double foreseen_ms;        /* of an operation of this step; 0: nobody knows */
+    double left_ms;            /* of this step */
+    double work;               /* operations of prompts in this step */
+    size_t n_rows;             /* rows of them */
+    bool limited;              /* there would have been more */
+};
+
 struct engine {
     struct model *model;
     struct engine_plan plan;
@@ -48,8 +58,8 @@ struct engine {
     struct sequence **slots; /* [parallel] running sequences, NULL where free */
     struct sequence *waiting, *waiting_last;
     uint64_t n_queued;
-    double row_ms, decode_ms; /* about how long a row of a prompt, and a step without any, takes */
-    unsigned turn;            /* the slot whose prompt is served first */
+    struct pace pace;
+    unsigned turn; /* the slot whose prompt is served first */
     /* The batch of a step. */
     struct batch batch;
     int32_t *ids, *positions;
@@ -58,11 +68,23 @@ struct engine {
     struct sequence **segment_owner; /* [segments] */
     struct engine_event *events;
     size_t n_events;
-    size_t n_decoding; /* rows of the batch that decode */
 };
 
 /* How the engine's graph is compiled. */
 struct compile_options engine_compile_options(const struct engine_plan *plan, bool precise);
+
+/* Begins a step. */
+void pace_begin(struct engine *engine);
+
+/* How many of the next `most` rows of a prompt, which is read up to `from`, the step may take: all, when it is `free`
+ * of rows that decode. */
+size_t pace_rows(struct engine *engine, size_t from, size_t most, bool free);
+
+/* Counts rows of a prompt that the step takes. */
+void pace_take(struct engine *engine, size_t from, size_t n);
+
+/* Learns from how long the step took. */
+void pace_learn(struct engine *engine, double ms);
 
 /* Gives the sequence's pages back. */
 void sequence_release(struct sequence *sequence);

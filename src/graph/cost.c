@@ -8,10 +8,14 @@
 /* Keys that rows [from, from + n) of a sequence see together. */
 static double keys_seen(const struct attend *attend, size_t from, size_t n)
 {
-    double keys = 0;
-    for (size_t row = from; row < from + n; row++)
-        keys += (double)(attend->window && attend->window < row + 1 ? attend->window : row + 1);
-    return keys;
+    size_t first = from + 1, last = from + n, window = attend->window;
+    if (n == 0)
+        return 0;
+    if (window == 0 || last <= window)
+        return (double)(first + last) * (double)n / 2;
+    if (first >= window)
+        return (double)window * (double)n;
+    return (double)(first + window) * (double)(window - first + 1) / 2 + (double)(last - window) * (double)window;
 }
 
 struct graph_cost graph_cost(const struct graph *graph, size_t from, size_t n, size_t n_selected)

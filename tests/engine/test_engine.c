@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "engine/engine.h"
 #include "families/families.h"
 
@@ -354,6 +355,15 @@ static void test_cancel(void **state)
     engine_step(engine, &events, &n);
     sequence_cancel(sequences[0]);
     sequence_cancel(sequences[1]);
+    engine_step(engine, &events, &n); /* both end, and the third has the place */
+    assert_true(n >= 3);
+    assert_int_equal(events[2].kind, EVENT_PREFILL);
+    assert_ptr_equal(events[2].sequence, sequences[2]);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(events[i].kind, EVENT_END);
+        *(struct outcome *)sequence_user(events[i].sequence) =
+            (struct outcome){.ended = true, .reason = events[i].reason};
+    }
     drain(engine);
     assert_int_equal(outcomes[0].reason, END_CANCELLED);
     assert_int_equal(outcomes[1].reason, END_CANCELLED);
@@ -366,13 +376,78 @@ static void test_cancel(void **state)
     model_close(model);
 }
 
+/* Queues `n` tokens of a prompt that want `max_tokens` more. */
+static struct sequence *submit_long(struct engine *engine, size_t n, size_t max_tokens)
+{
+    int32_t *prompt = calloc(n, sizeof *prompt);
+    for (size_t i = 0; i < n; i++)
+        prompt[i] = (int32_t)((i * 29 + n) % 300);
+    struct sequence_request request = {.tokens = prompt, .n_tokens = n, .max_tokens = max_tokens, .ignore_eos = true};
+    struct sequence *sequence = engine_submit(engine, &request, NULL);
+    free(prompt);
+    assert_non_null(sequence);
+    return sequence;
+}
+
+/* A prompt that takes seconds is read in steps that delay who decodes by no more than 200 ms, or four steps: as far as
+ * the engine can foresee, by how long rows took in the two steps before. */
+static void test_delay(void **state)
+{
+    (void)state;
+    enum { ROWS = 2000 };
+    struct model *model = open_model(models[0]);
+    struct engine *engine = open_engine(
+        model, (struct engine_options){
+                   .threads = 1, .isa = ISA_REF, .ctx = 4096, .batch = 4096, .parallel = 2, .precise = true});
+    const struct engine_event *events;
+    size_t n, done = 0, n_steps = 0;
+    double decode_ms = 0, rate = 0, last_rate = 0;
+    struct sequence *talker = submit_long(engine, 4, 2000);
+    for (int i = 0; i < 20; i++) {
+        double start = clock_ms();
+        engine_step(engine, &events, &n);
+        decode_ms = i > 0 && clock_ms() - start > decode_ms ? clock_ms() - start : decode_ms;
+    }
+    double bound = 4 * decode_ms > 200 ? 4 * decode_ms : 200, whole = clock_ms();
+    struct sequence *reader = submit_long(engine, ROWS, 1);
+    while (done < ROWS) {
+        double start = clock_ms();
+        size_t rows = 0;
+        bool spoke = false;
+        engine_step(engine, &events, &n);
+        double ms = clock_ms() - start;
+        for (size_t i = 0; i < n; i++) {
+            spoke = spoke || (events[i].kind == EVENT_TOKEN && events[i].sequence == talker);
+            if (events[i].kind == EVENT_PREFILL && events[i].sequence == reader)
+                rows = events[i].n_done - done;
+        }
+        assert_true(spoke);
+        assert_true(rows > 0);
+        double foreseen = (double)rows * (rate < last_rate ? rate : last_rate);
+        if (foreseen > 2 * bound)
+            fail_msg("step %zu has %zu rows, which take about %.0f ms; want at most %.0f", n_steps, rows, foreseen,
+                     bound);
+        last_rate = rate;
+        rate = ms / (double)rows;
+        done += rows;
+        n_steps++;
+    }
+    whole = clock_ms() - whole;
+    print_message("%d rows in %zu steps, %.0f ms\n", ROWS, n_steps, whole);
+    assert_true((double)n_steps > whole / (3 * bound));
+    sequence_free(talker);
+    sequence_free(reader);
+    engine_free(engine);
+    model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_pages),       cmocka_unit_test(test_vectors),  cmocka_unit_test(test_vectors),
-        cmocka_unit_test(test_owners),          cmocka_unit_test(test_exact),    cmocka_unit_test(test_exact_precise),
-        cmocka_unit_test(test_exact_reference), cmocka_unit_test(test_refusals), cmocka_unit_test(test_fills_context),
-        cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_few_pages), cmocka_unit_test(test_vectors),       cmocka_unit_test(test_owners),
+        cmocka_unit_test(test_exact),     cmocka_unit_test(test_exact_precise), cmocka_unit_test(test_exact_reference),
+        cmocka_unit_test(test_refusals),  cmocka_unit_test(test_fills_context), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_delay),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }
