@@ -17,15 +17,21 @@ bool policy_grant(struct policy *policy, const char *path, bool write)
     return copy != NULL;
 }
 
-/* Whether `path` is a file that lies in the folder `folder`, not deeper. */
+/* Whether `path` is a file that lies in the folder `folder`, not deeper but for the folders that a model's has. */
 static bool lies_in(const char *path, const char *folder)
 {
+    static const char *const parts[] = {"1_Pooling/", "additional_chat_templates/"};
     size_t n = strlen(folder);
     while (n > 1 && folder[n - 1] == '/')
         n--;
     if (strncmp(path, folder, n) != 0 || (path[n] != '/' && folder[n - 1] != '/'))
         return false;
     const char *name = path + n + strspn(path + n, "/");
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strncmp(name, parts[i], strlen(parts[i])) == 0) {
+            name += strlen(parts[i]);
+            break;
+        }
     return *name && !strchr(name, '/') && strcmp(name, "..") != 0;
 }
 
