@@ -231,5 +231,6 @@ const struct command embed_command = {
     .takes = TAKES_MACHINE,
     .min_words = 1,
     .max_words = 2,
+    .wall = WALL_AT_ONCE,
     .run = embed_run,
 };
