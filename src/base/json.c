@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "base/file.h"
 
-enum { MAX_DEPTH = 64, MAX_WRITE_DEPTH = 256 };
+enum { MAX_WRITE_DEPTH = 256 };
 
 /* Where the number that starts at `at` ends, and whether it is an integer that int64_t cannot hold. */
 static size_t skip_number(struct str text, size_t at, bool *too_big)
@@ -64,8 +64,8 @@ static bool scan(struct str text, const char *name, bool wide, struct buf *widen
                 depth++;
             else if ((c == ']' || c == '}') && depth)
                 depth--;
-            if (depth > MAX_DEPTH)
-                return error_set(err, HOB_FORMAT, "%s: byte %zu: JSON is nested deeper than %d", name, at, MAX_DEPTH);
+            if (depth > JSON_MAX_DEPTH)
+                return error_set(err, HOB_FORMAT, "%s: byte %zu: JSON is nested deeper than %d", name, at, JSON_MAX_DEPTH);
             at++;
         }
     }

@@ -11,6 +11,9 @@
 
 #include "base/str.h"
 
+/* Depth of arrays and objects. */
+enum { JSON_MAX_DEPTH = 64 };
+
 /* Parses one JSON value, the whole of `text`. `name` stands in the error. Integers past 64 bits are refused: what a
  * user says is not changed. The caller owns the reference. */
 json_t *json_read(struct str text, const char *name, struct hob_error *err);

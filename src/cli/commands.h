@@ -16,6 +16,8 @@ extern const struct command create_command;     /* create.c */
 extern const struct command embed_command;      /* embed.c */
 extern const struct command generate_command;   /* generate.c */
 extern const struct command inspect_command;    /* inspect.c */
+extern const struct command key_command;        /* key.c */
+extern const struct command limits_command;     /* limits.c */
 extern const struct command list_command;       /* list.c */
 extern const struct command logits_command;     /* logits.c */
 extern const struct command ls_command;         /* list.c */

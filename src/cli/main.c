@@ -40,6 +40,8 @@ static const struct command *const commands[] = {
     &embed_command,
     &perplexity_command,
     &bench_command,
+    &key_command,
+    &limits_command,
     &selftest_command,
     &help_command,
     &man_command,

@@ -23,6 +23,8 @@ static bool ps_run(struct args *args, struct hob_error *err)
     size_t i;
     if (!answer)
         return false;
+    if (json_is_false(json_object_get(answer, "sandboxed")))
+        message("the server runs without a wall: --allow-unsandboxed; hob selftest says which");
     if (args->json) {
         output_json(json_object_get(answer, "models"));
         json_decref(answer);

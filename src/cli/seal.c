@@ -30,7 +30,8 @@ static bool grant_named(const struct args *args, struct hob_error *err)
     bool good = true;
     for (size_t i = 0; good && i < args->n_words; i++)
         good = !file_exists(args->words[i]) || keeper_grant(args->words[i], false, err);
-    for (size_t i = 0; good && own && own[i].name; i++)
+    bool is_read = args->command->wall == WALL_LATER; /* what its own options name it has read before */
+    for (size_t i = 0; good && !is_read && own && own[i].name; i++)
         good = grant_option(&own[i], &args->own[i], err);
     for (size_t i = 0; good && i < n; i++)
         good = grant_option(&table[i], &args->options.values[i], err);

@@ -3,6 +3,7 @@
  * hob serve: the server, until SIGTERM.
  */
 #include <malloc.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -77,6 +78,15 @@ static bool raise_walls(void *user, int listener, const char *socket_path, struc
     return (!socket_path || keeper_grant_socket(socket_path, err)) && seal(user, listener, err);
 }
 
+/* Sets the limits that --limit names. */
+static bool set_limits(const struct option_list *list, struct hob_error *err)
+{
+    bool good = true;
+    for (size_t i = 0; good && i < list->n; i++)
+        good = limits_set(list->texts[i], err);
+    return good;
+}
+
 static bool serve_run(struct args *args, struct hob_error *err)
 {
     size_t parallel = options_find(STR("parallel"));
@@ -84,13 +94,23 @@ static bool serve_run(struct args *args, struct hob_error *err)
     struct server_options options = {
         .listen = setting(args, "listen", "HOB_HOST", NULL),
         .key_file = args_own(args, "key-file")->text,
-        .queue_s = queue_s->given ? queue_s->f : (double)limits[LIMIT_QUEUE_S].value,
+        .certificate = args_own(args, "tls-cert")->text,
+        .private_key = args_own(args, "tls-key")->text,
+        .allow_no_key = args_own(args, "allow-no-key")->flag,
+        .allow_no_tls = args_own(args, "allow-no-tls")->flag,
+        .origins = args_own(args, "allow-origin")->list,
         .options = &args->options,
         .lenient = args_own(args, "lenient")->flag,
         .metrics = args_own(args, "metrics")->flag,
         .seal = raise_walls,
         .user = args,
     };
+    if (!options.certificate != !options.private_key)
+        return error_set(err, HOB_USAGE, "--tls-cert and --tls-key go together");
+    if (!set_limits(&args_own(args, "limit")->list, err))
+        return false;
+    options.queue_s = queue_s->given ? queue_s->f : (double)limits[LIMIT_QUEUE_S].value;
+    limits[LIMIT_QUEUE_S].value = (long long)ceil(options.queue_s);
     if (!args->options.values[parallel].given)
         args->options.values[parallel].i = DEFAULT_PARALLEL;
     if (!read_keep_alive(setting(args, "keep-alive", "HOB_KEEP_ALIVE", "OLLAMA_KEEP_ALIVE"), &options.keep_alive_s,
@@ -114,7 +134,15 @@ static const struct option own_options[] = {
     {"listen", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "HOST:PORT|unix:PATH", NULL,
      "where it listens (default: $HOB_HOST, else 127.0.0.1:11434)"},
     {"key-file", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "FILE", NULL,
-     "keys, a line each, of which a client must show one; a must where others than this machine can reach it"},
+     "keys of \"hob key\", of which a client must show one; a must where others than this machine can reach it"},
+    {"tls-cert", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "FILE", NULL, "the certificate of TLS, PEM; with --tls-key"},
+    {"tls-key", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "FILE", NULL, "its private key"},
+    {"allow-no-key", 0, OPTION_FLAG, OPTION_MACHINE, 0, 0, NULL, NULL, "let whoever can reach it use it"},
+    {"allow-no-tls", 0, OPTION_FLAG, OPTION_MACHINE, 0, 0, NULL, NULL, "let whoever is on the way read along"},
+    {"allow-origin", 0, OPTION_LIST, OPTION_MACHINE, 0, 0, "ORIGIN", NULL,
+     "let pages of this origin (https://host:port) use it; may be given again"},
+    {"limit", 0, OPTION_LIST, OPTION_MACHINE, 0, 0, "NAME=N", NULL,
+     "set a limit of \"hob limits\"; may be given again"},
     {"keep-alive", 0, OPTION_TEXT, OPTION_MACHINE, 0, 0, "T", NULL,
      "how long an unused model stays in memory: 10m, 1h30m, seconds; below 0: for ever (default: 5m)"},
     {"queue-time", 0, OPTION_FLOAT, OPTION_MACHINE, 0, 86400, "SECONDS", NULL,
@@ -127,7 +155,7 @@ static const struct option own_options[] = {
 
 static const struct example examples[] = {
     {"hob serve", "for the clients of Ollama, OpenAI and Anthropic, on this machine"},
-    {"hob serve --listen 0.0.0.0:8080 --key-file keys", "for others, who know a key"},
+    {"hob serve --listen 0.0.0.0:8080 --key-file keys --tls-cert c.pem --tls-key k.pem", "for others, who know a key"},
     {"hob serve --parallel 16 --ctx 4096", "sixteen replies at once"},
     {0},
 };

@@ -40,6 +40,13 @@ static void resume(struct exchange *exchange)
     MHD_resume_connection(exchange->connection);
 }
 
+void exchange_resume(struct exchange *exchange)
+{
+    pthread_mutex_lock(&exchange->lock);
+    resume(exchange);
+    pthread_mutex_unlock(&exchange->lock);
+}
+
 void exchange_answer(struct exchange *exchange, unsigned status, const char *type, struct buf *body)
 {
     pthread_mutex_lock(&exchange->lock);

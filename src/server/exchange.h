@@ -29,6 +29,10 @@ struct exchange {
     const struct dialect *dialect; /* how errors are told */
     char tail[256];                /* what the path has beyond the route's */
     bool head, is_http10;
+    bool refused;       /* before its body was read */
+    double answer_ms;   /* the time at which a refusal goes out; 0: at once */
+    char origin[128];   /* of a page that may read the answer; "": none */
+    size_t line_bytes;  /* of its request line */
     uint64_t owner;     /* whose request it is: a hash of address and key */
     double received_ms; /* clock_ms() */
     char agent[64];     /* User-Agent's start */
@@ -88,6 +92,9 @@ void exchange_truncated(struct exchange *exchange, size_t input);
 
 /* The client has left: what is made for it ends. */
 void exchange_leave(struct exchange *exchange);
+
+/* Lets the daemon go on with a suspended connection. */
+void exchange_resume(struct exchange *exchange);
 
 /* For the daemon. */
 ssize_t exchange_read(void *exchange, uint64_t position, char *out, size_t size);

@@ -7,64 +7,43 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/error.h"
-#include "base/file.h"
 #include "base/map.h"
 #include "server/limits.h"
 
-enum { MAX_KEYS = 1024, MAX_KEY_FILE = 1 << 20, MIN_KEY = 8 };
-
-static bool read_keys(struct guard *guard, const char *path, struct hob_error *err)
-{
-    struct buf text = {0};
-    guard->keys = calloc(MAX_KEYS, sizeof *guard->keys);
-    bool good = guard->keys ? file_load(path, MAX_KEY_FILE, &text, err) : error_memory(err, MAX_KEYS);
-    char *rest = NULL;
-    for (char *line = good && buf_text(&text) ? strtok_r(text.ptr, "\r\n", &rest) : NULL; line && good;
-         line = strtok_r(NULL, "\r\n", &rest)) {
-        if (*line == '#' || !*line)
-            continue;
-        if (strlen(line) < MIN_KEY || guard->n_keys == MAX_KEYS)
-            good = error_set(err, HOB_USAGE, "%s: want up to %d keys of at least %d characters, a line each", path,
-                             (int)MAX_KEYS, (int)MIN_KEY);
-        else if (!(guard->keys[guard->n_keys++] = strdup(line)))
-            good = error_memory(err, strlen(line));
-    }
-    if (good && guard->n_keys == 0)
-        good = error_set(err, HOB_USAGE, "%s: holds no key", path);
-    buf_clear(&text);
-    return good;
-}
-
-bool guard_init(struct guard *guard, const char *host, unsigned port, bool is_local, const char *key_file,
+bool guard_init(struct guard *guard, const struct listener *listener, const struct server_options *options,
                 struct hob_error *err)
 {
     static const char *const loopback[] = {"127.0.0.1", "localhost", "[::1]"};
-    *guard = (struct guard){0};
+    *guard = (struct guard){.scheme = options->certificate ? "https://" : "http://", .origins = options->origins};
     if (getrandom(&guard->seed, sizeof guard->seed, 0) < 0)
         return error_set(err, HOB_DISK, "the system gives no random bytes");
-    if (is_local && host) {
+    guard->is_open = !listener->is_local;
+    guard->is_unix = listener->path != NULL;
+    if (!guard->is_unix && guard->is_open)
+        snprintf(guard->hosts[guard->n_hosts++], sizeof *guard->hosts, "%.60s:%u", listener->host, listener->port);
+    if (listener->is_local && !listener->path) {
         for (size_t i = 0; i < 3; i++)
-            snprintf(guard->hosts[guard->n_hosts++], sizeof *guard->hosts, "%s:%u", loopback[i], port);
-        snprintf(guard->hosts[guard->n_hosts++], sizeof *guard->hosts, "%.60s:%u", host, port);
-        if (port == 80) /* the port of http: is left out */
+            snprintf(guard->hosts[guard->n_hosts++], sizeof *guard->hosts, "%s:%u", loopback[i], listener->port);
+        snprintf(guard->hosts[guard->n_hosts++], sizeof *guard->hosts, "%.60s:%u", listener->host, listener->port);
+        if (listener->port == 80) /* the port of http: is left out */
             for (size_t i = 0; i < 2; i++)
                 snprintf(guard->hosts[guard->n_hosts++], sizeof *guard->hosts, "%s", loopback[i]);
     }
-    return !key_file || read_keys(guard, key_file, err);
+    return !options->key_file || keys_read(&guard->keys, options->key_file, err);
 }
 
 void guard_clear(struct guard *guard)
 {
-    for (size_t i = 0; i < guard->n_keys; i++)
-        free(guard->keys[i]);
-    free(guard->keys);
+    keys_clear(&guard->keys);
     *guard = (struct guard){0};
 }
 
 /* What is counted and kept of the headers. */
 struct headers {
-    unsigned n, n_host, n_length, n_transfer;
+    unsigned n, n_host, n_length, n_transfer, n_origin;
+    size_t bytes;
     const char *host, *origin, *site, *type, *authorization, *key, *transfer, *length, *encoding;
     bool bad;
 };
@@ -75,6 +54,7 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
     struct headers *h = user;
     (void)kind;
     h->n++;
+    h->bytes += name_len + value_len + 4;
     h->bad = h->bad || strlen(name) != name_len || (value && strlen(value) != value_len);
     for (const unsigned char *c = (const unsigned char *)value; c && *c; c++)
         h->bad = h->bad || (*c < 0x20 && *c != '\t') || *c == 0x7f;
@@ -90,6 +70,7 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
         h->n_transfer++;
         h->transfer = value;
     } else if (strcasecmp(name, "Origin") == 0) {
+        h->n_origin++;
         h->origin = value ? value : "";
     } else if (strcasecmp(name, "Sec-Fetch-Site") == 0) {
         h->site = value ? value : "";
@@ -103,16 +84,6 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
         h->key = value;
     }
     return MHD_YES;
-}
-
-/* Whether the two are equal, in a time that tells nothing of where they differ. */
-static bool same_key(const char *a, const char *b)
-{
-    size_t n = strlen(a), m = strlen(b);
-    unsigned char differ = n != m;
-    for (size_t i = 0; i < n; i++)
-        differ |= (unsigned char)(a[i] ^ b[m ? i % m : 0]);
-    return differ == 0 && m > 0;
 }
 
 /* The key that was shown, or "". */
@@ -140,12 +111,17 @@ static uint64_t owner_of(const struct guard *guard, struct exchange *exchange, c
 }
 
 /* What is wrong with the framing, or 0. */
-static unsigned check_framing(const struct headers *h, bool is_http10)
+static unsigned check_framing(const struct headers *h, const struct exchange *exchange)
 {
+    bool is_http10 = exchange->is_http10;
+    if (exchange->line_bytes > (size_t)limits[LIMIT_LINE_BYTES].value)
+        return MHD_HTTP_URI_TOO_LONG;
+    if (h->bytes + exchange->line_bytes > (size_t)limits[LIMIT_HEADER_BYTES].value)
+        return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
     if (h->n > (unsigned)limits[LIMIT_HEADERS].value)
         return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
     if (h->bad || h->n_host > 1 || (h->n_host == 0 && !is_http10) || h->n_length > 1 || h->n_transfer > 1 ||
-        (h->n_length && h->n_transfer))
+        h->n_origin > 1 || (h->n_length && h->n_transfer))
         return MHD_HTTP_BAD_REQUEST;
     if (h->n_transfer && strcasecmp(h->transfer, "chunked") != 0)
         return MHD_HTTP_NOT_IMPLEMENTED;
@@ -155,38 +131,93 @@ static unsigned check_framing(const struct headers *h, bool is_http10)
     return 0;
 }
 
-/* Whether a page of another origin asks. */
-static bool is_foreign(const struct headers *h)
+/* Whether Host is an address and not a name. */
+static bool is_address(const char *host)
 {
+    return host && (host[0] == '[' || (*host && strspn(host, "0123456789.:") == strlen(host)));
+}
+
+/* Whether Host is this server. Where others can reach it, it has names that nobody told it: with keys any will do, else
+ * it must be an address, which no page's own name can be made to mean. */
+static bool is_known(const struct guard *guard, const char *host)
+{
+    bool known = guard->is_unix || (guard->is_open && (guard->keys.n || is_address(host)));
+    for (size_t i = 0; i < guard->n_hosts; i++)
+        known = known || (host && strcasecmp(host, guard->hosts[i]) == 0);
+    return known;
+}
+
+/* Whether the origin was named with --allow-origin. */
+static bool is_named(const struct guard *guard, const char *origin)
+{
+    bool named = false;
+    for (size_t i = 0; origin && i < guard->origins.n; i++)
+        named = named || strcmp(origin, guard->origins.texts[i]) == 0;
+    return named;
+}
+
+/* Whether a page of another origin asks. */
+static bool is_foreign(const struct guard *guard, const struct headers *h)
+{
+    size_t n = strlen(guard->scheme);
+    if (is_named(guard, h->origin))
+        return false;
     if (h->site && strcasecmp(h->site, "same-origin") != 0 && strcasecmp(h->site, "none") != 0)
         return true;
     if (!h->origin)
         return false;
-    return strncasecmp(h->origin, "http://", 7) != 0 || !h->host || strcasecmp(h->origin + 7, h->host) != 0;
+    return strncasecmp(h->origin, guard->scheme, n) != 0 || !h->host || strcasecmp(h->origin + n, h->host) != 0;
 }
 
-bool guard_check(const struct guard *guard, struct exchange *exchange, const char *method, bool needs_key)
+/* Whether the type is that of JSON, parameters aside. */
+static bool is_json(const char *type)
+{
+    static const char json[] = "application/json";
+    size_t n = sizeof json - 1;
+    return type && strncasecmp(type, json, n) == 0 && strchr("; \t", type[n]);
+}
+
+/* Checks the key. */
+static bool check_key(const struct guard *guard, struct exchange *exchange, const char *key, enum scope wanted)
+{
+    enum scope scope = guard->keys.n ? keys_scope(&guard->keys, key) : SCOPE_MANAGE;
+    if (scope >= wanted)
+        return true;
+    if (scope == SCOPE_NONE) { /* whoever tries many waits for each */
+        exchange->answer_ms = clock_ms() + (double)limits[LIMIT_KEY_MS].value;
+        exchange_refuse(exchange, MHD_HTTP_UNAUTHORIZED, "want a key: Authorization: Bearer KEY, or x-api-key: KEY");
+    } else {
+        exchange_refuse(exchange, MHD_HTTP_FORBIDDEN, "this key may not manage models");
+    }
+    return false;
+}
+
+bool guard_check(const struct guard *guard, struct exchange *exchange, const char *method, enum scope wanted)
 {
     struct headers h = {0};
     MHD_get_connection_values_n(exchange->connection, MHD_HEADER_KIND, on_header, &h);
-    unsigned framing = check_framing(&h, exchange->is_http10);
+    unsigned framing = check_framing(&h, exchange);
     if (framing) {
-        exchange_refuse(exchange, framing, "the request's headers are malformed or too many");
+        exchange_refuse(exchange, framing, "the request's line or headers are malformed, too long or too many");
         return false;
     }
-    bool known = guard->n_hosts == 0;
-    for (size_t i = 0; i < guard->n_hosts; i++)
-        known = known || (h.host && strcasecmp(h.host, guard->hosts[i]) == 0);
-    if (!known) {
+    if (!is_known(guard, h.host)) {
         exchange_refuse(exchange, MHD_HTTP_FORBIDDEN, "Host \"%.80s\" is not this server", h.host ? h.host : "");
         return false;
     }
-    if (is_foreign(&h)) {
+    if (is_foreign(guard, &h)) {
         exchange_refuse(exchange, MHD_HTTP_FORBIDDEN, "pages of other origins may not use this server");
         return false;
     }
-    if (strcmp(method, "POST") == 0 && (h.origin || h.site) &&
-        (!h.type || strncasecmp(h.type, "application/json", 16) != 0)) {
+    if (is_named(guard, h.origin)) {
+        snprintf(exchange->origin, sizeof exchange->origin, "%s", h.origin);
+        if (strcmp(method, "OPTIONS") == 0) { /* a browser asks before it asks */
+            struct buf none = {0};
+            exchange_answer(exchange, MHD_HTTP_NO_CONTENT, NULL, &none);
+            return false;
+        }
+    }
+    if (strcmp(method, "POST") == 0 && (h.origin || h.site) && !is_json(h.type)) {
         exchange_refuse(exchange, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "a page must send application/json");
         return false;
     }
@@ -195,11 +226,6 @@ bool guard_check(const struct guard *guard, struct exchange *exchange, const cha
         return false;
     }
     const char *key = shown_key(&h);
-    bool welcome = guard->n_keys == 0 || !needs_key;
-    for (size_t i = 0; i < guard->n_keys; i++)
-        welcome |= same_key(guard->keys[i], key);
     exchange->owner = owner_of(guard, exchange, key);
-    if (!welcome)
-        exchange_refuse(exchange, MHD_HTTP_UNAUTHORIZED, "want a key: Authorization: Bearer KEY, or x-api-key: KEY");
-    return welcome;
+    return check_key(guard, exchange, key, wanted);
 }

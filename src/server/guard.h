@@ -7,23 +7,30 @@
 #define HOB_SERVER_GUARD_H
 
 #include "server/exchange.h"
+#include "server/keys.h"
+#include "server/listener.h"
+#include "server/server.h"
 
 struct guard {
-    char hosts[6][80]; /* what Host may be; [0] empty: anything */
+    char hosts[6][80]; /* what Host may be */
     size_t n_hosts;
-    char **keys; /* [n_keys]; none: no key is asked for */
-    size_t n_keys;
+    bool is_open;               /* others can reach it: Host may be an address, and with keys anything */
+    bool is_unix;               /* Host may be anything */
+    const char *scheme;         /* of its own origin: "http://" */
+    struct option_list origins; /* of pages that may use it besides; borrowed */
+    struct keys keys;
     uint64_t seed; /* of owners' hashes */
 };
 
-/* Sets it up for a listener; `is_local` when only this machine can reach it. Reads the keys. */
-bool guard_init(struct guard *guard, const char *host, unsigned port, bool is_local, const char *key_file,
+/* Sets it up for a listener. Reads the keys. */
+bool guard_init(struct guard *guard, const struct listener *listener, const struct server_options *options,
                 struct hob_error *err);
 
 /* Frees it. */
 void guard_clear(struct guard *guard);
 
-/* Checks a request's headers; sets its owner. False after it was refused. */
-bool guard_check(const struct guard *guard, struct exchange *exchange, const char *method, bool needs_key);
+/* Checks a request's headers, and whether its key lets it do what wants `wanted` (SCOPE_NONE: no key); sets its owner.
+ * False after it was answered. */
+bool guard_check(const struct guard *guard, struct exchange *exchange, const char *method, enum scope wanted);
 
 #endif

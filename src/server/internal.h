@@ -32,6 +32,7 @@ struct server {
     atomic_bool stopping, draining;
     struct counters counters;
     double started_ms;
+    json_t *wall;            /* wall_status() */
     struct options defaults; /* when the caller gave none */
 
     pthread_mutex_t lock; /* of all below; taken before an exchange's */

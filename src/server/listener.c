@@ -59,7 +59,19 @@ static bool taken(const struct listener *l, struct hob_error *err)
                      l->host, l->port, l->port, l->host, l->port < 65535 ? l->port + 1 : 11434);
 }
 
-static bool open_tcp(struct listener *l, bool has_keys, struct hob_error *err)
+/* Beyond this machine it listens only with keys and TLS, or a word for each that is missing. */
+static bool check_reach(const struct listener *l, const struct server_options *options, struct hob_error *err)
+{
+    if (!options->key_file && !options->allow_no_key)
+        return error_set(err, HOB_REFUSED,
+                         "--listen %s: others could reach it; want --key-file FILE, or --allow-no-key", l->host);
+    return options->certificate || options->allow_no_tls ||
+           error_set(err, HOB_REFUSED,
+                     "--listen %s: others could read along; want --tls-cert FILE and --tls-key FILE, or --allow-no-tls",
+                     l->host);
+}
+
+static bool open_tcp(struct listener *l, const struct server_options *options, struct hob_error *err)
 {
     char port[8], bare[64];
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
@@ -71,10 +83,7 @@ static bool open_tcp(struct listener *l, bool has_keys, struct hob_error *err)
     if (code != 0)
         return error_set(err, HOB_NOT_FOUND, "--listen: %s: %s", l->host, gai_strerror(code));
     l->is_local = is_loopback(found->ai_addr);
-    bool good =
-        l->is_local || has_keys ||
-        error_set(err, HOB_REFUSED,
-                  "--listen %s: others could reach it; give the keys they must know with --key-file FILE", l->host);
+    bool good = l->is_local || check_reach(l, options, err);
     int one = 1;
     if (good) {
         l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -93,7 +102,7 @@ static bool open_tcp(struct listener *l, bool has_keys, struct hob_error *err)
     if (good && getsockname(l->fd, (struct sockaddr *)&bound, &size) == 0) /* port 0: the system has chosen */
         l->port = ntohs(bound.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&bound)->sin6_port
                                                     : ((struct sockaddr_in *)&bound)->sin_port);
-    snprintf(l->address, sizeof l->address, "http://%s:%u", l->host, l->port);
+    snprintf(l->address, sizeof l->address, "%s://%s:%u", options->certificate ? "https" : "http", l->host, l->port);
     freeaddrinfo(found);
     return good;
 }
@@ -129,12 +138,12 @@ static bool open_unix(struct listener *l, const char *path, struct hob_error *er
     return l->path || error_memory(err, strlen(path));
 }
 
-bool listener_open(struct listener *listener, const char *text, bool has_keys, struct hob_error *err)
+bool listener_open(struct listener *listener, const struct server_options *options, struct hob_error *err)
 {
+    const char *text = options->listen && *options->listen ? options->listen : DEFAULT_HOST;
     *listener = (struct listener){.fd = -1};
-    text = text && *text ? text : DEFAULT_HOST;
     bool good = strncmp(text, "unix:", 5) == 0 ? open_unix(listener, text + 5, err)
-                                               : parse(listener, text, err) && open_tcp(listener, has_keys, err);
+                                               : parse(listener, text, err) && open_tcp(listener, options, err);
     if (!good && listener->fd >= 0) {
         close(listener->fd);
         listener->fd = -1;

@@ -5,7 +5,7 @@
 #ifndef HOB_SERVER_LISTENER_H
 #define HOB_SERVER_LISTENER_H
 
-#include <hob.h>
+#include "server/server.h"
 
 struct listener {
     int fd;
@@ -16,9 +16,9 @@ struct listener {
     char address[160];
 };
 
-/* Opens what `text` names: "HOST:PORT", "HOST", ":PORT", "http://..." or "unix:PATH"; NULL: 127.0.0.1:11434.
- * HOB_REFUSED when others than this machine could reach it and `has_keys` is not set; HOB_LIMIT when it is taken, with
- * by what. */
-bool listener_open(struct listener *listener, const char *text, bool has_keys, struct hob_error *err);
+/* Opens what options->listen names: "HOST:PORT", "HOST", ":PORT", "http://..." or "unix:PATH"; NULL: 127.0.0.1:11434.
+ * HOB_REFUSED when others than this machine could reach it, and neither a key and TLS nor the words that allow their
+ * lack are there; HOB_LIMIT when it is taken, with by what. */
+bool listener_open(struct listener *listener, const struct server_options *options, struct hob_error *err);
 
 #endif

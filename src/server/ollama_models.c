@@ -105,7 +105,9 @@ void ollama_ps(struct exchange *exchange)
         arena_clear(&arena);
     }
     json_decref(residents);
-    exchange_answer_json(exchange, MHD_HTTP_OK, json_pack("{s:o}", "models", list));
+    exchange_answer_json(
+        exchange, MHD_HTTP_OK,
+        json_pack("{s:o, s:O}", "models", list, "sandboxed", json_object_get(exchange->server->wall, "sandboxed")));
 }
 
 /* A metadata value; arrays longer than five only when all is asked for. */

@@ -14,6 +14,7 @@
 #include "server/limits.h"
 #include "server/messages.h"
 #include "server/resident.h"
+#include "wall/wall.h"
 #include "server/tools.h"
 
 static json_t *error_json(unsigned status, const char *param, const struct hob_error *err)
@@ -32,19 +33,26 @@ const struct dialect hob_dialect = {.name = "hob", .frame = frame, .error = erro
 
 void own_health(struct exchange *exchange)
 {
-    exchange_answer_json(exchange, MHD_HTTP_OK, json_pack("{s:s, s:s}", "status", "ok", "hob", HOB_VERSION));
+    exchange_answer_json(exchange, MHD_HTTP_OK,
+                         json_pack("{s:s, s:s, s:O}", "status", "ok", "hob", HOB_VERSION, "sandboxed",
+                                   json_object_get(exchange->server->wall, "sandboxed")));
+}
+
+void own_privacy(struct exchange *exchange)
+{
+    unsigned n_open;
+    json_t *exits = wall_try_exits(&n_open), *whole = json_deep_copy(exchange->server->wall);
+    json_object_set_new(whole, "open", json_integer(n_open));
+    json_object_set_new(whole, "exits", exits);
+    exchange_answer_json(exchange, MHD_HTTP_OK, whole);
 }
 
 void own_limits(struct exchange *exchange)
 {
-    json_t *list = json_array();
-    for (size_t i = 0; i < N_LIMITS; i++) {
-        double value = i == LIMIT_QUEUE_S ? exchange->server->options.queue_s : (double)limits[i].value;
-        json_array_append_new(list,
-                              json_pack("{s:s, s:o, s:s, s:s}", "name", limits[i].name, "value",
-                                        value == floor(value) ? json_integer((json_int_t)value) : json_real(value),
-                                        "unit", limits[i].unit, "over", limits[i].over));
-    }
+    json_t *list = limits_json();
+    double seconds = exchange->server->options.queue_s; /* may have a fraction */
+    json_object_set_new(json_array_get(list, LIMIT_QUEUE_S), "value",
+                        seconds == floor(seconds) ? json_integer((json_int_t)seconds) : json_real(seconds));
     exchange_answer_json(exchange, MHD_HTTP_OK, list);
 }
 
@@ -73,6 +81,8 @@ void own_metrics(struct exchange *exchange)
     put(&out, "step_replies_total", "counter", "Replies that took part in each step, summed up.",
         (double)atomic_load(&c->step_replies));
     put(&out, "model_loads_total", "counter", "Models loaded.", (double)atomic_load(&c->loads));
+    put(&out, "sandboxed", "gauge", "Whether every wall stands.",
+        json_is_true(json_object_get(server->wall, "sandboxed")));
     put(&out, "uptime_seconds", "gauge", "Seconds since the start.", (clock_ms() - server->started_ms) / 1000);
     json_t *residents = residents_json(server), *resident;
     double bytes = 0, running = 0, waiting = 0;

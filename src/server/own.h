@@ -13,6 +13,9 @@ void own_health(struct exchange *exchange);
 /* Answers GET /metrics. */
 void own_metrics(struct exchange *exchange);
 
+/* Answers GET /api/privacy. */
+void own_privacy(struct exchange *exchange);
+
 /* Answers GET /limits. */
 void own_limits(struct exchange *exchange);
 

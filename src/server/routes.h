@@ -12,7 +12,8 @@ enum route_flag {
     ROUTE_TAIL = 2,   /* the path goes on: `exchange->tail` */
     ROUTE_UPLOAD = 4, /* the body is a file, of any size */
     ROUTE_HIDDEN = 8, /* another spelling of a row above: not in the document */
-    ROUTE_OPEN = 16   /* needs no key */
+    ROUTE_OPEN = 16,  /* needs no key */
+    ROUTE_MANAGE = 32 /* needs a key that may manage, where there are keys */
 };
 
 struct route {

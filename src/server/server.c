@@ -18,25 +18,13 @@
 #include "server/generation.h"
 #include "server/internal.h"
 #include "server/limits.h"
+#include "server/link.h"
 #include "server/listener.h"
 #include "server/resident.h"
 #include "server/responses.h"
 #include "server/routes.h"
 #include "server/upload.h"
-
-/* A connection, from its accept to its close. */
-struct link {
-    double since_ms; /* when it began to send what it is sending */
-    unsigned n_requests;
-    bool busy; /* a request's body is whole, and its answer is not */
-    bool in_body;
-    int fd;
-    struct link *next, **back;
-};
-
-/* The links of all daemons of the process; only the watcher and the daemon's thread use them. */
-static pthread_mutex_t links_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct link *links;
+#include "wall/wall.h"
 
 struct timespec server_deadline(double ms)
 {
@@ -115,17 +103,14 @@ static struct exchange *find_exchange(struct server *server, uint64_t number)
     return exchange;
 }
 
-/* Cuts connections that take too long over a request. */
-static void cut_slow_links(double now)
+/* Lets the refusals go out that were held back. */
+static void release_refusals(struct server *server, double now)
 {
-    pthread_mutex_lock(&links_lock);
-    for (struct link *link = links; link; link = link->next) {
-        double limit_s = (double)limits[link->in_body ? LIMIT_BODY_S : LIMIT_HEADER_S].value;
-        bool sends = !link->busy && (link->in_body || link->n_requests == 0);
-        if (sends && now - link->since_ms > limit_s * 1000)
-            shutdown(link->fd, SHUT_RDWR);
-    }
-    pthread_mutex_unlock(&links_lock);
+    pthread_mutex_lock(&server->lock);
+    for (struct exchange *exchange = server->exchanges; exchange; exchange = exchange->next)
+        if (exchange->answer_ms > 0 && now >= exchange->answer_ms)
+            exchange_resume(exchange);
+    pthread_mutex_unlock(&server->lock);
 }
 
 /* Keeps streams alive that say nothing for a while. */
@@ -157,68 +142,17 @@ static void *watch(void *user)
             exchange_drop(exchange);
         }
         double now = clock_ms();
+        release_refusals(server, now);
         if (now - told < 500)
             continue;
         told = now;
-        cut_slow_links(now);
+        links_cut_slow(now);
         keep_alive(server, now);
     }
     return NULL;
 }
 
 /* ------------------------------------------------------------------------------------------------------ daemon */
-
-static void on_connection(void *user, struct MHD_Connection *connection, void **context,
-                          enum MHD_ConnectionNotificationCode code)
-{
-    (void)user;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        struct link *link = calloc(1, sizeof *link);
-        const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        *context = link;
-        if (!link)
-            return;
-        link->since_ms = clock_ms();
-        link->fd = info ? info->connect_fd : -1;
-        pthread_mutex_lock(&links_lock);
-        link->next = links;
-        link->back = &links;
-        if (links)
-            links->back = &link->next;
-        links = link;
-        pthread_mutex_unlock(&links_lock);
-    } else if (*context) {
-        struct link *link = *context;
-        pthread_mutex_lock(&links_lock);
-        *link->back = link->next;
-        if (link->next)
-            link->next->back = link->back;
-        pthread_mutex_unlock(&links_lock);
-        free(link);
-        *context = NULL;
-    }
-}
-
-static struct link *link_of(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
-/* What a link is about; for the watcher's clock. */
-static void link_state(struct MHD_Connection *connection, bool in_body, bool busy)
-{
-    struct link *link = link_of(connection);
-    if (!link)
-        return;
-    pthread_mutex_lock(&links_lock);
-    if (in_body != link->in_body)
-        link->since_ms = clock_ms();
-    link->n_requests += in_body && !link->in_body;
-    link->in_body = in_body;
-    link->busy = busy;
-    pthread_mutex_unlock(&links_lock);
-}
 
 static void on_completed(void *user, struct MHD_Connection *connection, void **context,
                          enum MHD_RequestTerminationCode code)
@@ -277,6 +211,12 @@ static enum MHD_Result respond(struct exchange *exchange, struct MHD_Connection 
         }
         if (exchange->request_id[0]) /* the methods that a path has */
             MHD_add_response_header(response, "Allow", exchange->request_id);
+        if (exchange->origin[0]) {
+            MHD_add_response_header(response, "Access-Control-Allow-Origin", exchange->origin);
+            MHD_add_response_header(response, "Access-Control-Allow-Methods", "GET, POST, DELETE");
+            MHD_add_response_header(response, "Access-Control-Allow-Headers", "Authorization, Content-Type, X-Api-Key");
+            MHD_add_response_header(response, "Vary", "Origin");
+        }
         if (close)
             MHD_add_response_header(response, "Connection", "close");
     }
@@ -289,7 +229,8 @@ static enum MHD_Result respond(struct exchange *exchange, struct MHD_Connection 
 }
 
 /* A new exchange for a request whose headers are there. */
-static struct exchange *exchange_new(struct server *server, struct MHD_Connection *connection, const char *version)
+static struct exchange *exchange_new(struct server *server, struct MHD_Connection *connection, const char *method,
+                                     const char *version)
 {
     struct exchange *exchange = calloc(1, sizeof *exchange);
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -300,6 +241,7 @@ static struct exchange *exchange_new(struct server *server, struct MHD_Connectio
     exchange->fd = info ? info->connect_fd : -1;
     exchange->is_http10 = strcmp(version, "HTTP/1.1") != 0;
     exchange->received_ms = clock_ms();
+    exchange->line_bytes = strlen(method) + 1 + link_uri_bytes(connection) + 1 + strlen(version);
     exchange->dialect = &hob_dialect;
     atomic_init(&exchange->refs, 1);
     pthread_mutex_init(&exchange->lock, NULL);
@@ -330,7 +272,11 @@ static bool admit(struct server *server, struct exchange *exchange, const char *
     else if (strncmp(path, "/api/", 5) == 0)
         exchange->dialect = &ollama_chat_dialect;
     atomic_fetch_add(&server->counters.requests, 1);
-    if (!guard_check(&server->guard, exchange, method, !exchange->route || !(exchange->route->flags & ROUTE_OPEN)))
+    enum scope scope = !exchange->route                        ? SCOPE_USE
+                       : exchange->route->flags & ROUTE_OPEN   ? SCOPE_NONE
+                       : exchange->route->flags & ROUTE_MANAGE ? SCOPE_MANAGE
+                                                               : SCOPE_USE;
+    if (!guard_check(&server->guard, exchange, method, scope))
         return false;
     if (!exchange->route) {
         snprintf(exchange->request_id, sizeof exchange->request_id, "%.31s", allowed);
@@ -369,18 +315,26 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
     struct server *server = user;
     struct exchange *exchange = *context;
     if (!exchange) {
-        exchange = exchange_new(server, connection, version);
+        exchange = exchange_new(server, connection, method, version);
         *context = exchange;
         if (!exchange)
             return MHD_NO;
         link_state(connection, true, false);
         if (!admit(server, exchange, method, path)) {
             atomic_fetch_add(&server->counters.refused, 1);
-            return respond(exchange, connection, true);
+            exchange->refused = true;
+            if (exchange->answer_ms == 0)
+                return respond(exchange, connection, true);
+            exchange->suspended = true; /* the watcher lets it go on */
+            MHD_suspend_connection(connection);
+            return MHD_YES;
         }
+        if (exchange->route->flags & ROUTE_UPLOAD)
+            link_upload(connection);
         return MHD_YES;
     }
     if (*size) {
+        link_received(connection, *size);
         take_body(exchange, data, *size);
         *size = 0;
         return MHD_YES;
@@ -406,8 +360,8 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
     pthread_mutex_unlock(&exchange->lock);
     if (!answered || gone) /* its client left before there was an answer */
         return MHD_NO;
-    const struct link *link = link_of(connection);
-    return respond(exchange, connection, link && link->n_requests >= (unsigned)limits[LIMIT_REQUESTS].value);
+    return respond(exchange, connection,
+                   exchange->refused || link_requests(connection) >= (unsigned)limits[LIMIT_REQUESTS].value);
 }
 
 /* libmicrohttpd decodes %xx in paths; nothing here needs that, and what it would make of "%00" nobody wants. */
@@ -441,10 +395,54 @@ static bool start_threads(struct server *server, struct hob_error *err)
     return good || error_set(err, HOB_LIMIT, "the system gives no more threads");
 }
 
+/* What TLS needs, in memory. */
+struct tls {
+    struct buf certificate, key;
+};
+
+static bool read_tls(struct tls *tls, const struct server_options *options, struct hob_error *err)
+{
+    enum { MAX_PEM = 1 << 20 };
+    if (!options->certificate)
+        return true;
+    return file_load(options->certificate, MAX_PEM, &tls->certificate, err) &&
+           file_load(options->private_key, MAX_PEM, &tls->key, err) &&
+           ((buf_text(&tls->certificate) && buf_text(&tls->key)) || error_memory(err, MAX_PEM));
+}
+
+static void clear_tls(struct tls *tls)
+{
+    if (tls->key.ptr)
+        explicit_bzero(tls->key.ptr, tls->key.len);
+    buf_clear(&tls->key);
+    buf_clear(&tls->certificate);
+}
+
+static struct MHD_Daemon *start_daemon(struct server *server, const struct listener *listener, const struct tls *tls)
+{
+    unsigned per_ip = listener->is_local ? 0 : (unsigned)limits[LIMIT_CONNECTIONS_IP].value;
+    const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}},
+                                with_tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate.ptr},
+                                              {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key.ptr},
+                                              {MHD_OPTION_END, 0, NULL}};
+    bool has_tls = tls->key.len > 0;
+    return MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (has_tls ? MHD_USE_TLS : 0), 0,
+        NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
+        listener->fd, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+        (unsigned)limits[LIMIT_CONNECTIONS].value, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)limits[LIMIT_IDLE_S].value,
+        MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_ip, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)limits[LIMIT_HEADER_BYTES].value + (32 << 10), MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, link_notify, server, MHD_OPTION_URI_LOG_CALLBACK, link_uri, NULL,
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_ARRAY, has_tls ? with_tls : none,
+        MHD_OPTION_END);
+}
+
 struct server *server_start(const struct server_options *options, struct hob_error *err)
 {
     struct server *server = calloc(1, sizeof *server);
     struct listener listener = {.fd = -1};
+    struct tls tls = {0};
     if (!server) {
         error_memory(err, sizeof *server);
         return NULL;
@@ -455,28 +453,23 @@ struct server *server_start(const struct server_options *options, struct hob_err
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->work_there, NULL);
     pthread_cond_init(&server->resident_left, NULL);
-    bool good = listener_open(&listener, options->listen, options->key_file != NULL, err);
+    bool good = listener_open(&listener, options, err);
     snprintf(server->address, sizeof server->address, "%s", listener.address);
-    good = good && guard_init(&server->guard, listener.path ? NULL : listener.host, listener.port, listener.is_local,
-                              options->key_file, err);
-    good = good && options->seal(options->user, listener.fd, listener.path, err) && start_threads(server, err);
+    good = good && guard_init(&server->guard, &listener, options, err) && read_tls(&tls, options, err);
+    good = good && options->seal(options->user, listener.fd, listener.path, err);
+    server->wall = wall_status();
+    good = good && start_threads(server, err);
     if (good) {
-        unsigned per_ip = listener.is_local ? 0 : (unsigned)limits[LIMIT_CONNECTIONS_IP].value;
-        server->daemon = MHD_start_daemon(
-            MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG, 0, NULL, NULL, on_request,
-            server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET, listener.fd,
-            MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT, (unsigned)limits[LIMIT_CONNECTIONS].value,
-            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)limits[LIMIT_IDLE_S].value, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-            per_ip, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits[LIMIT_HEADER_BYTES].value + (32 << 10),
-            MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-            MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_END);
+        server->daemon = start_daemon(server, &listener, &tls);
         if (!server->daemon) {
             close(listener.fd);
-            good = error_set(err, HOB_LIMIT, "the HTTP daemon did not start");
+            good = error_set(err, HOB_LIMIT, "the HTTP daemon did not start%s",
+                             options->certificate ? "; are the certificate and the key PEM, and of one another?" : "");
         }
     } else if (listener.fd >= 0) {
         close(listener.fd);
     }
+    clear_tls(&tls);
     if (!good && listener.path)
         unlink(listener.path); /* once the walls stand, the keeper does it */
     free(listener.path);
@@ -527,6 +520,7 @@ void server_stop(struct server *server)
         close(server->epoll);
     responses_free(server);
     guard_clear(&server->guard);
+    json_decref(server->wall);
     pthread_mutex_destroy(&server->lock);
     pthread_cond_destroy(&server->work_there);
     pthread_cond_destroy(&server->resident_left);

@@ -18,13 +18,16 @@
 struct server;
 
 struct server_options {
-    const char *listen;            /* "HOST:PORT", "HOST", ":PORT" or "unix:PATH" */
-    const char *key_file;          /* keys, a line each; NULL: none are asked for */
-    const struct options *options; /* of every engine: borrowed, and must outlive the server */
-    double keep_alive_s;           /* below 0: models stay */
-    double queue_s;                /* how long a request waits for a place at most */
-    bool lenient;                  /* fields that are not known are named in X-Hob-Ignored, not refused */
-    bool metrics;                  /* /metrics is served */
+    const char *listen;                    /* "HOST:PORT", "HOST", ":PORT" or "unix:PATH" */
+    const char *key_file;                  /* keys.h; NULL: none are asked for */
+    const char *certificate, *private_key; /* files of TLS, PEM; NULL: none */
+    bool allow_no_key, allow_no_tls;       /* though others can reach it */
+    struct option_list origins;            /* of pages that may use it; borrowed */
+    const struct options *options;         /* of every engine: borrowed, and must outlive the server */
+    double keep_alive_s;                   /* below 0: models stay */
+    double queue_s;                        /* how long a request waits for a place at most */
+    bool lenient;                          /* fields that are not known are named in X-Hob-Ignored, not refused */
+    bool metrics;                          /* /metrics is served */
     /* Called once it listens and its keys are read, before a thread begins: raises the walls. */
     bool (*seal)(void *user, int listener, const char *socket_path, struct hob_error *err);
     void *user;
