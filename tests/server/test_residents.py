@@ -55,7 +55,7 @@ def test_fair():
     """One client's many requests, and its one request of many answers, do not keep out another's one."""
     keys = os.path.join(hob.TEMP, "two-keys")
     greedy, modest = (hob.run("key", keys)[1].decode().strip() for _ in range(2))
-    greedy, modest = ({"Authorization": "Bearer " + "-".join([w] * 5)} for w in ("greedy", "modest"))
+    greedy, modest = ({"Authorization": "Bearer " + key} for key in (greedy, modest))
     with start("--parallel", "2", "--ctx", "20000", "--key-file", keys) as server:
         def metric(name):
             text = server.ask("GET", "/metrics", headers=modest)[2]
