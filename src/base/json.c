@@ -65,7 +65,8 @@ static bool scan(struct str text, const char *name, bool wide, struct buf *widen
             else if ((c == ']' || c == '}') && depth)
                 depth--;
             if (depth > JSON_MAX_DEPTH)
-                return error_set(err, HOB_FORMAT, "%s: byte %zu: JSON is nested deeper than %d", name, at, JSON_MAX_DEPTH);
+                return error_set(err, HOB_FORMAT, "%s: byte %zu: JSON is nested deeper than %d", name, at,
+                                 JSON_MAX_DEPTH);
             at++;
         }
     }
