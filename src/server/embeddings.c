@@ -47,7 +47,7 @@ bool embeddings_inputs(struct generation *g, bool may_be_empty, struct hob_error
         good = add_input(inputs, json_array_get(input, i), may_be_empty, err);
     if (!good)
         return false;
-    g->n = json_array_size(inputs);
+    g->n = g->n_prompts = json_array_size(inputs);
     g->load_only = g->n == 0;
     g->param = NULL;
     return true;

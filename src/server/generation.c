@@ -119,7 +119,7 @@ static struct generation *generation_new(struct exchange *exchange)
     g->dialect = exchange->dialect;
     g->request = json_object();
     g->extra = json_object();
-    g->n = 1;
+    g->n = g->n_prompts = 1;
     g->keep_alive_s = exchange->server->options.keep_alive_s;
     g->start_ms = exchange->received_ms;
     g->created_s = time(NULL);
@@ -134,22 +134,23 @@ static struct generation *generation_new(struct exchange *exchange)
     return NULL;
 }
 
-/* Finds the model in the library. */
-static bool find_model(struct generation *g, struct hob_error *err)
+bool generation_find_entry(struct generation *g, struct hob_error *err)
 {
-    if (!g->model[0]) {
-        g->param = "model";
+    g->param = "model";
+    if (!g->model[0])
         return error_set(err, HOB_USAGE, "model: is missing; want the name of a model");
-    }
-    if (!library_find(&g->arena, str_of(g->model), &g->entry, err)) {
-        g->param = "model";
-        if (err->status == HOB_NOT_FOUND || err->status == HOB_USAGE)
-            error_set(err, HOB_NOT_FOUND, "model '%s' not found", g->model);
-        return false;
-    }
-    if (!library_check(&g->entry, err))
-        return false;
-    return (g->settings = json_read(str_of(g->entry.settings), g->entry.name, err)) != NULL;
+    if (!library_find(&g->arena, str_of(g->model), &g->entry, err))
+        return err->status != HOB_NOT_FOUND && err->status != HOB_USAGE
+                   ? false
+                   : error_set(err, HOB_NOT_FOUND, "model '%s' not found", g->model);
+    g->param = NULL;
+    return true;
+}
+
+bool generation_find_model(struct generation *g, struct hob_error *err)
+{
+    return generation_find_entry(g, err) && library_check(&g->entry, err) &&
+           (g->settings = json_read(str_of(g->entry.settings), g->entry.name, err)) != NULL;
 }
 
 struct generation *generation_read(struct exchange *exchange)
@@ -174,17 +175,31 @@ void generation_handle(struct exchange *exchange)
 {
     struct hob_error err = {0};
     struct generation *g = generation_read(exchange);
-    if (g && find_model(g, &err))
+    if (g && g->dialect->act) {
+        g->dialect->act(g);
+        generation_free(g);
+    } else if (g && generation_find_model(g, &err)) {
         resident_find(exchange->server, g); /* goes on in generation_continue() */
-    else if (g)
+    } else if (g) {
         generation_fail(g, exchange_status(&err), &err);
+    }
 }
 
 /* The members "seed" of the n-th answer: the n-th number from the request's. */
 static void vary_seed(json_t *request, const json_t *seed, size_t i)
 {
-    if (i > 0 && json_is_integer(seed))
+    if (json_is_integer(seed))
         json_object_set_new(request, "seed", json_integer(json_integer_value(seed) + (json_int_t)i));
+}
+
+/* Gives the request the n-th answer's prompt, where there are several. */
+static void set_prompt(struct generation *g, size_t i)
+{
+    json_t *prompt = json_array_get(json_object_get(g->extra, "prompts"), i / (g->n / g->n_prompts));
+    if (g->n_prompts == 1)
+        return;
+    json_object_del(g->request, json_is_string(prompt) ? "tokens" : "prompt");
+    json_object_set(g->request, json_is_string(prompt) ? "prompt" : "tokens", prompt);
 }
 
 /* What is left of thinking where the model cannot do as it was asked: a level becomes on, off becomes nothing, and so
@@ -308,7 +323,8 @@ static bool prepare(struct generation *g, struct hob_error *err)
     bool good = true;
     for (size_t i = 0; good && i < g->n; i++) {
         struct answer *answer = &g->answers[i];
-        vary_seed(g->request, seed, i);
+        vary_seed(g->request, seed, i % (g->n / g->n_prompts));
+        set_prompt(g, i);
         do
             answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
         while (!answer->reply && soften(g, err));
@@ -417,7 +433,7 @@ struct usage generation_usage(const struct generation *g)
     for (size_t i = 0; g->answers && i < g->n; i++) {
         size_t n_prompt, n_generated;
         reply_tokens(g->answers[i].reply, &n_prompt, &n_generated);
-        usage.prompt = g->dialect->prepare ? usage.prompt + n_prompt : n_prompt; /* of one text for all, or each */
+        usage.prompt += i % (g->n / g->n_prompts) == 0 ? n_prompt : 0;
         usage.generated += n_generated;
         usage.thinking += g->answers[i].n_thinking;
         if (i == 0)

@@ -50,7 +50,8 @@ struct dialect {
     /* All below are of dialects that generate. */
     const struct field *const *fields; /* tables of its members (fields.h) */
     enum option_dialect options;
-    bool (*finish)(struct generation *generation, struct hob_error *err);  /* after the fields; or NULL */
+    bool (*finish)(struct generation *generation, struct hob_error *err); /* after the fields; or NULL */
+    void (*act)(struct generation *generation); /* answers, without a model in memory; or NULL */
     bool (*prepare)(struct generation *generation, struct hob_error *err); /* makes the answers' replies, where they are
                                                                               no texts; or NULL */
     void (*ended)(struct answer *answer);                                  /* an answer is whole; or NULL */
@@ -76,10 +77,11 @@ struct generation {
     json_t *request;           /* chat/'s */
     json_t *extra;             /* what the dialect keeps for itself: an object */
     const char *param;         /* the member at fault, in an error; borrowed from exchange->json */
+    size_t n_prompts;          /* of which each has as many answers */
     size_t n;                  /* answers */
     size_t n_started, n_ended; /* of them */
     struct answer *answers;
-    bool stream, include_usage, receipt, wants_logprobs, raw, echo, special, bos, no_store, think_softened;
+    bool stream, include_usage, receipt, wants_logprobs, raw, echo, special, bos, verbose, no_store, think_softened;
     const char *think_name; /* the member that asked for thinking; NULL: none did */
     bool load_only;         /* no prompt: the model is loaded, or with keep_alive 0 unloaded */
     bool count_only;        /* the prompt is made, and no reply */
@@ -95,6 +97,10 @@ void generation_handle(struct exchange *exchange);
 
 /* Reads an exchange's body by its dialect. The caller owns the generation; NULL after an answer. */
 struct generation *generation_read(struct exchange *exchange);
+
+/* Finds the entry of the model that the request names; and checks its file and reads its settings. */
+bool generation_find_entry(struct generation *generation, struct hob_error *err);
+bool generation_find_model(struct generation *generation, struct hob_error *err);
 
 /* Goes on once the model is there: prepares and queues. On a handler's thread. */
 void generation_continue(struct exchange *exchange);
@@ -144,7 +150,8 @@ json_t *answer_call_arguments(const json_t *call);
 void make_id(const char *prefix, char *out, size_t size);
 
 /* The dialects. */
-extern const struct dialect hob_dialect, ollama_chat_dialect, ollama_generate_dialect, openai_chat_dialect,
+extern const struct dialect ollama_show_dialect, ollama_copy_dialect, ollama_delete_dialect, ollama_create_dialect,
+    ollama_pull_dialect, hob_dialect, ollama_chat_dialect, ollama_generate_dialect, openai_chat_dialect,
     openai_completions_dialect, openai_responses_dialect, anthropic_dialect;
 
 #endif

@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "chat/modelfile.h"
-#include "server/fields.h"
 #include "server/internal.h"
 #include "server/messages.h"
 #include "server/tools.h"

@@ -5,7 +5,7 @@
 #ifndef HOB_SERVER_OLLAMA_H
 #define HOB_SERVER_OLLAMA_H
 
-#include "server/generation.h"
+#include "server/fields.h"
 
 /* The body of an error: {"error": text}. */
 json_t *ollama_error(unsigned status, const char *param, const struct hob_error *err);
@@ -19,8 +19,8 @@ json_t *ollama_time(int64_t seconds, long nanoseconds);
 /* The details of a model: {"parent_model", "format", "family", "families", "parameter_size", ...}. */
 json_t *ollama_details(const json_t *facts);
 
-/* The name in a body: "model", or as old clients have it "name"; NULL after an answer. Borrowed. */
-const char *ollama_name(struct exchange *exchange);
+/* The name of a model in a request about it: "model", or as old clients have it "name". */
+extern const struct field ollama_names[];
 
 /* The member "options", as struct field has it. */
 bool ollama_options(struct generation *generation, const json_t *value, struct hob_error *err);
@@ -30,11 +30,6 @@ void ollama_root(struct exchange *exchange);
 void ollama_version(struct exchange *exchange);
 void ollama_tags(struct exchange *exchange);
 void ollama_ps(struct exchange *exchange);
-void ollama_show(struct exchange *exchange);
-void ollama_copy(struct exchange *exchange);
-void ollama_delete(struct exchange *exchange);
-void ollama_create(struct exchange *exchange);
-void ollama_pull(struct exchange *exchange);
 void ollama_blob_head(struct exchange *exchange);
 void ollama_blob_post(struct exchange *exchange);
 

@@ -5,7 +5,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "server/embeddings.h"
-#include "server/fields.h"
 #include "server/ollama.h"
 
 static const struct field embed_fields[] = {

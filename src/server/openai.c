@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "server/limits.h"
+#include "server/ollama.h"
 #include "store/name.h"
 
 json_t *openai_error(unsigned status, const char *param, const struct hob_error *err)
@@ -232,6 +233,9 @@ static json_t *model_json(const struct library_entry *entry)
     json_object_set_new(json, "object", json_string("model"));
     json_object_set_new(json, "created", json_integer(entry->modified_s));
     json_object_set_new(json, "owned_by", json_string("library"));
+    json_object_set_new(json, "type", json_string("model")); /* from here on as Anthropic has it */
+    json_object_set_new(json, "display_name", json_bytes(name_shown(entry->name, true)));
+    json_object_set_new(json, "created_at", ollama_time(entry->modified_s, 0));
     return json;
 }
 

@@ -3,17 +3,25 @@
  * POST /v1/completions
  */
 #include "base/error.h"
+#include "model/model.h"
+#include "server/limits.h"
 #include "server/openai.h"
+#include "server/resident.h"
 
-/* A text, or ids; an array of one of either. */
+/* A text, or ids; or an array of either. */
 static bool read_prompt(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    if (json_is_array(value) && json_array_size(value) == 1 && !json_is_integer(json_array_get(value, 0)))
-        value = json_array_get(value, 0);
-    if (!json_is_string(value) && !json_is_integer(json_array_get(value, 0)))
-        return error_set(err, HOB_USAGE, "prompt: want a string or an array of token ids; of several, a request each");
-    json_object_set(g->request, json_is_string(value) ? "prompt" : "tokens", (json_t *)value);
-    return true;
+    bool one = json_is_string(value) || json_is_integer(json_array_get(value, 0));
+    json_t *prompts = one ? json_pack("[O]", value) : json_incref((json_t *)value);
+    json_object_set_new(g->extra, "prompts", prompts);
+    g->n_prompts = json_array_size(prompts);
+    for (size_t i = 0; i < g->n_prompts; i++) {
+        json_t *prompt = json_array_get(prompts, i);
+        if (!json_is_string(prompt) && !json_is_integer(json_array_get(prompt, 0)))
+            return error_set(err, HOB_USAGE, "prompt: want a string, an array of ids, or an array of either");
+        json_object_set(g->request, json_is_string(prompt) ? "prompt" : "tokens", prompt);
+    }
+    return g->n_prompts > 0 || error_set(err, HOB_USAGE, "prompt: is empty");
 }
 
 static bool read_best_of(struct generation *g, const json_t *value, struct hob_error *err)
@@ -33,9 +41,15 @@ static const struct field fields[] = {
 
 static bool finish(struct generation *g, struct hob_error *err)
 {
-    if (g->echo)
-        return error_set(err, HOB_USAGE, "echo: is not supported");
     g->wants_logprobs = json_object_get(g->request, "logprobs") != NULL;
+    if (g->echo && g->wants_logprobs)
+        return error_set(err, HOB_USAGE, "echo: not with logprobs, which are of generated tokens alone");
+    if (g->n_prompts > 1 && json_object_get(g->extra, "suffix"))
+        return error_set(err, HOB_USAGE, "suffix: wants one prompt");
+    g->n *= g->n_prompts;
+    if (g->n > (size_t)limits[LIMIT_CHOICES].value)
+        return error_set(err, HOB_LIMIT, "prompt: %zu replies are asked for, want at most %lld", g->n,
+                         limits[LIMIT_CHOICES].value);
     if (!json_object_get(g->request, "max_tokens")) /* as OpenAI has it */
         json_object_set_new(g->request, "max_tokens", json_integer(16));
     make_id("cmpl-", g->id, sizeof g->id);
@@ -72,6 +86,32 @@ static json_t *choice(struct answer *answer, struct str text, const char *reason
                      reason ? json_string(reason) : json_null());
 }
 
+/* Appends the answer's prompt, which the client wants back. */
+static void put_prompt(const struct answer *answer, struct buf *out)
+{
+    const struct generation *g = answer->generation;
+    const json_t *prompts = json_object_get(g->extra, "prompts");
+    const json_t *prompt = json_array_get(prompts, answer->index / (g->n / g->n_prompts));
+    struct hob_error none;
+    struct detokenizer state = {0};
+    const struct tokenizer *tokenizer = model_tokenizer(engine_model(chat_engine(resident_chat(g->resident))), &none);
+    buf_str(out, json_span(prompt));
+    for (size_t i = 0; tokenizer && i < json_array_size(prompt); i++)
+        detokenizer_add(&state, tokenizer, (int32_t)json_integer_value(json_array_get(prompt, i)), true, out);
+    detokenizer_end(&state, out);
+}
+
+static void begin(struct generation *g)
+{
+    for (size_t i = 0; g->echo && i < g->n; i++) {
+        struct buf text = {0};
+        put_prompt(&g->answers[i], &text);
+        openai_send(
+            g, openai_envelope(g, "text_completion", json_pack("[o]", choice(&g->answers[i], buf_view(&text), NULL))));
+        buf_clear(&text);
+    }
+}
+
 static void event(struct answer *answer, const struct chat_event *e)
 {
     struct generation *g = answer->generation;
@@ -85,9 +125,15 @@ static void event(struct answer *answer, const struct chat_event *e)
 static void end(struct generation *g)
 {
     json_t *choices = json_array();
-    for (size_t i = 0; i < g->n && !g->stream; i++)
-        json_array_append_new(choices,
-                              choice(&g->answers[i], reply_text(g->answers[i].reply), openai_reason(&g->answers[i])));
+    for (size_t i = 0; i < g->n && !g->stream; i++) {
+        struct answer *answer = &g->answers[i];
+        struct buf text = {0};
+        if (g->echo)
+            put_prompt(answer, &text);
+        buf_str(&text, reply_text(answer->reply));
+        json_array_append_new(choices, choice(answer, buf_view(&text), openai_reason(answer)));
+        buf_clear(&text);
+    }
     openai_end(g, openai_envelope(g, "text_completion", choices));
 }
 
@@ -100,6 +146,7 @@ const struct dialect openai_completions_dialect = {
     .fields = (const struct field *const[]){fields, openai_fields, fields_model, fields_reply, openai_advisory, NULL},
     .options = DIALECT_OPENAI,
     .finish = finish,
+    .begin = begin,
     .event = event,
     .end = end,
 };

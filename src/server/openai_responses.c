@@ -460,14 +460,22 @@ static void end(struct generation *g)
     exchange_end(g->exchange);
 }
 
-/* An error within a stream. */
+/* An error within a stream, as an event, and the response that failed. In the thread that fails the generation. */
 static void frame(struct exchange *exchange, const char *name, struct str json)
 {
-    struct buf event = {0};
-    buf_format(&event, "event: %s\n", name);
-    exchange_write(exchange, buf_view(&event));
-    openai_frame(exchange, NULL, json);
-    buf_clear(&event);
+    struct generation *g = exchange->generation;
+    json_t *whole = json_read(json, name, NULL), *error = json_object_get(whole, "error");
+    json_t *code = json_object_get(error, "code"), *message = json_object_get(error, "message");
+    code = json_is_string(code) ? code : json_object_get(error, "type");
+    if (g && error) {
+        json_t *failed = response_json(g, "failed");
+        json_object_set_new(failed, "error", json_pack("{s:O, s:O}", "code", code, "message", message));
+        put_event(
+            g, "error",
+            json_pack("{s:O, s:O, s:O}", "code", code, "message", message, "param", json_object_get(error, "param")));
+        put_event(g, "response.failed", json_pack("{s:o}", "response", failed));
+    }
+    json_decref(whole);
 }
 
 const struct dialect openai_responses_dialect = {

@@ -74,7 +74,7 @@ static json_t *body_schema(const struct dialect *dialect)
 static json_t *operation(const struct route *route)
 {
     json_t *json = json_pack("{s:s, s:{s:{s:s}}}", "summary", route->summary, "responses", "200", "description", "OK");
-    if (route->dialect->fields && strcmp(route->method, "POST") == 0 && route->handle == generation_handle)
+    if (route->handle == generation_handle)
         json_object_set_new(json, "requestBody",
                             json_pack("{s:b, s:{s:{s:o}}}", "required", 1, "content", "application/json", "schema",
                                       body_schema(route->dialect)));

@@ -26,6 +26,7 @@ bool facts_infill(struct model *model, int32_t ids[3])
         {"<fim_prefix>", "<fim_suffix>", "<fim_middle>"},
         {"<PRE>", "<SUF>", "<MID>"},
         {"<|prefix|>", "<|suffix|>", "<|middle|>"},
+        {"<｜fim▁begin｜>", "<｜fim▁hole｜>", "<｜fim▁end｜>"},
     };
     struct hob_error none;
     const struct tokenizer *tokenizer = model_tokenizer(model, &none);
