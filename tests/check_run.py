@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs the test runner on programs that pass, fail, die, hang or say nothing; prints TAP."""
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,8 @@ PROGRAMS = {
 SHOWN = ["ERROR: because", "# line 3", "last words", "killed by SIGSEGV", "exit status 3", "no disk"]
 
 
-def run(arguments):
-    done = subprocess.run([sys.executable, RUNNER] + arguments, capture_output=True, text=True, check=False)
+def run(arguments, **more):
+    done = subprocess.run([sys.executable, RUNNER] + arguments, capture_output=True, text=True, check=False, **more)
     return done.returncode, done.stdout
 
 
@@ -64,6 +65,9 @@ def main():
                         "--check", "tap=echo 1..1; echo ok 1"])
     points.append(("checks count by status or points", (status, counts(text)), (1, (2, 1, 0))))
     points.append(("a failed check is shown", "because" in text, True))
+    status, text = run(["--check", "interrupt=! sh -c 'kill -INT $$'"],
+                       preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN))
+    points.append(("in the background, tests can be interrupted", (status, counts(text)), (0, (1, 0, 0))))
 
     print(f"1..{len(points)}")
     failed = 0

@@ -178,6 +178,9 @@ def main():
     if options.long:
         base_env["HOB_TEST_LONG"] = "1"
 
+    # A background job of a shell ignores Ctrl-C, and so would its children; tests of Ctrl-C want them not to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
     results = []
     width = 36
 

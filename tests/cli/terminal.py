@@ -78,10 +78,10 @@ class Terminal:
             pass
         self.at = len(self.seen)
         self.send(line + "\r")
-        self.wait(rb"\n", 10)
+        self.wait(rb"\n")
         return self.prompt(seconds)
 
-    def close(self, seconds=20):
+    def close(self, seconds=60):
         """Waits for the end; returns the exit status, None if it had to be killed."""
         end = time.monotonic() + seconds
         while not self._has_ended() and time.monotonic() < end:

@@ -156,7 +156,7 @@ def test_interrupt():
         process.wait(0.5)  # it waits for what is piped in
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 130, process.returncode
+    assert process.wait(60) == 130, process.returncode
     for pipe in (process.stdin, process.stdout, process.stderr):
         pipe.close()
 

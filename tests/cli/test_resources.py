@@ -29,7 +29,7 @@ def memory(name):
     if not path:
         raise hob.Skip("tools/models %s has not fetched it" % name)
     for ctx, n in ((32768, 40), (1024, 700)):
-        flags = ("--ctx", ctx)
+        flags = ("--ctx", ctx, "-t", 2)
         plan = hob.run_json("inspect", path, *flags)["plan"]
         assert plan["context"] == ctx and plan["kv_bytes"] == ctx * plan["kv_token_bytes"]
         assert plan["total_bytes"] == plan["weights_bytes"] + plan["kv_bytes"] + plan["work_bytes"]
@@ -43,19 +43,23 @@ def memory(name):
 
 
 def first_token():
+    """The time of one thread's work, for others may be busy here: an idle machine is faster, and has more threads."""
     path = hob.real_model("smollm2")
     if not path:
         raise hob.Skip("tools/models smollm2 has not fetched it")
-    best = 1e9
-    for _ in range(6):
+    best = best_wall = 1e9
+    for _ in range(4):
         start = time.monotonic()
-        process = subprocess.Popen([hob.HOB, "run", path, "Hello"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                                   env=hob.ENV)
+        process = subprocess.Popen([hob.HOB, "run", path, "Hello", "-t", "1"], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.PIPE, env=hob.ENV)
         assert process.stdout.read(1)
-        best = min(best, time.monotonic() - start)
+        best_wall = min(best_wall, time.monotonic() - start)
+        with open("/proc/%d/stat" % process.pid, encoding="utf-8") as file:
+            user, system = file.read().rsplit(")", 1)[1].split()[11:13]
+        best = min(best, (int(user) + int(system)) / os.sysconf("SC_CLK_TCK"))
         process.kill()
         process.communicate()
-    print("# %.2f s to the first text" % best)
+    print("# %.2f s of work to the first text, %.2f s on the clock" % (best, best_wall))
     assert best <= FIRST_TOKEN_S, best
 
 

@@ -5,11 +5,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "cli"))
 import hob  # noqa: E402
 
-SECONDS, MEGABYTES = 0.25, 64
+SECONDS, MEGABYTES = 0.25, 64  # where yardstick() is YARDSTICK
+YARDSTICK, TRIES = 0.035, 3
 SANITIZED = b"__asan_init" in open(hob.HOB, "rb").read()
 
 
@@ -169,10 +171,24 @@ def run(option, text, is_file):
         return code, file.read(), seconds, megabytes
 
 
+def yardstick():
+    """Seconds of processor time of a fixed loop, which say how fast this machine is now."""
+    start, x = time.process_time(), 1
+    for _ in range(300000):
+        x = x * 69069 + 1 & 0xffffffff
+    return time.process_time() - start
+
+
+def in_time(seconds):
+    return seconds <= SECONDS or seconds <= SECONDS * yardstick() / YARDSTICK
+
+
 def check(option, text, refused, is_file):
     code, error, seconds, megabytes = run(option, text, is_file)
-    if not SANITIZED and seconds > SECONDS:  # another program may have held the machine up
-        seconds = min(seconds, run(option, text, is_file)[2])
+    fast = SANITIZED or in_time(seconds)
+    for _ in range(0 if fast else TRIES - 1):  # the machine may be busy
+        seconds = run(option, text, is_file)[2]
+        fast = fast or in_time(seconds)
     said = "exit %d, %.0f ms, %.0f MB: %s" % (code, seconds * 1e3, megabytes, error[:300])
     if os.environ.get("HOB_TEST_VERBOSE"):
         print("#", said.strip(), flush=True)
@@ -180,7 +196,7 @@ def check(option, text, refused, is_file):
     assert refused is None or (code != 0) == refused, said
     assert (code == 0) == (error == ""), said
     assert error.count("\n") == (code != 0) and len(error) < 400, said
-    assert SANITIZED or (seconds <= SECONDS and megabytes <= MEGABYTES), said
+    assert fast and (SANITIZED or megabytes <= MEGABYTES), said
 
 
 def deep():
