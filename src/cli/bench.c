@@ -45,9 +45,11 @@ struct bench {
 static bool read_numbers(const struct args *args, const char *name, struct numbers *out, struct hob_error *err)
 {
     struct ids ids = {0};
-    bool good = input_ids(name, str_of(args_own(args, name)->text), &ids, err);
+    char option[32];
+    snprintf(option, sizeof option, "--%s", name);
+    bool good = input_ids(option, str_of(args_own(args, name)->text), &ids, err);
     if (good && (ids.len < 1 || ids.len > MAX_NUMBERS))
-        good = error_set(err, HOB_USAGE, "--%s: %zu numbers, want 1 to %d", name, ids.len, MAX_NUMBERS);
+        good = error_set(err, HOB_USAGE, "%s: %zu numbers, want 1 to %d", option, ids.len, MAX_NUMBERS);
     for (size_t i = 0; good && i < ids.len; i++)
         out->value[out->n++] = (size_t)ids.ptr[i];
     ids_clear(&ids);

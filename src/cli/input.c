@@ -26,8 +26,8 @@ bool input_ids(const char *name, struct str text, struct ids *ids, struct hob_er
         int64_t id = 0;
         for (; at < text.len && text.ptr[at] >= '0' && text.ptr[at] <= '9' && id <= INT32_MAX; at++)
             id = id * 10 + (text.ptr[at] - '0');
-        if (at == start || id > INT32_MAX || (at < text.len && !memchr(" \t\r\n,[]", text.ptr[at], 7)))
-            return error_set(err, HOB_USAGE, "%s: found \"%.*s\", want ids: 1,2,3", name,
+        if (at == start || id > INT32_MAX || (at < text.len && !byte_in(text.ptr[at], " \t\r\n,[]")))
+            return error_set(err, HOB_USAGE, "%s: found \"%.*s\", want whole numbers: 1,2,3", name,
                              (int)(text.len - start < 20 ? text.len - start : 20), text.ptr + start);
         if (!ids_add(ids, (int32_t)id))
             return error_memory(err, ids->len * sizeof *ids->ptr);

@@ -12,7 +12,7 @@
 
 /* The request (chat/chat.h) that FILE means: an array of messages, or an object of them and of other variables. Takes
  * the reference to `file`; the caller owns the result. */
-static json_t *read_request(json_t *file, json_t *now, struct hob_error *err)
+static json_t *read_request(const char *name, json_t *file, json_t *now, struct hob_error *err)
 {
     json_t *request = json_object();
     if (now)
@@ -22,7 +22,7 @@ static json_t *read_request(json_t *file, json_t *now, struct hob_error *err)
         return request;
     }
     if (!json_is_object(file)) {
-        error_set(err, HOB_FORMAT, "want an array of messages, or an object with \"messages\"");
+        error_set(err, HOB_FORMAT, "%s: want an array of messages, or an object with \"messages\"", name);
         json_decref(file);
         json_decref(request);
         return NULL;
@@ -67,10 +67,12 @@ static bool render_run(struct args *args, struct hob_error *err)
         return error_set(err, HOB_USAGE, "want --messages FILE, or messages on standard input");
     bool good = input_check_stdin(args, !messages->given, err);
     good = good && (!now_text->given || input_time("--now", now_text->text, &now, err));
-    json_t *file = good ? json_read_file(messages->given ? messages->text : "-", INPUT_MAX_BYTES, err) : NULL;
+    const char *path = messages->given ? messages->text : "-";
+    const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
+    json_t *file = good ? json_read_file(path, INPUT_MAX_BYTES, err) : NULL;
     if (!file)
         json_decref(now);
-    good = file && (request = read_request(file, now, err)) != NULL &&
+    good = file && (request = read_request(name, file, now, err)) != NULL &&
            (args->n_words == 0 || open_model(&opened, args->words[0], err)) &&
            (!template_option->given || chat_template_open(&template, opened.model, template_option->text, err)) &&
            chat_render(opened.model, template.parsed ? &template : NULL, request, &rendered, err);

@@ -46,7 +46,8 @@ def generate():
     exact = hob.run_json("generate", TINY, "--file", path("prompt", "The hob\n"), "-n", 1)
     assert len(exact["receipt"]["prompt_tokens"]) == len(want) + 1
     refuses("generate", TINY, "Hi", "--tokens", "1", says="one of")
-    refuses("generate", TINY, "--tokens", "1,x", says="want ids")
+    refuses("generate", TINY, "--tokens", "1,x", says="want whole numbers")
+    refuses("bench", TINY, "-p", "x", says="--prefill")
     refuses("generate", TINY, "--tokens", "320", says="320")
     refuses("generate", TINY, "--temp", "-1", "Hi", says="temp")
     refuses("generate", TINY, "Hi", "--tmp", "1", says="--temp")
