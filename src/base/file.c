@@ -20,6 +20,7 @@ int file_descriptor(const char *path, enum file_use use, struct hob_error *err)
         /* O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing to a regular file. */
         [FILE_READ] = O_RDONLY | O_NONBLOCK,
         [FILE_STREAM] = O_RDONLY,
+        [FILE_LIST] = O_RDONLY | O_DIRECTORY,
         [FILE_APPEND] = O_RDWR | O_CREAT | O_APPEND,
         [FILE_HISTORY] = O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW,
         [FILE_THROUGH] = O_WRONLY,

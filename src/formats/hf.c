@@ -7,11 +7,12 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "formats/hf_weights.h"
 
-enum { MAX_JSON_BYTES = 16 << 20, MAX_TOKENIZER_BYTES = 256 << 20, MAX_TEMPLATE_BYTES = 4 << 20 };
+enum { MAX_JSON_BYTES = 16 << 20, MAX_TOKENIZER_BYTES = 256 << 20, MAX_TEMPLATE_BYTES = 4 << 20, MAX_NAMES = 64 };
 
 char *hf_path(struct hf *hf, const char *name, struct hob_error *err)
 {
@@ -111,35 +112,56 @@ static bool load_template(struct hf *hf, const char *file, const char *name, str
     return good;
 }
 
-/* The entries of a folder of `hf` that `wanted` takes, in order of their names; *n is 0 where there is none. The caller
- * frees each and the array. */
-static struct dirent **list_folder(struct hf *hf, const char *name, int (*wanted)(const struct dirent *), int *n)
+static int compare_names(const void *a, const void *b)
 {
-    struct dirent **entries = NULL;
-    const char *path = arena_format(&hf->arena, "%s/%s", hf->path, name);
-    *n = path ? scandir(path, &entries, wanted, alphasort) : 0;
-    return entries;
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static int ends_in_jinja(const struct dirent *entry)
+/* The names that end in `suffix` in the folder, or (NULL: none) in that folder of it, in order; it need not be there.
+ */
+static bool list_names(struct hf *hf, const char *folder, struct str suffix, const char ***names, size_t *n,
+                       struct hob_error *err)
 {
-    return str_ends(str_of(entry->d_name), STR(".jinja"));
+    struct hob_error why = {0};
+    const char *path = folder ? arena_format(&hf->arena, "%s/%s", hf->path, folder) : hf->path;
+    int fd = path ? file_descriptor(path, FILE_LIST, &why) : -1;
+    *names = arena_array(&hf->arena, MAX_NAMES, sizeof **names);
+    *n = 0;
+    if (!path || !*names)
+        return error_memory(err, MAX_NAMES * sizeof **names);
+    if (fd < 0)
+        return why.status == HOB_NOT_FOUND || error_set(err, why.status, "%s", why.text);
+    DIR *dir = fdopendir(fd);
+    bool good = dir || error_system(err, path, "cannot be listed");
+    for (struct dirent *entry; good && (entry = readdir(dir));) {
+        if (!str_ends(str_of(entry->d_name), suffix))
+            continue;
+        (*names)[*n] = *n < MAX_NAMES ? arena_format(&hf->arena, "%s", entry->d_name) : NULL;
+        good = (*names)[*n] || error_set(err, HOB_LIMIT, "%s: want at most %d files *%s", path, MAX_NAMES, suffix.ptr);
+        *n += good;
+    }
+    if (dir)
+        closedir(dir);
+    else
+        close(fd);
+    qsort(*names, *n, sizeof **names, compare_names);
+    return good;
 }
 
 /* chat_template.jinja, and those beside it that have names. */
 static bool load_templates(struct hf *hf, struct hob_error *err)
 {
-    int n;
-    bool good = load_template(hf, "chat_template.jinja", "default", err);
-    struct dirent **entries = list_folder(hf, "additional_chat_templates", ends_in_jinja, &n);
-    for (int i = 0; i < n; i++) {
-        char *name = entries[i]->d_name, file[400];
-        snprintf(file, sizeof file, "additional_chat_templates/%s", name);
-        name[strlen(name) - strlen(".jinja")] = '\0';
-        good = good && load_template(hf, file, name, err);
-        free(entries[i]);
+    static const char folder[] = "additional_chat_templates";
+    const char **names;
+    size_t n;
+    bool good = load_template(hf, "chat_template.jinja", "default", err) &&
+                list_names(hf, folder, STR(".jinja"), &names, &n, err);
+    for (size_t i = 0; good && i < n; i++) {
+        char file[400], name[300];
+        snprintf(file, sizeof file, "%s/%s", folder, names[i]);
+        snprintf(name, sizeof name, "%.*s", (int)(strlen(names[i]) - strlen(".jinja")), names[i]);
+        good = load_template(hf, file, name, err);
     }
-    free(entries);
     return good;
 }
 
@@ -155,11 +177,6 @@ static bool read_templates(struct hf *hf, struct hob_error *err)
     return good;
 }
 
-static int ends_in_tiktoken(const struct dirent *entry)
-{
-    return str_ends(str_of(entry->d_name), STR(".tiktoken"));
-}
-
 /* Finds the tokenizer file, if there is one. */
 static bool find_tokenizer(struct hf *hf, struct hob_error *err)
 {
@@ -173,14 +190,13 @@ static bool find_tokenizer(struct hf *hf, struct hob_error *err)
             return true;
         }
     }
-    int n;
-    struct dirent **entries = list_folder(hf, ".", ends_in_tiktoken, &n);
-    if (n > 0)
-        hf->tokenizer_path = hf_path(hf, entries[0]->d_name, err);
-    for (int i = 0; i < n; i++)
-        free(entries[i]);
-    free(entries);
-    return n <= 0 || hf->tokenizer_path;
+    const char **ranks;
+    size_t n;
+    if (!list_names(hf, NULL, STR(".tiktoken"), &ranks, &n, err))
+        return false;
+    if (n)
+        hf->tokenizer_path = hf_path(hf, ranks[0], err);
+    return !n || hf->tokenizer_path;
 }
 
 /* Lists the files that results depend on. */

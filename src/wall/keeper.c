@@ -80,7 +80,7 @@ static json_t *do_open(struct keeper *keeper, const char *path, const json_t *me
         return NULL;
     }
     if (!policy_allows(&keeper->policy, path, (enum file_use)use)) {
-        if (file_exists(path) || (use != FILE_READ && use != FILE_STREAM))
+        if (file_exists(path) || (use != FILE_READ && use != FILE_STREAM && use != FILE_LIST))
             error_set(err, HOB_REFUSED,
                       "%.300s: cannot be opened: it was not named on the command line or added to "
                       "the library",
