@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each command does with its options, on tiny models."""
 import array
+import base64
 import json
 import os
 import shutil
@@ -233,6 +234,17 @@ def honoured_or_refused():
 
 # ------------------------------------------------------------------ tokenize
 
+def ranks():
+    """A tiktoken file is found by how its name ends: the folder is listed."""
+    folder = os.path.join(hob.TEMP, "ranks")
+    os.makedirs(folder)
+    with open(os.path.join(folder, "qwen.tiktoken"), "w", encoding="utf-8") as file:
+        file.writelines("%s %d\n" % (base64.b64encode(bytes([i])).decode(), i) for i in range(256))
+    with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
+        json.dump({"architectures": ["LlamaForCausalLM"]}, file)
+    assert hob.run_json("tokenize", folder, "hob") == list(b"hob")
+
+
 def tokenize():
     golden = [t for t in hob.golden("tiny-tokens")["tiny-llama-rope3"] if "\0" not in t["text"]]
     for model in (TINY, FOLDER):
@@ -437,5 +449,5 @@ assert array.array("f").itemsize == 4
 hob.main([("generate", generate), ("stop texts", stops), ("log probabilities", logprobs),
           ("a model without a tokenizer", ids_only), ("a full context is said so", full_context), ("batch", batch),
           ("bytes without a token", lost_bytes), ("standard input", standard_input),
-          ("honoured or refused", honoured_or_refused), ("tokenize", tokenize), ("render", render), ("logits", logits), ("perplexity", perplexity),
+          ("honoured or refused", honoured_or_refused), ("tokenize", tokenize), ("a tiktoken file", ranks), ("render", render), ("logits", logits), ("perplexity", perplexity),
           ("inspect", inspect), ("bench", bench), ("replay", replay)])
