@@ -305,8 +305,9 @@ static json_t *run(const json_t *task, const struct tokenizer *tokenizer, const 
     random_state = (uint64_t)json_integer_value(json_object_get(task, "seed"));
     for (size_t i = 0; i < json_array_size(given); i++)
         json_array_append_new(texts, try_text(grammar, json_span(json_array_get(given, i))));
-    struct costs costs;
-    costs_begin(&costs, grammar);
+    struct costs costs = {0};
+    if (n)
+        costs_begin(&costs, grammar);
     for (json_int_t i = 0; i < n; i++)
         json_array_append_new(walks, walk(grammar, trie, &costs));
     costs_end(&costs);

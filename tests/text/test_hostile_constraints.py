@@ -67,6 +67,7 @@ GRAMMARS = [
     ("parentheses", "root ::= " + "(" * 900000, True),
     ("optional parts in a row", 'root ::= ' + '"a"? ' * 30000, None),
     ("ambiguous repetitions", 'root ::= ("a" | "a" | "aa")* ("a" | "aa")* ("a"* "a"*)* "b"', None),
+    ("recursive ambiguity", 'root ::= r{10,13} "b"{999,} | (r r [ab]* ("b" r+)* | "b" (. | "")){999}\nr ::= "b"? "a" r{0,40}', None),
     ("counted ambiguity", 'root ::= (("a" | "aa"){1,500}){1,500} "b"', None),
     ("a long literal", 'root ::= "' + "a" * 1000000 + '"', None),
     ("a megabyte of nothing", "root ::= \"a\"" + " " * 1048000, None),
@@ -120,6 +121,8 @@ SCHEMAS = [
     ("many patterns of names", {"patternProperties": {"a%d" % i: {} for i in range(500)}}, True),
     ("patterns of names that explode", {"patternProperties": {"^(a|b)*a(a|b){9}$": {}, "^(a|b)*b(a|b){9}$": {}, "c(a|b){9}$": {}}}, None),
     ("unknown keywords", {"properties": {"a": {"unknown": {}}}}, True),
+    ("many large patterns", {"properties": {"p%d" % i: {"type": "string", "pattern": "(?:[^a]a|b%d){1000}" % i, "maxLength": 9}
+                                            for i in range(20)}}, True),
 ]
 PATTERNS = [
     ("nested stars", "(((((a*)*)*)*)*)*b", None),

@@ -97,6 +97,7 @@ static uint32_t step_all(struct matcher *matcher, uint32_t state, struct str byt
 {
     size_t i = 0;
     for (; i < bytes.len; i++) {
+        states_refill(&matcher->states, 1);
         uint32_t next = states_step(&matcher->states, state, (uint8_t)bytes.ptr[i]);
         if (next == STATE_DEAD)
             break;

@@ -17,6 +17,19 @@ bool states_fail(struct states *s)
     return false;
 }
 
+bool states_spend(struct states *s, size_t n)
+{
+    s->credit -= (int64_t)n;
+    return s->credit >= 0 || states_fail(s);
+}
+
+void states_refill(struct states *s, size_t bytes)
+{
+    s->credit += (int64_t)bytes * BYTE_CREDIT;
+    if (s->credit > FIRST_CREDIT)
+        s->credit = FIRST_CREDIT;
+}
+
 bool states_reserve(struct states *s, void **array, size_t *cap, size_t n, size_t more, size_t size)
 {
     if (s->failed)
@@ -276,6 +289,8 @@ uint32_t conts_merge(struct states *s, size_t first, unsigned depth)
 {
     struct number_list *list = &s->scratch->merged;
     flatten(s, first);
+    if (!states_spend(s, list->n - first))
+        return CONT_END;
     sort_unique(list, first);
     uint32_t choice = intern_choice(s, first), merged = choice;
     if (!s->failed && list->n - first > 1 && s->conts[choice].merged != CONT_NONE) {

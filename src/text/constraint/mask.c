@@ -8,6 +8,8 @@
 
 #include "text/constraint/matcher.h"
 
+enum { MASK_BYTES = 50 /* of a text, which may cost as much as a mask */ };
+
 /* ---- walks ---- */
 
 /* The first of children [at, end) with at least this byte. */
@@ -186,6 +188,7 @@ const uint32_t *matcher_compute(struct matcher *matcher)
     if (matcher->text_start && !matcher->started) {
         fill(matcher, matcher->state, spare);
     } else {
+        states_refill(&matcher->states, MASK_BYTES);
         uint32_t id = states_far(&matcher->states, matcher->state, matcher->trie->longest);
         int16_t slot = matcher->states.states[id].mask;
         if (slot >= 0 && matcher->slot_state[slot] == id)

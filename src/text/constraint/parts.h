@@ -10,7 +10,9 @@
 enum {
     MAX_STATE_ITEMS = 16384,     /* of one state, and continuations of one choice */
     MAX_STATES_BYTES = 48 << 20, /* of all tables */
-    ROWS_PER_CHUNK = 64
+    ROWS_PER_CHUNK = 64,
+    FIRST_CREDIT = 700000, /* elements, and the most that is kept */
+    BYTE_CREDIT = 2000     /* more for each byte */
 };
 
 /* A growing list of numbers. */
@@ -49,6 +51,9 @@ struct expansion {
 
 /* Marks the tables as failed. Always false. */
 bool states_fail(struct states *states);
+
+/* Takes the cost of looking at `n` elements; false, and the tables fail, without credit. */
+bool states_spend(struct states *states, size_t n);
 
 /* Makes room for `more` elements after `n`; false, and the tables fail, without memory or at the limit. */
 bool states_reserve(struct states *states, void **array, size_t *cap, size_t n, size_t more, size_t size);

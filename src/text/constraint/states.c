@@ -98,7 +98,7 @@ uint32_t state_intern(struct states *s)
 bool state_add_item(struct states *s, uint32_t leaf, uint32_t cont)
 {
     struct expansion *e = s->scratch;
-    if (!RESERVE(s, e, items, 1))
+    if (!states_spend(s, 1) || !RESERVE(s, e, items, 1))
         return false;
     e->items[e->n_items++] = (struct item){leaf, cont};
     return true;
@@ -109,7 +109,7 @@ bool state_add_all(struct states *s, uint32_t id)
 {
     struct expansion *e = s->scratch;
     const struct state *state = &s->states[id];
-    if (!RESERVE(s, e, items, state->n_items + 1))
+    if (!states_spend(s, state->n_items) || !RESERVE(s, e, items, state->n_items + 1))
         return false;
     memcpy(e->items + e->n_items, s->items + state->first_item, state->n_items * sizeof *e->items);
     e->n_items += state->n_items;
@@ -152,7 +152,7 @@ static bool seen_grow(struct states *s)
 static bool add_work(struct states *s, uint32_t node, uint32_t cont)
 {
     struct expansion *e = s->scratch;
-    if (s->failed || (e->n_seen * 2 >= e->n_seen_slots && !seen_grow(s)))
+    if (s->failed || !states_spend(s, 1) || (e->n_seen * 2 >= e->n_seen_slots && !seen_grow(s)))
         return false;
     uint64_t key = (uint64_t)node << 32 | cont;
     size_t at = hash_mix(0, key) >> 16 & (e->n_seen_slots - 1);
@@ -326,7 +326,7 @@ uint32_t states_start(struct states *s)
 
 bool states_begin(struct states *s, const struct grammar *grammar)
 {
-    *s = (struct states){.grammar = grammar, .scratch = calloc(1, sizeof *s->scratch)};
+    *s = (struct states){.grammar = grammar, .scratch = calloc(1, sizeof *s->scratch), .credit = FIRST_CREDIT};
     if (!s->scratch || !RESERVE(s, s, conts, 1))
         return states_fail(s);
     s->conts[s->n_conts++] = (struct cont){.node = CONT_CHOICE - 1, .state = STATE_NONE, .merged = CONT_NONE};
@@ -417,8 +417,10 @@ uint32_t states_shrink(struct states *s, uint32_t id)
             state_add_item(&fresh, s->items[from.first_item + i].leaf, to[s->items[from.first_item + i].cont]);
         fresh.scratch->accepts = from.accepts;
         state = state_intern(&fresh);
+        fresh.credit = s->credit;
         states_end(s);
         *s = fresh;
+        states_spend(s, s->n_conts);
     } else {
         states_end(&fresh);
         states_fail(s);

@@ -66,8 +66,9 @@ struct states {
     size_t cap_conts, cap_lists, cap_items, cap_edges, cap_states, cap_rows;
     struct int_table cont_table, state_table;
     struct expansion *scratch;
-    size_t bytes; /* of all arrays */
-    bool failed;  /* no memory, or a limit; sticks */
+    size_t bytes;   /* of all arrays */
+    int64_t credit; /* of elements that may be looked at, see states_refill() */
+    bool failed;    /* no memory, or a limit; sticks */
 };
 
 /* Empty tables for a grammar. False without memory. */
@@ -75,6 +76,10 @@ bool states_begin(struct states *states, const struct grammar *grammar);
 
 /* Frees the tables. */
 void states_end(struct states *states);
+
+/* Gives credit for `bytes` more bytes of a reply. What they cost is bounded on the average: the states of an ambiguous
+ * grammar may grow with every byte. */
+void states_refill(struct states *states, size_t bytes);
 
 /* The state at the start of the grammar. STATE_DEAD after a failure, as for all below. */
 uint32_t states_start(struct states *states);

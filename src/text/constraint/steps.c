@@ -19,7 +19,7 @@ static bool collect_moves(struct states *s, uint32_t id)
         if (item.leaf & ITEM_TOKENS)
             continue;
         const struct leaf *leaf = &g->leaves[item.leaf];
-        if (!RESERVE(s, e, moves, leaf->n_edges))
+        if (!states_spend(s, leaf->n_edges) || !RESERVE(s, e, moves, leaf->n_edges))
             return false;
         for (uint32_t k = 0; k < leaf->n_edges; k++) {
             struct leaf_edge edge = g->edges[leaf->first_edge + k];
@@ -80,7 +80,8 @@ static bool sort_moves(struct states *s, const uint8_t range_of[256], unsigned n
             first[r + 1]++;
     for (unsigned r = 1; r <= n_ranges; r++)
         first[r] += first[r - 1];
-    if (!states_reserve(s, (void **)&e->by_range, &e->cap_by_range, 0, first[n_ranges] + 1, sizeof *e->by_range))
+    if (!states_spend(s, first[n_ranges]) ||
+        !states_reserve(s, (void **)&e->by_range, &e->cap_by_range, 0, first[n_ranges] + 1, sizeof *e->by_range))
         return false;
     memcpy(place, first, sizeof place);
     for (size_t i = 0; i < e->n_moves; i++)

@@ -93,6 +93,8 @@ static void set_target(const struct digit *digit, unsigned value, uint32_t leaf,
 
 static uint32_t grow(struct tree *tree, unsigned depth, uint32_t first)
 {
+    if (!grammar_spend(tree->builder, 1))
+        return LEAF_NONE;
     if (depth == tree->encoding->n_digits)
         return coverage(tree, first, 1) == COVERS_ALL ? tree->next : LEAF_NONE;
     enum coverage covers = coverage(tree, first, tree->span[depth]);

@@ -55,7 +55,8 @@ static bool *add_column(struct grammar_builder *b, const struct counted *counted
         grammar_fail(b, HOB_LIMIT, "pattern: with its lengths it is too large");
         return NULL;
     }
-    if (!grammar_reserve(b, (void **)&g->live, &g->cap_live, g->n_live, counted->n_states, sizeof *g->live))
+    if (!grammar_spend(b, 2 * counted->n_states) ||
+        !grammar_reserve(b, (void **)&g->live, &g->cap_live, g->n_live, counted->n_states, sizeof *g->live))
         return NULL;
     bool *column = g->live + g->n_live;
     for (uint32_t q = 0; q < counted->n_states; q++) {
@@ -109,8 +110,7 @@ static bool find_columns(struct grammar_builder *b, struct counted *counted)
     return true;
 }
 
-static bool add_state(struct grammar_builder *b, const struct automaton *a, struct set_memo *memo, uint32_t q,
-                      uint32_t *seen, bool json)
+static bool add_state(struct grammar_builder *b, const struct automaton *a, uint32_t q, uint32_t *seen, bool json)
 {
     struct grammar *g = &b->grammar;
     struct counted_state state = {.first_way = (uint32_t)g->n_counted_ways, .accepts = a->accepts[q]};
@@ -119,7 +119,7 @@ static bool add_state(struct grammar_builder *b, const struct automaton *a, stru
         if (seen[next] == q + 1)
             continue;
         seen[next] = q + 1;
-        uint32_t one = automaton_char(b, memo, a, q, next, json);
+        uint32_t one = automaton_char(b, a, q, next, json);
         if (one == GRAMMAR_NOTHING)
             continue; /* half of a surrogate pair is no character */
         if (!grammar_grow(b, (void **)&g->counted_ways, &g->cap_counted_ways, g->n_counted_ways, 1,
@@ -139,13 +139,11 @@ uint32_t automaton_counted(struct grammar_builder *b, const struct automaton *a,
 {
     struct grammar *g = &b->grammar;
     struct counted counted = {(uint32_t)g->n_counted_states, (uint32_t)a->n_states, min, max, 0, 0, 0};
-    struct set_memo memo = {0};
     uint32_t *seen = calloc(a->n_states, sizeof *seen), node = GRAMMAR_NOTHING;
     bool good = seen || grammar_fail(b, HOB_LIMIT, "no memory for a pattern");
     for (uint32_t q = 0; good && q < a->n_states; q++)
-        good = add_state(b, a, &memo, q, seen, json);
+        good = add_state(b, a, q, seen, json);
     free(seen);
-    set_memo_clear(&memo);
     if (good && find_columns(b, &counted) && counted_lives(g, &counted, 0, 0) &&
         grammar_grow(b, (void **)&g->counted, &g->cap_counted, g->n_counted, 1, sizeof *g->counted)) {
         g->counted[g->n_counted] = counted;
@@ -180,12 +178,13 @@ bool automaton_lengths(struct grammar_builder *b, const struct automaton *a, uin
     if (!length)
         return grammar_fail(b, HOB_LIMIT, "no memory for a pattern");
     memset(length, 0xFF, a->n_states * sizeof *length);
+    size_t cost = a->n_states * a->n_classes / 4;
     unsigned round = 0;
-    while (round < MAX_ROUNDS && lengthen(a, length, false))
+    while (round < MAX_ROUNDS && grammar_spend(b, cost) && lengthen(a, length, false))
         round++;
     *low = length[0];
     bool settled = round < MAX_ROUNDS;
-    for (round = 0; round < MAX_ROUNDS && lengthen(a, length, true);)
+    for (round = 0; round < MAX_ROUNDS && grammar_spend(b, cost) && lengthen(a, length, true);)
         round++;
     /* What still grows leads back to itself, or is too tangled to be worth knowing. */
     *high = round < MAX_ROUNDS ? length[0] : GRAMMAR_MANY;

@@ -13,6 +13,7 @@
 
 enum {
     MAX_ELEMENTS = 1 << 19, /* of one kind; nodes and leaves of a 1 MB schema are about as many as its bytes */
+    MAX_EFFORT = 8000000,   /* elements looked at, each about 10 ns */
     MAX_TRIGGER_BYTES = 4096
 };
 
@@ -46,6 +47,14 @@ uint32_t grammar_fail(struct grammar_builder *builder, enum hob_status status, c
         builder->failed = true;
     }
     return GRAMMAR_NOTHING;
+}
+
+bool grammar_spend(struct grammar_builder *builder, size_t n)
+{
+    builder->effort += n;
+    if (builder->effort > MAX_EFFORT)
+        grammar_fail(builder, HOB_LIMIT, "the grammar is too large: it takes more than %d steps to build", MAX_EFFORT);
+    return !builder->failed;
 }
 
 bool grammar_grow(struct grammar_builder *builder, void **array, size_t *cap, size_t n, size_t more, size_t size)
@@ -94,12 +103,22 @@ uint32_t grammar_literal(struct grammar_builder *builder, struct str text)
 
 uint32_t grammar_char(struct grammar_builder *builder, const struct code_set *set)
 {
-    return leaf_node(builder, leaf_utf8(builder, set, LEAF_DONE));
+    uint32_t node;
+    if (!set_memo_find(&builder->chars, set, &node)) {
+        node = leaf_node(builder, leaf_utf8(builder, set, LEAF_DONE));
+        set_memo_add(&builder->chars, set, node);
+    }
+    return node;
 }
 
 uint32_t grammar_json_char(struct grammar_builder *builder, const struct code_set *set)
 {
-    return leaf_node(builder, leaf_json_char(builder, set, LEAF_DONE));
+    uint32_t node;
+    if (!set_memo_find(&builder->json_chars, set, &node)) {
+        node = leaf_node(builder, leaf_json_char(builder, set, LEAF_DONE));
+        set_memo_add(&builder->json_chars, set, node);
+    }
+    return node;
 }
 
 uint32_t grammar_then(struct grammar_builder *builder, uint32_t first, uint32_t second)
@@ -333,6 +352,10 @@ void grammar_drop(struct grammar_builder *builder)
     if (!builder)
         return;
     clear(&builder->grammar);
+    if (getenv("EFFORT"))
+        fprintf(stderr, "effort %llu\n", (unsigned long long)builder->effort);
+    set_memo_clear(&builder->chars);
+    set_memo_clear(&builder->json_chars);
     free(builder->leaf_slots);
     free(builder->names);
     free(builder);

@@ -31,6 +31,9 @@ bool grammar_failed(const struct grammar_builder *builder);
 uint32_t grammar_fail(struct grammar_builder *builder, enum hob_status status, const char *format, ...)
     HOB_PRINTF(3, 4);
 
+/* Takes the cost of looking at `n` elements; false, and the builder fails, once all together took too many. */
+bool grammar_spend(struct grammar_builder *builder, size_t n);
+
 /* These bytes. */
 uint32_t grammar_literal(struct grammar_builder *builder, struct str text);
 

@@ -2,6 +2,7 @@
 #include "text/grammar/memo.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_KEPT = 64 };
 
@@ -14,9 +15,21 @@ void set_memo_clear(struct set_memo *memo)
     *memo = (struct set_memo){0};
 }
 
-/* Keeps a copy of the set, where there is room. */
-static void remember(struct set_memo *memo, const struct code_set *set, uint32_t node)
+bool set_memo_find(const struct set_memo *memo, const struct code_set *set, uint32_t *node)
 {
+    for (size_t i = 0; i < memo->n && set->n; i++) {
+        if (memo->sets[i].n != set->n || memcmp(memo->sets[i].ranges, set->ranges, set->n * sizeof *set->ranges) != 0)
+            continue;
+        *node = memo->nodes[i];
+        return true;
+    }
+    return false;
+}
+
+void set_memo_add(struct set_memo *memo, const struct code_set *set, uint32_t node)
+{
+    if (memo->n == MAX_KEPT || set->failed)
+        return;
     if (memo->n == memo->cap) {
         size_t cap = memo->cap ? memo->cap * 2 : 8;
         struct code_set *sets = realloc(memo->sets, cap * sizeof *sets);
@@ -34,15 +47,4 @@ static void remember(struct set_memo *memo, const struct code_set *set, uint32_t
     memo->n += !copy.failed;
     if (copy.failed)
         code_set_clear(&copy);
-}
-
-uint32_t set_memo_char(struct grammar_builder *builder, struct set_memo *memo, const struct code_set *set, bool json)
-{
-    for (size_t i = 0; i < memo->n && set->n; i++)
-        if (memo->sets[i].n == set->n && memcmp(memo->sets[i].ranges, set->ranges, set->n * sizeof *set->ranges) == 0)
-            return memo->nodes[i];
-    uint32_t node = json ? grammar_json_char(builder, set) : grammar_char(builder, set);
-    if (memo->n < MAX_KEPT && !set->failed)
-        remember(memo, set, node);
-    return node;
 }

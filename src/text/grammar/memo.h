@@ -5,7 +5,7 @@
 #ifndef HOB_TEXT_GRAMMAR_MEMO_H
 #define HOB_TEXT_GRAMMAR_MEMO_H
 
-#include "text/grammar/grammar.h"
+#include "text/grammar/set.h"
 
 /* Zero-initialised is empty. */
 struct set_memo {
@@ -14,8 +14,11 @@ struct set_memo {
     size_t n, cap;
 };
 
-/* One character of the set: grammar_char() or (`json`) grammar_json_char(), always the same of one memo. */
-uint32_t set_memo_char(struct grammar_builder *builder, struct set_memo *memo, const struct code_set *set, bool json);
+/* The part of a set that was remembered; false where there is none. */
+bool set_memo_find(const struct set_memo *memo, const struct code_set *set, uint32_t *node);
+
+/* Remembers the part of a set, where there is room. */
+void set_memo_add(struct set_memo *memo, const struct code_set *set, uint32_t node);
 
 /* Frees what it holds. */
 void set_memo_clear(struct set_memo *memo);

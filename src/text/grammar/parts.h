@@ -12,6 +12,7 @@
 #define HOB_TEXT_GRAMMAR_PARTS_H
 
 #include "text/grammar/grammar.h"
+#include "text/grammar/memo.h"
 
 #define LEAF_DONE 0u /* accepts, and nothing follows */
 #define LEAF_NONE UINT32_MAX
@@ -102,6 +103,8 @@ struct grammar_builder {
     size_t n_leaf_slots;
     struct str *names;
     size_t n_names, cap_names;
+    struct set_memo chars, json_chars; /* what grammar_char() and grammar_json_char() made */
+    uint64_t effort;                   /* see grammar_spend() */
     bool failed;
     struct hob_error error;
 };

@@ -221,6 +221,10 @@ static struct automaton *make_product(struct grammar_builder *builder, struct pr
     for (size_t state = 0; state < out->n_states; state++) {
         uint32_t a = p->pairs[state] / (uint32_t)p->b->n_states, b = p->pairs[state] % (uint32_t)p->b->n_states;
         out->accepts[state] = p->a->accepts[a] && p->b->accepts[b] != without;
+        if (!grammar_spend(builder, out->n_classes)) {
+            automaton_free(out);
+            return NULL;
+        }
         for (size_t k = 0; k < out->n_classes; k++) {
             uint32_t next = pair_state(p, p->a->next[a * p->a->n_classes + p->classes[0][k]],
                                        p->b->next[b * p->b->n_classes + p->classes[1][k]]);
@@ -294,14 +298,14 @@ bool automaton_empty(const struct automaton *a)
 
 /* ---- as a grammar ---- */
 
-uint32_t automaton_char(struct grammar_builder *builder, struct set_memo *memo, const struct automaton *a, size_t state,
-                        uint32_t next, bool json)
+uint32_t automaton_char(struct grammar_builder *builder, const struct automaton *a, size_t state, uint32_t next,
+                        bool json)
 {
     struct code_set set = {0};
     for (size_t k = 0; k < a->n_classes; k++)
         if (a->next[state * a->n_classes + k] == next)
             code_set_add(&set, a->starts[k], k + 1 < a->n_classes ? a->starts[k + 1] - 1 : CODE_MAX);
-    uint32_t node = set_memo_char(builder, memo, &set, json);
+    uint32_t node = json ? grammar_json_char(builder, &set) : grammar_char(builder, &set);
     code_set_clear(&set);
     return node;
 }
@@ -309,7 +313,7 @@ uint32_t automaton_char(struct grammar_builder *builder, struct set_memo *memo, 
 /* What may follow in a state. Steps to itself are no repetition but name its rule, so that a reply which comes here
  * from elsewhere stands where one does that stayed: constraint/slice.c lives on that. */
 static uint32_t state_grammar(struct grammar_builder *builder, const struct automaton *a, size_t state,
-                              const uint32_t *rules, uint32_t *seen, struct set_memo *memo, bool json)
+                              const uint32_t *rules, uint32_t *seen, bool json)
 {
     uint32_t ways = a->accepts[state] ? GRAMMAR_EMPTY : GRAMMAR_NOTHING;
     for (size_t k = 0; k < a->n_classes && !grammar_failed(builder); k++) {
@@ -319,16 +323,16 @@ static uint32_t state_grammar(struct grammar_builder *builder, const struct auto
         seen[next] = (uint32_t)state + 1;
         if (rules[next] != GRAMMAR_NOTHING)
             ways = grammar_or(builder, ways,
-                              grammar_then(builder, automaton_char(builder, memo, a, state, next, json), rules[next]));
+                              grammar_then(builder, automaton_char(builder, a, state, next, json), rules[next]));
     }
     return ways;
 }
 
 /* Marks the states from which a text is accepted. */
-static void mark_alive(const struct automaton *a, bool *alive)
+static void mark_alive(struct grammar_builder *builder, const struct automaton *a, bool *alive)
 {
     memcpy(alive, a->accepts, a->n_states);
-    for (bool changed = true; changed;) {
+    for (bool changed = true; changed && grammar_spend(builder, a->n_states * a->n_classes / 4);) {
         changed = false;
         for (size_t state = a->n_states; state-- > 0;)
             for (size_t k = 0; k < a->n_classes && !alive[state]; k++)
@@ -341,20 +345,18 @@ uint32_t automaton_grammar(struct grammar_builder *builder, const struct automat
 {
     uint32_t *rules = calloc(a->n_states, sizeof *rules), *seen = calloc(a->n_states, sizeof *seen);
     bool *alive = calloc(a->n_states, 1);
-    struct set_memo memo = {0};
     uint32_t root = GRAMMAR_NOTHING;
     if (rules && seen && alive) {
-        mark_alive(a, alive);
+        mark_alive(builder, a, alive);
         for (size_t state = 0; state < a->n_states; state++)
             rules[state] = alive[state] ? grammar_rule(builder, STR("of a pattern")) : GRAMMAR_NOTHING;
         for (size_t state = 0; state < a->n_states && !grammar_failed(builder); state++)
             if (alive[state])
-                grammar_define(builder, rules[state], state_grammar(builder, a, state, rules, seen, &memo, json));
+                grammar_define(builder, rules[state], state_grammar(builder, a, state, rules, seen, json));
         root = rules[0];
     } else {
         grammar_fail(builder, HOB_LIMIT, "no memory for an automaton");
     }
-    set_memo_clear(&memo);
     free(rules);
     free(seen);
     free(alive);

@@ -7,12 +7,11 @@
 
 #include "text/grammar/parts.h"
 #include "text/regex/automaton.h"
-#include "text/grammar/memo.h"
 #include "text/regex/parts.h"
 
 /* One character that leads from `state` to `next`. */
-uint32_t automaton_char(struct grammar_builder *builder, struct set_memo *memo, const struct automaton *a, size_t state,
-                        uint32_t next, bool json);
+uint32_t automaton_char(struct grammar_builder *builder, const struct automaton *a, size_t state, uint32_t next,
+                        bool json);
 
 /* One with all steps to state 0, none accepting. NULL after the builder has failed. */
 struct automaton *automaton_new(struct grammar_builder *builder, size_t n_states, size_t n_classes);

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "text/constraint/constraint.h"
-#include "text/grammar/memo.h"
 #include "text/regex/parts.h"
 
 /* at[begins][ends] */
@@ -21,12 +20,11 @@ struct maker {
     struct grammar_builder *builder;
     const struct regex *regex;
     enum regex_use use;
-    struct set_memo *memo;
 };
 
 static uint32_t make_set(const struct maker *m, const struct code_set *set)
 {
-    return set_memo_char(m->builder, m->memo, set, m->use == REGEX_JSON_SEARCH);
+    return m->use == REGEX_JSON_SEARCH ? grammar_json_char(m->builder, set) : grammar_char(m->builder, set);
 }
 
 /* A node without anchors. */
@@ -142,8 +140,7 @@ static uint32_t anything(const struct maker *m)
 uint32_t regex_grammar(struct grammar_builder *builder, struct str pattern, enum regex_use use)
 {
     struct regex regex = {0};
-    struct set_memo memo = {0};
-    struct maker m = {builder, &regex, use, &memo};
+    struct maker m = {builder, &regex, use};
     uint32_t made = GRAMMAR_NOTHING;
     if (regex_parse(&regex, builder, pattern)) {
         struct corners corners = make(&m, regex.root, true, true);
@@ -155,7 +152,6 @@ uint32_t regex_grammar(struct grammar_builder *builder, struct str pattern, enum
         }
     }
     regex_clear(&regex);
-    set_memo_clear(&memo);
     return made;
 }
 

@@ -9,7 +9,7 @@
 #include "text/regex/automaton_parts.h"
 #include "text/regex/parts.h"
 
-enum { MAX_NFA = 20000, MAX_STATES = 4096, MAX_CLASSES = 4096, MAX_WORK = 20000000 };
+enum { MAX_NFA = 20000, MAX_STATES = 4096, MAX_CLASSES = 4096 };
 
 enum step_kind { STEP_SPLIT, STEP_SET, STEP_BEGIN, STEP_END, STEP_MATCH };
 
@@ -170,7 +170,7 @@ struct subsets {
     uint32_t *seen; /* [nfa->n] the turn in which a step was met */
     uint32_t *stack, *found;
     uint32_t turn;
-    size_t n_found, work;
+    size_t n_found;
 };
 
 /* Adds a step and what empty steps lead to. */
@@ -216,12 +216,14 @@ static bool accepts(struct subsets *s, struct subset set, bool at_begin)
 static uint32_t intern(struct subsets *s)
 {
     struct automaton *out = s->out;
+    if (!grammar_spend(s->nfa->builder, out->n_states / 8 + s->n_found))
+        return UINT32_MAX;
     qsort(s->found, s->n_found, sizeof *s->found, compare_codes);
     for (uint32_t i = 1; i < out->n_states; i++)
         if (s->sets[i].n == s->n_found &&
             memcmp(s->members + s->sets[i].first, s->found, s->n_found * sizeof *s->found) == 0)
             return i;
-    if (out->n_states == MAX_STATES || (s->work += out->n_states + s->n_found) > MAX_WORK)
+    if (out->n_states == MAX_STATES)
         return UINT32_MAX;
     if (s->n_members + s->n_found > s->cap_members) {
         size_t cap = s->cap_members * 2 + s->n_found + 64;
@@ -243,7 +245,8 @@ static uint32_t step_class(struct subsets *s, uint32_t state, size_t k)
     struct subset set = s->sets[state];
     s->turn++;
     s->n_found = 0;
-    s->work += set.n;
+    if (!grammar_spend(s->nfa->builder, set.n))
+        return UINT32_MAX;
     for (uint32_t i = 0; i < set.n; i++) {
         const struct step *step = &s->nfa->steps[s->members[set.first + i]];
         if (step->kind == STEP_MATCH)
