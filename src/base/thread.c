@@ -56,11 +56,11 @@ static unsigned gate_turn(struct gate *gate)
     return atomic_load_explicit(&gate->turn, memory_order_acquire);
 }
 
-/* Lets everybody through who waits for the turn to change. */
-static void gate_open(struct gate *gate)
+/* Lets everybody through who waits for the turn to change; it grows by `by`. */
+static void gate_open(struct gate *gate, unsigned by)
 {
     /* Sequentially consistent, as is what the sleeper does: either it is seen asleep here, or it sees the new turn. */
-    atomic_fetch_add(&gate->turn, 1);
+    atomic_fetch_add(&gate->turn, by);
     if (atomic_load(&gate->n_asleep))
         syscall(SYS_futex, &gate->turn, FUTEX_WAKE_PRIVATE, MAX_WORKERS, NULL, NULL, 0);
 }
@@ -100,7 +100,7 @@ static void *worker_main(void *arg)
             return NULL;
         pool->fn(pool->ctx, worker->index);
         if (atomic_fetch_sub_explicit(&pool->n_running, 1, memory_order_acq_rel) == 1)
-            gate_open(&pool->done);
+            gate_open(&pool->done, 1);
     }
 }
 
@@ -150,7 +150,7 @@ void pool_free(struct pool *pool)
     if (!pool)
         return;
     pool->stop = true;
-    gate_open(&pool->start);
+    gate_open(&pool->start, 1);
     for (unsigned i = 1; i <= pool->n_threads; i++)
         pthread_join(pool->workers[i].thread, NULL);
     free(pool);
@@ -168,7 +168,7 @@ void pool_run(struct pool *pool, void (*fn)(void *ctx, unsigned worker), void *c
     unsigned turn = gate_turn(&pool->done);
     if (pool->n_workers > 1) {
         atomic_store_explicit(&pool->n_running, pool->n_workers - 1, memory_order_relaxed);
-        gate_open(&pool->start);
+        gate_open(&pool->start, 1);
     }
     uint64_t saved = float_control_enter();
     fn(ctx, 0);
@@ -182,9 +182,9 @@ unsigned pool_turn(struct pool *pool)
     return gate_turn(&pool->step);
 }
 
-void pool_advance(struct pool *pool)
+void pool_advance(struct pool *pool, unsigned n_pieces)
 {
-    gate_open(&pool->step);
+    gate_open(&pool->step, n_pieces);
 }
 
 void pool_wait(struct pool *pool, unsigned turn)

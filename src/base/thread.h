@@ -27,9 +27,10 @@ void pool_run(struct pool *pool, void (*fn)(void *ctx, unsigned worker), void *c
 
 /* Inside pool_run(): a number by which workers go on together without waiting for each other. Whoever has finished the
  * last piece of common work calls pool_advance(); the others, told apart by the number they began with, wait for it to
- * change. A worker that the system keeps from running holds nobody up unless it has a piece in hand. */
+ * change. The number grows by `n_pieces`, so that one worker may do the pieces behind its own before it opens the next.
+ * A worker that the system keeps from running holds nobody up unless it has a piece in hand. */
 unsigned pool_turn(struct pool *pool);
-void pool_advance(struct pool *pool);
+void pool_advance(struct pool *pool, unsigned n_pieces);
 void pool_wait(struct pool *pool, unsigned turn);
 
 /* A shared counter from which workers claim chunks of work. */

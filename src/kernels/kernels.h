@@ -47,6 +47,7 @@ struct attend_args {
     size_t d, dv; /* dimensions of a key and of a value */
     enum cache_type type;
     const void *k, *v;      /* one key block, one value block */
+    ptrdiff_t ahead;        /* bytes from these blocks to those that come next, which are prefetched, or 0 */
     const uint8_t *lo, *hi; /* [n_q]: query i sees keys lo[i] <= j < hi[i] of the block, lo < hi <= 64 */
     float scale, softcap;   /* softcap 0: none */
     float *m, *s;           /* [n_q] out: the block's maximum and sum */

@@ -76,7 +76,7 @@ static void take_steps(void *ctx, unsigned worker)
         if (done && atomic_fetch_add_explicit(&shared->done[step], done, memory_order_acq_rel) + done == N_ITEMS) {
             for (size_t i = 0; i < N_ITEMS; i++)
                 shared->count[i] = shared->next_count[i];
-            pool_advance(shared->pool);
+            pool_advance(shared->pool, 1);
         } else {
             pool_wait(shared->pool, turn);
         }

@@ -75,6 +75,14 @@ static void gather_queries(const struct attention *at, const struct item *item, 
                columns * sizeof *out);
 }
 
+/* Where the keys of a block and of the item's kv head lie; the values lie behind them. */
+static const uint8_t *block_keys(const struct attention *at, const struct item *item, size_t block)
+{
+    const struct cache_view *cache = &at->cpu->batch->cache;
+    return cache->base + item->segment->pages[block] * cache->page_bytes + at->layer->offset +
+           item->kv_head * (at->layer->key_bytes + at->layer->value_bytes);
+}
+
 /* The sums of block `block` for the item's queries that see it: m, s [n * heads], o [n * heads, DV]. Returns the first
  * of these queries and sets *end past the last. */
 static size_t attend_block(const struct attention *at, const struct item *item, size_t block, const float *queries,
@@ -96,18 +104,18 @@ static size_t attend_block(const struct attention *at, const struct item *item, 
             hi[n] = (uint8_t)to;
         }
     }
-    const struct cache_view *cache = &at->cpu->batch->cache;
-    const uint8_t *keys = cache->base + item->segment->pages[block] * cache->page_bytes + at->layer->offset +
-                          item->kv_head * (at->layer->key_bytes + at->layer->value_bytes);
+    const uint8_t *keys = block_keys(at, item, block);
+    const uint8_t *next = block + 1 < item->block1 ? block_keys(at, item, block + 1) : keys;
     struct attend_args args = {
         .n_q = n,
         .q = queries + first * at->attend->dim,
         .q_stride = at->attend->dim,
         .d = at->attend->dim,
         .dv = at->attend->dim_v,
-        .type = cache->type,
+        .type = at->cpu->batch->cache.type,
         .k = keys,
         .v = keys + at->layer->key_bytes,
+        .ahead = next - keys,
         .lo = lo,
         .hi = hi,
         .scale = at->attend->scale,

@@ -7,6 +7,8 @@
 #include "base/error.h"
 #include "kernels/activation.h"
 
+#define FEW_ROWS 2 /* so many are sooner done by one worker than shared out */
+
 /* The widest q8 row and the widest head of a graph. */
 static void widest(const struct graph *graph, size_t *q8_bytes, size_t *head)
 {
@@ -114,8 +116,25 @@ static struct cpu_work run_rows(const struct backend *cpu, const struct step *st
     return work;
 }
 
-/* One worker's part of the program. Whoever finishes the last item of a step opens the next; a worker that comes late
- * to a step finds nothing left and goes on to the one that is open. */
+/* Steps of row-local nodes from step `s` on that are too short to be shared out: runs them and returns how many. */
+static unsigned run_few_rows(const struct backend *cpu, size_t s, struct cpu_scratch *scratch)
+{
+    unsigned n = 0;
+    for (; s < cpu->graph->n_steps; s++, n++) {
+        const struct step *step = &cpu->graph->steps[s];
+        size_t rows = step->selected ? cpu->batch->n_selected : cpu->batch->n_rows;
+        if (step->kind != STEP_ROWS || rows > FEW_ROWS)
+            break;
+        for (size_t row = 0; row < rows; row++)
+            for (unsigned i = 0; i < step->n; i++)
+                cpu_run_row(cpu, &cpu->graph->nodes[step->first + i], row, scratch);
+    }
+    return n;
+}
+
+/* One worker's part of the program. Whoever finishes the last item of a step opens the next, after it has
+ * done what is too short to be shared out; a worker that comes late to a step finds nothing left and goes on to the one
+ * that is open. */
 static void run_program(void *ctx, unsigned worker)
 {
     const struct backend *cpu = ctx;
@@ -132,7 +151,7 @@ static void run_program(void *ctx, unsigned worker)
                                                            : run_rows(cpu, step, claims, scratch);
         if (work.done &&
             atomic_fetch_add_explicit(&cpu->done[s], work.done, memory_order_acq_rel) + work.done == work.total)
-            pool_advance(cpu->pool);
+            pool_advance(cpu->pool, 1 + run_few_rows(cpu, s + 1, scratch));
         else
             pool_wait(cpu->pool, turn);
     }

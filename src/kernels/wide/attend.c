@@ -5,8 +5,9 @@
  * Some queries are taken together. A slice of the keys (or values) is decoded to float32 once for all of them and
  * stays in the first level of cache; TILE_ROWS queries by four registers of keys (or value elements) are sums in
  * registers, so that each load of a key serves all these queries and each load of a query four registers. Where there
- * are no more queries than that, float16 keys and values are widened as they are loaded. Lanes hold keys for the scores
- * and value elements for the output, and every lane is the reference's own chain.
+ * are no more queries than that, float16 keys and values are widened as they are loaded, and those of the next block
+ * are prefetched in step: blocks lie too far apart for the processor to guess. Lanes hold keys for the scores and value
+ * elements for the output, and every lane is the reference's own chain.
  */
 #include <string.h>
 
@@ -32,20 +33,21 @@ struct rows {
     const void *at;
     size_t step;
     bool halves;
+    ptrdiff_t ahead; /* bytes to what is read next, or 0: rows are prefetched there where they are halves */
 };
 
 /* Rows from `row` on, and elements from `element` on. */
 static inline struct rows rows_from(struct rows rows, size_t row, size_t element)
 {
     size_t offset = row * rows.step + element;
-    return (struct rows){(const char *)rows.at + offset * (rows.halves ? 2 : 4), rows.step, rows.halves};
+    return (struct rows){(const char *)rows.at + offset * (rows.halves ? 2 : 4), rows.step, rows.halves, rows.ahead};
 }
 
 /* Dimensions [i0, i0 + n) of the keys as rows of 64: in place where they are float32, else decoded. */
 static struct rows key_slice(const struct attend_args *args, size_t i0, size_t n, float *slice)
 {
     if (args->type == CACHE_F32)
-        return (struct rows){(const float *)args->k + i0 * CACHE_BLOCK, CACHE_BLOCK, false};
+        return (struct rows){(const float *)args->k + i0 * CACHE_BLOCK, CACHE_BLOCK, false, 0};
     if (args->type == CACHE_F16) {
         const uint16_t *k = (const uint16_t *)args->k + i0 * CACHE_BLOCK;
         for (size_t at = 0; at < n * CACHE_BLOCK; at += LANES)
@@ -60,7 +62,7 @@ static struct rows key_slice(const struct attend_args *args, size_t i0, size_t n
                 vec_store(slice + at, vec_mul(vec_bytes(q + at), scale));
         }
     }
-    return (struct rows){slice, CACHE_BLOCK, false};
+    return (struct rows){slice, CACHE_BLOCK, false, 0};
 }
 
 /* Elements [i0, i0 + n) of values [lo, hi) as float32 rows of COLUMNS, zeros behind the n-th. */
@@ -87,7 +89,7 @@ static struct rows value_slice(const struct attend_args *args, size_t i0, size_t
                 vec_store(out + i, vec_mul(vec_bytes(q + i), vec_set(half_to_float(scales[(at + i) / 32]))));
         }
     }
-    return (struct rows){slice, COLUMNS, false};
+    return (struct rows){slice, COLUMNS, false, 0};
 }
 
 /* sum[n_q, COLUMNS] = fma(x[q, i], rows[i, COLUMNS], sum) for i = 0 .. n - 1, for constant n_q and rows.halves. */
@@ -104,6 +106,9 @@ WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t 
     const uint16_t *narrow = rows.at;
     for (size_t i = 0; i < n; i++, wide += rows.step, narrow += rows.step) {
         vec row[4];
+        if (rows.halves)
+            for (unsigned at = 0; at < COLUMNS * sizeof *narrow; at += 64)
+                __builtin_prefetch((const char *)narrow + rows.ahead + at, 0, 2);
 #pragma GCC unroll 4
         for (unsigned v = 0; v < 4; v++)
             row[v] = rows.halves ? vec_halves(narrow + (size_t)v * LANES) : vec_load(wide + (size_t)v * LANES);
@@ -153,9 +158,9 @@ static void tile_any(const float *x, size_t x_stride, struct rows rows, size_t n
                      size_t n_q)
 {
     if (rows.halves)
-        tile_of(x, x_stride, (struct rows){rows.at, rows.step, true}, n, sum, sum_stride, n_q);
+        tile_of(x, x_stride, (struct rows){rows.at, rows.step, true, rows.ahead}, n, sum, sum_stride, n_q);
     else
-        tile_of(x, x_stride, (struct rows){rows.at, rows.step, false}, n, sum, sum_stride, n_q);
+        tile_of(x, x_stride, (struct rows){rows.at, rows.step, false, 0}, n, sum, sum_stride, n_q);
 }
 
 /* How many of n queries the next tile takes, so that the tiles are of about one size. */
@@ -172,7 +177,8 @@ static void scores(const struct attend_args *args, size_t q0, size_t n, struct a
     memset(work->p, 0, n * sizeof work->p[0]);
     for (size_t i0 = 0, n_i; i0 < args->d; i0 += n_i) {
         n_i = args->d - i0 < DEPTH || narrow ? args->d - i0 : DEPTH;
-        struct rows keys = narrow ? (struct rows){args->k, CACHE_BLOCK, true} : key_slice(args, i0, n_i, work->slice);
+        struct rows keys =
+            narrow ? (struct rows){args->k, CACHE_BLOCK, true, args->ahead} : key_slice(args, i0, n_i, work->slice);
         for (size_t a = 0, n_a; a < n; a += n_a) {
             n_a = even_part(n - a);
             const float *q = args->q + (q0 + a) * args->q_stride + i0;
@@ -264,7 +270,7 @@ static void outputs(const struct attend_args *args, size_t q0, size_t n, struct 
     for (size_t i0 = 0; i0 < args->dv; i0 += COLUMNS) {
         size_t n_i = args->dv - i0 < COLUMNS ? args->dv - i0 : COLUMNS;
         bool narrow = n <= TILE_ROWS && args->type == CACHE_F16 && n_i == COLUMNS;
-        struct rows values = narrow ? (struct rows){(const uint16_t *)args->v + i0, args->dv, true}
+        struct rows values = narrow ? (struct rows){(const uint16_t *)args->v + i0, args->dv, true, args->ahead}
                                     : value_slice(args, i0, n_i, first, last, work->slice);
         for (size_t a = 0, n_a; a < n; a += n_a) {
             n_a = even_part(n - a);

@@ -189,7 +189,7 @@ static void unpack_q5_k(const uint8_t *w, unsigned n_groups, void *tile)
     unpack(form_q5_k, w, n_groups, tile);
 }
 
-static void unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile)
+void avx2_unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile)
 {
     unpack(form_q6_k, w, n_groups, tile);
 }
@@ -221,7 +221,7 @@ static const struct q8_format formats[QUANT_IDS] = {
                     UNPACK_COLUMNS},
     [QUANT_Q4_K] = {&form_q4_k, MAX_COLUMNS, q4_k, NULL, NULL, 0, 0},
     [QUANT_Q5_K] = {&form_q5_k, MAX_COLUMNS, q5_k, five_minimum, unpack_q5_k, TILE_GROUPS, UNPACK_COLUMNS},
-    [QUANT_Q6_K] = {&form_q6_k, MAX_COLUMNS, q6_k, six, unpack_q6_k, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q6_K] = {&form_q6_k, MAX_COLUMNS, q6_k, six, avx2_unpack_q6_k, TILE_GROUPS, UNPACK_COLUMNS},
 };
 
 static void linear_q8(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch)

@@ -7,10 +7,12 @@
 #include <immintrin.h>
 
 #include "kernels/tables.h"
+#include "kernels/x86/avx2_linear.h"
 #include "kernels/x86/avx512_linear.h"
 #include "kernels/x86/linear_walk.h"
 
-#define COLUMNS 8
+#define COLUMNS        8
+#define UNPACK_COLUMNS 17 /* from so many columns on unpacking pays */
 
 /* As form_q8_0, with 128 added to the integers: the instruction wants unsigned weights. */
 static const struct form form_bytes = {8, -128, false, 1, 32, 512, false};
@@ -20,10 +22,21 @@ static ALWAYS_INLINE __m512i load_line(const void *p)
     return _mm512_loadu_si512(p);
 }
 
+static ALWAYS_INLINE const struct unpacked_group *unpacked(const uint8_t *block)
+{
+    return (const struct unpacked_group *)block;
+}
+
 /* The weights of the 8 granules of group g, unsigned bytes. */
 static ALWAYS_INLINE void group_integers(struct form form, const uint8_t *block, unsigned g, __m512i w[8])
 {
     const uint8_t *lines = block + form.head_bytes + (size_t)g * form.group_bytes;
+    if (form.unpacked) {
+#pragma GCC unroll 8
+        for (unsigned i = 0; i < 8; i++)
+            w[i] = load_line(unpacked(block)->integers[i]);
+        return;
+    }
     if (form.bits == 8) {
 #pragma GCC unroll 8
         for (unsigned i = 0; i < 8; i++)
@@ -61,6 +74,8 @@ static ALWAYS_INLINE __m512 load_16_bytes(const uint8_t *p)
 /* form_scale() and form_minimum() of 16 rows. */
 static ALWAYS_INLINE __m512 group_scale(struct form form, const uint8_t *block, const struct subscales *sub, unsigned g)
 {
+    if (form.unpacked)
+        return _mm512_loadu_ps(unpacked(block)->scale);
     __m512 d = load_16_halves(block);
     return form.groups == 8 && form.has_min ? _mm512_mul_ps(d, load_16_bytes(sub->scale[g])) : d;
 }
@@ -68,6 +83,8 @@ static ALWAYS_INLINE __m512 group_scale(struct form form, const uint8_t *block, 
 static ALWAYS_INLINE __m512 group_minimum(struct form form, const uint8_t *block, const struct subscales *sub,
                                           unsigned g)
 {
+    if (form.unpacked)
+        return _mm512_loadu_ps(unpacked(block)->minimum);
     __m512 m = load_16_halves(block + 32);
     if (form.groups == 1)
         return m;
@@ -75,8 +92,10 @@ static ALWAYS_INLINE __m512 group_minimum(struct form form, const uint8_t *block
 }
 
 /* The integer scales of 16 elements `half` of group g. */
-static ALWAYS_INLINE __m512i group_integer_scale(const uint8_t *block, unsigned g, unsigned half)
+static ALWAYS_INLINE __m512i group_integer_scale(struct form form, const uint8_t *block, unsigned g, unsigned half)
 {
+    if (form.unpacked)
+        return _mm512_srai_epi32(load_line(unpacked(block)->pair.scale[half]), 16);
     const uint8_t *scales = block + 32 + ((size_t)g * 2 + half) * PANEL_ROWS;
     return _mm512_cvtepi8_epi32(_mm_loadu_si128((const __m128i *)scales));
 }
@@ -108,10 +127,11 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
     if (form.has_min)
         m = group_minimum(form, block, sub, g);
     if (form.bits == 6) {
-        scale[0] = group_integer_scale(block, g, 0);
-        scale[1] = group_integer_scale(block, g, 1);
+        scale[0] = group_integer_scale(form, block, g, 0);
+        scale[1] = group_integer_scale(form, block, g, 1);
         __m512i both = _mm512_mask_blend_epi16(0xaaaaaaaa, scale[0], _mm512_slli_epi32(scale[1], 16));
-        offset = _mm512_mullo_epi16(both, _mm512_set1_epi16((short)form.offset));
+        offset = form.unpacked ? load_line(unpacked(block)->pair.offset)
+                               : _mm512_mullo_epi16(both, _mm512_set1_epi16((short)form.offset));
     }
 #pragma GCC unroll 8
     for (unsigned c = 0; c < n_columns; c++) {
@@ -260,6 +280,12 @@ static void q6_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned 
     tile(form_q6_k, n_columns, w, first, n_groups, q, columns, acc);
 }
 
+static void six(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q6_k), n_columns, w, first, n_groups, q, columns, acc);
+}
+
 static const struct q8_format formats[QUANT_IDS] = {
     [QUANT_Q4_0] = {&form_q4_0, COLUMNS, q4_0, NULL, NULL, 0, 0},
     [QUANT_Q4_1] = {&form_q4_1, COLUMNS, q4_1, NULL, NULL, 0, 0},
@@ -268,7 +294,7 @@ static const struct q8_format formats[QUANT_IDS] = {
     [QUANT_Q8_0] = {&form_bytes, COLUMNS, q8_0, NULL, NULL, 0, 0},
     [QUANT_Q4_K] = {&form_q4_k, COLUMNS, q4_k, NULL, NULL, 0, 0},
     [QUANT_Q5_K] = {&form_q5_k, COLUMNS, q5_k, NULL, NULL, 0, 0},
-    [QUANT_Q6_K] = {&form_q6_k, COLUMNS, q6_k, NULL, NULL, 0, 0},
+    [QUANT_Q6_K] = {&form_q6_k, COLUMNS, q6_k, six, avx2_unpack_q6_k, TILE_GROUPS, UNPACK_COLUMNS},
 };
 
 static void linear_q8(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch)
