@@ -4,17 +4,20 @@
  * line of output.
  *
  *   constraint_walk TOKENIZER.json
- *   {"schema": ... | "grammar": text | "regex": text | "choices": [texts], "texts": [texts], "walks": n, "seed": n}
- *   {"error": text} | {"texts": [[whole | prefix | no, byte]], "walks": [text | null]}
+ *   {"schema": ... | "grammar": text | "regex": text | "choices": [texts] | "tools": [tools], "template": text,
+ *    "texts": [texts], "walks": n, "seed": n}
+ *   {"error": text} | {"texts": [[whole | prefix | no, byte]], "walks": [text | null], "calls": [[calls]]}
  *
  * A walk takes random tokens that the mask allows, and after a number of them that is as likely to be small as large
- * the shortest way to an end; it is null where there was none.
+ * the shortest way to an end; it is null where there was none. With tools it is one call of one of them, in the format
+ * of the template, and "calls" has what the format's parser makes of each.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/file.h"
 #include "text/constraint/matcher.h"
+#include "text/reply/grammar.h"
 #include "text/tokenizer/json.h"
 
 enum { MAX_LINE = 1 << 24, LONG_WALK = 160 };
@@ -276,12 +279,40 @@ static json_t *try_text(const struct grammar *grammar, struct str text)
     return json_pack("[sI]", verdict, (json_int_t)at);
 }
 
+static struct reply_form form_of(const json_t *task)
+{
+    return reply_form_find(json_span(json_object_get(task, "template")), STR(""));
+}
+
+static void on_event(void *user, const struct reply_event *event)
+{
+    reply_parts_add(user, event);
+}
+
+/* The calls of a reply. */
+static json_t *calls_of(const json_t *task, struct str reply)
+{
+    struct reply_setting setting = {.form = form_of(task), .tools = json_object_get(task, "tools")};
+    struct reply_parser *parser = reply_parser_new(&setting);
+    struct reply_parts parts = {0};
+    reply_parser_add(parser, reply, on_event, &parts);
+    reply_parser_end(parser, on_event, &parts);
+    json_t *calls = parts.calls ? json_incref(parts.calls) : json_array();
+    reply_parts_clear(&parts);
+    reply_parser_free(parser);
+    return calls;
+}
+
 static struct grammar *compile(const json_t *task, const struct tokenizer *tokenizer, struct hob_error *err)
 {
     const json_t *schema = json_object_get(task, "schema"), *grammar = json_object_get(task, "grammar");
     const json_t *regex = json_object_get(task, "regex"), *choices = json_object_get(task, "choices");
     struct str texts[64];
     size_t n = 0;
+    struct reply_demand demand = {
+        .form = form_of(task), .tools = json_object_get(task, "tools"), .choice = REPLY_CALLS_MUST, .one_call = true};
+    if (demand.tools)
+        return reply_grammar_new(&demand, NULL, err);
     if (schema)
         return constraint_schema(schema, err);
     if (grammar)
@@ -299,7 +330,7 @@ static json_t *run(const json_t *task, const struct tokenizer *tokenizer, const 
     struct grammar *grammar = compile(task, tokenizer, &err);
     if (!grammar)
         return json_pack("{s:s}", "error", err.text);
-    json_t *texts = json_array(), *walks = json_array();
+    json_t *texts = json_array(), *walks = json_array(), *calls = json_array();
     const json_t *given = json_object_get(task, "texts");
     json_int_t n = json_integer_value(json_object_get(task, "walks"));
     random_state = (uint64_t)json_integer_value(json_object_get(task, "seed"));
@@ -310,9 +341,11 @@ static json_t *run(const json_t *task, const struct tokenizer *tokenizer, const 
         costs_begin(&costs, grammar);
     for (json_int_t i = 0; i < n; i++)
         json_array_append_new(walks, walk(grammar, trie, &costs));
+    for (size_t i = 0; json_object_get(task, "tools") && i < json_array_size(walks); i++)
+        json_array_append_new(calls, calls_of(task, json_span(json_array_get(walks, i))));
     costs_end(&costs);
     grammar_free(grammar);
-    return json_pack("{s:o,s:o}", "texts", texts, "walks", walks);
+    return json_pack("{s:o,s:o,s:o}", "texts", texts, "walks", walks, "calls", calls);
 }
 
 int main(int argc, char **argv)

@@ -130,5 +130,36 @@ def check_walks(tokenizer):
     assert counted[True] > N_WALKS * len(made) / 8 and counted[False] > N_WALKS * len(made) / 8, counted
 
 
-hob.main([("values", test_values)] + [("walks " + name, lambda name=name: check_walks(name)) for name in
+# What formats have written as another value than the schema wants.
+NESTED = {"type": "object", "required": ["list", "deep"], "properties": {
+    "list": {"type": "array", "items": {"enum": ["x", 1.5, True, "null", None]}, "minItems": 1},
+    "deep": {"type": "object", "properties": {"n": {"type": ["integer", "string"]}, "json": {"const": "5"}}}}}
+
+
+def test_calls():
+    """Calls of every format have one call, of the tool that there is, whose arguments validate."""
+    if jsonschema is None:
+        raise hob.Skip("the Python package jsonschema is not installed")
+    schemas = [NESTED] + [row["schema"] for row in rows()
+                          if isinstance(row["schema"], dict) and row["schema"].get("type") == "object"][::3 if hob.LONG else 12]
+    formats = sorted(name for name in os.listdir(os.path.join(hob.GOLDENS, "replies")))
+    templates = [hob.golden("replies/" + name[:-5])["template"] for name in formats]
+    tasks = [{"tools": [{"name": "f", "parameters": schema}], "template": template, "walks": 50 if hob.LONG else 3,
+              "seed": SEED + i} for i, schema in enumerate(schemas) for template in templates]
+    n_refused = n_done = 0
+    for task, said in zip(tasks, walk("llama3", tasks)):
+        n_refused += "error" in said
+        validator = jsonschema.Draft202012Validator(task["tools"][0]["parameters"])
+        for text, calls in zip(said.get("walks", []), said.get("calls", [])):
+            assert text is not None, "no way to an end: %s" % task
+            assert len(calls) == 1 and calls[0]["name"] == "f" and "cut" not in calls[0], (task, text, calls)
+            arguments = calls[0]["arguments"]  # text where a JSON reader refuses it: integers past 64 bits
+            arguments = json.loads(arguments) if isinstance(arguments, str) else arguments
+            problem = next(validator.iter_errors(arguments), None)
+            assert problem is None, "HOB_TEST_SEED=%d: %s: %s: %s" % (SEED, task, text, problem)
+            n_done += 1
+    assert n_done > len(tasks) and n_refused < len(tasks) / 3, (n_done, n_refused, len(tasks))
+
+
+hob.main([("values", test_values), ("calls", test_calls)] + [("walks " + name, lambda name=name: check_walks(name)) for name in
                                       (TOKENIZERS if hob.LONG else TOKENIZERS[:1])])

@@ -37,6 +37,7 @@ static enum reply_read open_bracket(struct reply_parser *parser)
     uint64_t bit = (uint64_t)1 << parser->scan.depth++;
     parser->scan.objects = object ? parser->scan.objects | bit : parser->scan.objects & ~bit;
     put(parser, object ? "{" : "[");
+    parser->types = REPLY_ANY; /* what a schema says of the argument is not of what is in it */
     parser->stage = FIRST;
     return REPLY_YES;
 }

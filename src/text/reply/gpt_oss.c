@@ -214,9 +214,10 @@ static uint32_t one_tool(struct reply_grammar *g, const struct reply_tool *tool)
     uint32_t channel =
         reply_seq(g, (uint32_t[]){reply_mark(g, "<|channel|>"), reply_literal(g, "commentary"), REPLY_GRAMMAR_END});
     uint32_t head = grammar_or(b, grammar_then(b, to, channel), grammar_then(b, channel, to));
-    uint32_t space = reply_optional(g, reply_literal(g, " "));
-    uint32_t type = reply_seq(g, (uint32_t[]){space, reply_optional(g, reply_mark(g, "<|constrain|>")),
-                                              reply_literal(g, "json"), REPLY_GRAMMAR_END});
+    /* " json" without the mark: what stands before it ends in a name */
+    uint32_t space = reply_literal(g, " "), mark = reply_mark(g, "<|constrain|>");
+    uint32_t before = grammar_or(b, grammar_then(b, space, reply_optional(g, mark)), mark);
+    uint32_t type = grammar_then(b, before, reply_literal(g, "json"));
     return reply_seq(g, (uint32_t[]){head, reply_optional(g, type), reply_mark(g, "<|message|>"),
                                      reply_json_arguments(g, tool), REPLY_GRAMMAR_END});
 }
