@@ -53,6 +53,19 @@ static bool put(const struct rendered *rendered, bool as_json)
     return true;
 }
 
+/* Renders as a chat with the name would: by its template, with its system message and its messages. */
+static bool render_as_named(struct opened *opened, const struct args *args, const struct chat_template *given,
+                            const json_t *request, struct rendered *rendered, struct hob_error *err)
+{
+    if (!persona_init(&opened->persona, &args->options, opened->settings, err))
+        return false;
+    const struct chat_template *own = persona_template(&opened->persona);
+    json_t *whole = persona_request(&opened->persona, request);
+    bool good = chat_render(opened->model, given ? given : own, whole, rendered, err);
+    json_decref(whole);
+    return good;
+}
+
 static bool render_run(struct args *args, struct hob_error *err)
 {
     const struct option_value *messages = args_own(args, "messages"), *now_text = args_own(args, "now"),
@@ -75,7 +88,7 @@ static bool render_run(struct args *args, struct hob_error *err)
     good = file && (request = read_request(name, file, now, err)) != NULL &&
            (args->n_words == 0 || open_model(&opened, args->words[0], err)) &&
            (!template_option->given || chat_template_open(&template, opened.model, template_option->text, err)) &&
-           chat_render(opened.model, template.parsed ? &template : NULL, request, &rendered, err);
+           render_as_named(&opened, args, template.parsed ? &template : NULL, request, &rendered, err);
     if (good)
         put(&rendered, args->json);
     rendered_clear(&rendered);

@@ -83,13 +83,41 @@ def test_go_templates():
     with open(messages, "w", encoding="utf-8") as file:
         json.dump([{"role": "system", "content": "be"}, {"role": "user", "content": "a \"b\" {{ x }}"},
                    {"role": "assistant", "content": "c"}, {"role": "user", "content": "d"}], file)
+    chatml = ("{{- if .System }}<s>{{ .System }}</s>\n{{ end }}\n{{- range $i, $_ := .Messages }}\n"
+              "{{- $last := eq (len (slice $.Messages $i)) 1 -}}\n{{- if eq .Role \"user\" }}<u>{{ .Content }}</u>\n"
+              "{{ else if eq .Role \"assistant\" }}<a>{{ .Content }}{{ if not $last }}</a>\n{{ end }}\n{{- end }}\n"
+              "{{- if and (ne .Role \"assistant\") $last }}<a>{{ end }}\n{{- end }}")
+    latest = ("{{- $at := -1 }}{{ range $i, $m := .Messages }}{{ if eq $m.Role \"user\" \"tool\" }}{{ $at = $i }}{{ end }}{{ end }}"
+              "{{ $at }}:{{ with (index .Messages $at).Content }}{{ . }}{{ else }}none{{ end }}{{ range .Tools }}{{ . }}{{ else }}-{{ end }}")
+    latest = latest.replace("(index .Messages $at).Content", "$.System")  # a path goes on from a name alone
     for template, want in ((turn, '<s>be</s><u>a "b" {{ x }}</u><a>c</a><u>d</u><a>'),
-                           (loop, '[S]be[U]a "b" {{ x }}[A]c[U]d[A]')):
+                           (loop, '[S]be[U]a "b" {{ x }}[A]c[U]d[A]'),
+                           (chatml, '<s>be</s>\n<u>a "b" {{ x }}</u>\n<a>c</a>\n<u>d</u>\n<a>'), (latest, '3:be-')):
         hob.run("create", "go", "-f", "-", stdin=('FROM %s\nTEMPLATE """%s"""' % (TINY, template)).encode(), env=env)
         reply = json.loads(hob.run("run", "go", "--messages", messages, "-n", "1", "--json", env=env)[1])
         said = hob.run("tokenize", TINY, "--decode", hob.ids_text(reply["receipt"]["prompt_tokens"]))[1].decode()
         assert said.rstrip("\n") == want, (said, want)
         assert hob.run("show", "go", "--template", env=env)[1].decode().rstrip("\n") == template
+    tools = ("{{- range .Tools }}{{ .Function }}|{{ .Function.Name }}|{{ .Function.Parameters }}\n{{ end }}{{- range .Messages }}"
+             "{{ if .ToolCalls }}{{ range .ToolCalls }}{{ .Function.Name }}={{ .Function.Arguments }};{{ json .Function }}"
+             "{{ end }}{{ else }}{{ .Role }}:{{ .Content }}{{ end }}\n{{ end }}")
+    hob.run("create", "go", "-f", "-", stdin=('FROM %s\nTEMPLATE """%s"""' % (TINY, tools)).encode(), env=env)
+    function = {"name": "f", "parameters": {"type": "object"}}
+    request = {"messages": [{"role": "user", "content": "a"},
+                            {"role": "assistant", "tool_calls": [{"type": "function", "function": {
+                                "name": "f", "arguments": {"x": [1, 2]}}}]}, {"role": "tool", "content": "3"}],
+               "tools": [{"type": "function", "function": function}]}
+    path = os.path.join(hob.TEMP, "go-tools.json")
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(request, file)
+    said = hob.run("render", "go", "--messages", path, env=env)[1].decode()
+    assert said == ('{"name":"f","parameters":{"type":"object"}}|f|{"type":"object"}\nuser:a\n'
+                    'f={"x":[1,2]};{"name":"f","arguments":{"x":[1,2]}}\ntool:3\n'), said
+    for bad in ("{{ .Nothing }}", "{{ range .Messages }}{{ .Prompt }}{{ end }}", "{{ $x }}", "{{ range $a, $b := .Tools }}{{ $c }}{{ end }}",
+                "{{ printf \"a\" }}", "{{ range .Messages }}", "{{ end }}", "{{ if .System", "{{ . }}", "{{ (((.System) }}",
+                "{{ eq }}", "{{ .System | html }}", "{{ range .Messages }}{{ . }}{{ end }}", "{{ \"a }}", "{{ slice }}",
+                "{{ " + "(" * 40 + ".System" + ")" * 40 + " }}", "{{ if .System }}" * 40):
+        hob.run("create", "go", "-f", "-", stdin=('FROM %s\nTEMPLATE """%s"""' % (TINY, bad)).encode(), ok=(3,), env=env)
 
 
 def test_files():

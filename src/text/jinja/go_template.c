@@ -9,204 +9,156 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "text/jinja/go_expression.h"
 
-enum { MAX_OPEN = 32, MAX_SOURCE = 1 << 18 };
-
-struct writer {
-    struct buf *out;
-    bool loops[MAX_OPEN]; /* what is open: range, or if */
-    size_t n_open;
-    bool responded; /* what follows .Response is for a reply that is there already */
-    struct hob_error *err;
-};
-
-/* Fields, by what holds them. */
-static const struct {
-    const char *go, *jinja;
-    bool of_message;
-} fields[] = {
-    {".Role", "message.role", true},
-    {".Content", "(message.content or '')", true},
-    {".Thinking", "(message.reasoning_content or '')", true},
-    {".ToolName", "(message.name or '')", true},
-    {".System", "hob_system", false},
-    {".Prompt", "hob_prompt", false},
-    {".Response", "hob_response", false},
-    {".Messages", "messages", false},
-    {".Tools", "tools", false},
-    {".Think", "(enable_thinking or false)", false},
-    {".ThinkLevel", "(reasoning_effort or '')", false},
-    {".IsThinkSet", "(enable_thinking is defined)", false},
-    {".Suffix", "''", false},
-};
-
-static bool starts_word(struct str s, const char *word)
-{
-    size_t n = strlen(word);
-    return s.len >= n && memcmp(s.ptr, word, n) == 0 && (s.len == n || !(isalnum((unsigned char)s.ptr[n])));
-}
-
-static struct str trim(struct str s)
-{
-    while (s.len && isspace((unsigned char)*s.ptr)) {
-        s.ptr++;
-        s.len--;
-    }
-    while (s.len && isspace((unsigned char)s.ptr[s.len - 1]))
-        s.len--;
-    return s;
-}
+enum { MAX_SOURCE = 1 << 18 };
 
 bool go_template_is(struct str text)
 {
     return str_find(text, STR("{%"), 0) == SIZE_MAX && str_find(text, STR("{{"), 0) != SIZE_MAX;
 }
 
-static bool refuse(struct writer *w, struct str what)
+static struct str from(struct str text, size_t n)
 {
-    return error_set(w->err, HOB_FORMAT, "\"%.*s\": has no counterpart in Jinja; write the template in Jinja",
-                     (int)(what.len < 60 ? what.len : 60), what.ptr);
+    return go_trim((struct str){text.ptr + n, text.len - n});
 }
 
-static bool expression(struct writer *w, struct str *rest, unsigned depth);
-
-/* One operand: a field, a string, a number, a variable, or an expression in parentheses. */
-static bool operand(struct writer *w, struct str *rest, unsigned depth)
+/* Opens a block in which the dot is `dot`. */
+static bool open_block(struct go_writer *w, bool is_loop, const char *dot, enum go_kind kind, struct str action)
 {
-    *rest = trim(*rest);
-    struct str s = *rest;
-    if (s.len == 0)
-        return refuse(w, STR("an action that ends too early"));
-    size_t n = 1;
-    if (s.ptr[0] == '(') {
-        int open = 1;
-        while (n < s.len && open > 0) {
-            open += (s.ptr[n] == '(') - (s.ptr[n] == ')');
-            n++;
-        }
-        struct str inner = {s.ptr + 1, n >= 2 ? n - 2 : 0};
-        buf_byte(w->out, '(');
-        if (open != 0 || !expression(w, &inner, depth + 1) || trim(inner).len)
-            return refuse(w, s);
-        buf_byte(w->out, ')');
-    } else if (s.ptr[0] == '"') {
-        while (n < s.len && s.ptr[n] != '"')
-            n += s.ptr[n] == '\\' ? 2 : 1;
-        if (n >= s.len)
-            return refuse(w, s);
-        n++;
-        buf_add(w->out, s.ptr, n);
-    } else if (isdigit((unsigned char)s.ptr[0])) {
-        while (n < s.len && isdigit((unsigned char)s.ptr[n]))
-            n++;
-        buf_add(w->out, s.ptr, n);
-    } else {
-        const char *jinja = NULL;
-        if (s.len > 2 && s.ptr[0] == '$' && s.ptr[1] == '.') /* $.Field is .Field of the whole */
-            s = (struct str){s.ptr + 1, s.len - 1};
-        while (n < s.len && (isalnum((unsigned char)s.ptr[n]) || s.ptr[n] == '_'))
-            n++;
-        for (size_t i = 0; i < sizeof fields / sizeof *fields && !jinja; i++)
-            if (str_eq((struct str){s.ptr, n}, str_of(fields[i].go)))
-                jinja = fields[i].jinja;
-        if (!jinja)
-            return refuse(w, s);
-        buf_str(w->out, str_of(jinja));
-    }
-    *rest = trim((struct str){s.ptr + n, s.len - n});
+    if (w->n_open == GO_MAX_OPEN)
+        return go_refuse(w, action);
+    w->n_open++;
+    w->open[w->n_open].is_loop = is_loop;
+    w->open[w->n_open].kind = kind;
+    snprintf(w->open[w->n_open].dot, GO_NAME, "%s", dot);
     return true;
 }
 
-/* All operands that are left, between `op`. */
-static bool joined(struct writer *w, struct str *rest, const char *op, unsigned depth)
+/* An if, whose dot is that around it. */
+static bool open_if(struct go_writer *w, struct str condition)
 {
-    buf_byte(w->out, '(');
-    for (bool first = true; first || rest->len; first = false) {
-        if (!first)
-            buf_format(w->out, " %s ", op);
-        if (!operand(w, rest, depth))
-            return false;
-    }
-    return buf_byte(w->out, ')');
+    char dot[GO_NAME];
+    enum go_kind kind;
+    snprintf(dot, sizeof dot, "%s", w->open[w->n_open].dot);
+    buf_str(w->out, STR("{% if "));
+    return go_expression(w, condition, &kind) && buf_str(w->out, STR(" %}")) &&
+           open_block(w, false, dot, w->open[w->n_open].kind, condition);
 }
 
-/* A pipeline: a function and its operands, or one operand. */
-static bool expression(struct writer *w, struct str *rest, unsigned depth)
+/* A with: the dot is its value. */
+static bool open_with(struct go_writer *w, struct str text)
 {
-    static const struct {
-        const char *go, *jinja;
-    } functions[] = {{"eq", "=="}, {"ne", "!="}, {"gt", ">"},    {"lt", "<"},
-                     {"ge", ">="}, {"le", "<="}, {"and", "and"}, {"or", "or"}};
-    *rest = trim(*rest);
-    if (depth > 16)
-        return refuse(w, *rest);
-    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
-        size_t n = strlen(functions[i].go);
-        if (!starts_word(*rest, functions[i].go))
+    char dot[GO_NAME];
+    enum go_kind kind;
+    int number = go_declare(w, STR("."), GO_VALUE); /* a name that no variable has */
+    if (number < 0)
+        return go_refuse(w, text);
+    snprintf(dot, sizeof dot, "go.v%d", number);
+    buf_format(w->out, "{%% set %s = ", dot);
+    return go_expression(w, text, &kind) && buf_format(w->out, " %%}{%% if %s %%}", dot) &&
+           open_block(w, false, dot, kind, text);
+}
+
+/* Cuts "$name" from the start of `rest`, and what follows it up to and with `mark`. */
+static bool take_name(struct str *rest, const char *mark, struct str *name)
+{
+    if (rest->len == 0 || rest->ptr[0] != '$')
+        return false;
+    size_t n = go_name_length((struct str){rest->ptr + 1, rest->len - 1});
+    struct str behind = from(*rest, 1 + n);
+    if (n == 0 || !str_starts(behind, str_of(mark)))
+        return false;
+    *name = (struct str){rest->ptr + 1, n};
+    *rest = from(behind, strlen(mark));
+    return true;
+}
+
+/* A range: over a list, with none, one or two variables, for the place and the element. */
+static bool open_range(struct go_writer *w, struct str text)
+{
+    struct str rest = text, names[2] = {{0}};
+    char dot[GO_NAME];
+    enum go_kind kind;
+    if (take_name(&rest, ",", &names[0]) && !take_name(&rest, ":=", &names[1]))
+        return go_refuse(w, text);
+    if (!names[1].len)
+        take_name(&rest, ":=", &names[1]); /* one alone is the element */
+    snprintf(dot, sizeof dot, "dot%u", w->n_open + 1);
+    buf_format(w->out, "{%% for %s in ", dot);
+    if (!go_expression(w, rest, &kind) || !open_block(w, true, dot, go_element(kind), text))
+        return false;
+    if (kind == GO_JSON || kind == GO_VALUE) /* an object, whose order Go and Jinja see differently */
+        return go_refuse(w, text);
+    buf_str(w->out, STR(" %}"));
+    for (size_t i = 0; i < 2; i++) {
+        if (!names[i].len || str_eq(names[i], STR("_")))
             continue;
-        *rest = trim((struct str){rest->ptr + n, rest->len - n});
-        return joined(w, rest, functions[i].jinja, depth);
+        int number = go_declare(w, names[i], i ? go_element(kind) : GO_VALUE);
+        if (number < 0)
+            return go_refuse(w, text);
+        buf_format(w->out, "{%% set go.v%d = %s %%}", number, i ? dot : "loop.index0");
     }
-    const char *wrap = starts_word(*rest, "not") ? "not (" : starts_word(*rest, "len") ? "length" : NULL;
-    if (!wrap)
-        return operand(w, rest, depth);
-    *rest = trim((struct str){rest->ptr + 3, rest->len - 3});
-    bool is_length = wrap[0] == 'l';
-    buf_str(w->out, str_of(is_length ? "((" : wrap));
-    if (!operand(w, rest, depth))
-        return false;
-    return buf_str(w->out, str_of(is_length ? ") | length)" : ")"));
-}
-
-/* A whole expression, with nothing behind it. */
-static bool whole(struct writer *w, struct str text)
-{
-    return expression(w, &text, 0) && (trim(text).len == 0 || refuse(w, text));
-}
-
-static bool open_block(struct writer *w, bool is_loop, struct str action)
-{
-    if (w->n_open == MAX_OPEN)
-        return refuse(w, action);
-    w->loops[w->n_open++] = is_loop;
     return true;
 }
 
-/* One action, without its braces and trim marks. */
-static bool action(struct writer *w, struct str text)
+static bool close_block(struct go_writer *w, struct str text)
 {
-    if (starts_word(text, "if")) {
-        buf_str(w->out, STR("{% if "));
-        return open_block(w, false, text) && whole(w, (struct str){text.ptr + 2, text.len - 2}) &&
-               buf_str(w->out, STR(" %}"));
-    }
-    if (starts_word(text, "else")) {
-        struct str rest = trim((struct str){text.ptr + 4, text.len - 4});
-        if (w->n_open == 0 || w->loops[w->n_open - 1])
-            return refuse(w, text);
-        if (rest.len == 0)
-            return buf_str(w->out, STR("{% else %}"));
-        if (!starts_word(rest, "if"))
-            return refuse(w, text);
-        buf_str(w->out, STR("{% elif "));
-        return whole(w, (struct str){rest.ptr + 2, rest.len - 2}) && buf_str(w->out, STR(" %}"));
-    }
-    if (starts_word(text, "range")) {
-        struct str rest = trim((struct str){text.ptr + 5, text.len - 5});
-        if (!str_eq(rest, STR(".Messages")) && !str_eq(rest, STR("$.Messages")))
-            return refuse(w, text);
-        return open_block(w, true, text) && buf_str(w->out, STR("{% for message in messages %}"));
-    }
-    if (starts_word(text, "end")) {
-        if (w->n_open == 0)
-            return refuse(w, text);
-        return buf_str(w->out, w->loops[--w->n_open] ? STR("{% endfor %}") : STR("{% endif %}"));
-    }
-    if (starts_word(text, "/*"))
-        return true;
+    if (w->n_open == 0)
+        return go_refuse(w, text);
+    for (unsigned i = 0; i < w->n_variables; i++)
+        w->gone[i] = w->gone[i] || w->variables[i].depth >= w->n_open;
+    return buf_str(w->out, w->open[w->n_open--].is_loop ? STR("{% endfor %}") : STR("{% endif %}"));
+}
+
+static bool put_else(struct go_writer *w, struct str rest, struct str text)
+{
+    enum go_kind kind;
+    if (w->n_open == 0)
+        return go_refuse(w, text);
+    if (rest.len == 0)
+        return buf_str(w->out, STR("{% else %}"));
+    if (w->open[w->n_open].is_loop || !go_starts(rest, "if"))
+        return go_refuse(w, text);
+    buf_str(w->out, STR("{% elif "));
+    return go_expression(w, from(rest, 2), &kind) && buf_str(w->out, STR(" %}"));
+}
+
+/* $name := value, and $name = value. False, and nothing written, for anything else. */
+static bool is_assignment(struct str text, struct str *name, struct str *value, bool *declares)
+{
+    *value = text;
+    *declares = take_name(value, ":=", name);
+    return *declares || (take_name(value, "=", name) && !str_starts(*value, STR("=")));
+}
+
+static bool assign(struct go_writer *w, struct str name, struct str value, bool declares)
+{
+    struct buf *out = w->out, jinja = {0};
+    enum go_kind kind;
+    w->out = &jinja;
+    bool good = go_expression(w, value, &kind);
+    w->out = out;
+    int number = good && declares ? go_declare(w, name, kind) : go_find(w, name);
+    if (good && number < 0)
+        good = go_refuse(w, name);
+    if (good)
+        buf_format(out, "{%% set go.v%d = %.*s %%}", number, (int)jinja.len, jinja.ptr);
+    out->failed = out->failed || jinja.failed;
+    buf_clear(&jinja);
+    return good;
+}
+
+/* What is printed: values as they are, what has members as JSON. */
+static bool print(struct go_writer *w, struct str text)
+{
+    enum go_kind kind;
     buf_str(w->out, STR("{{ "));
-    if (!whole(w, text) || !buf_str(w->out, STR(" }}")))
+    if (!go_expression(w, text, &kind))
         return false;
+    if (kind == GO_ROOT || kind == GO_MESSAGE || kind == GO_MESSAGES)
+        return go_refuse(w, text);
+    buf_str(w->out, kind == GO_VALUE ? STR(" }}") : STR(" | tojson(separators=(',', ':')) }}"));
     if (w->n_open == 0 && !w->responded && str_eq(text, STR(".Response"))) {
         w->responded = true;
         buf_str(w->out, STR("{% if message.role == 'assistant' %}"));
@@ -214,8 +166,30 @@ static bool action(struct writer *w, struct str text)
     return true;
 }
 
+/* One action, without its braces and trim marks. */
+static bool action(struct go_writer *w, struct str text)
+{
+    struct str name, value;
+    bool declares;
+    if (go_starts(text, "if"))
+        return open_if(w, from(text, 2));
+    if (go_starts(text, "with"))
+        return open_with(w, from(text, 4));
+    if (go_starts(text, "range"))
+        return open_range(w, from(text, 5));
+    if (go_starts(text, "else"))
+        return put_else(w, from(text, 4), text);
+    if (go_starts(text, "end"))
+        return close_block(w, text);
+    if (str_starts(text, STR("/*")))
+        return true;
+    if (is_assignment(text, &name, &value, &declares))
+        return assign(w, name, value, declares);
+    return print(w, text);
+}
+
 /* The text between actions. What Jinja would read as its own is written as a string. */
-static void literal(struct writer *w, struct str text)
+static void literal(struct go_writer *w, struct str text)
 {
     buf_str(w->out, STR("{{ \""));
     for (size_t i = 0; i < text.len; i++) {
@@ -247,12 +221,13 @@ static const char whole_start[] = "{%- set system = namespace(text='') -%}{%- fo
 
 bool go_template_jinja(struct str text, struct buf *out, struct hob_error *err)
 {
-    struct writer w = {.out = out, .err = err};
+    struct go_writer w = {.out = out, .open = {{.kind = GO_ROOT}}, .err = err};
     bool of_turns = str_find(text, STR(".Messages"), 0) == SIZE_MAX, trim_next = false;
     w.responded = !of_turns;
     size_t at = 0;
     if (text.len > MAX_SOURCE)
         return error_set(err, HOB_LIMIT, "the template has %zu bytes, want at most %d", text.len, (int)MAX_SOURCE);
+    buf_str(out, STR("{%- set go = namespace() -%}"));
     buf_str(out, str_of(of_turns ? turns_start : whole_start));
     while (at < text.len) {
         size_t open = str_find(text, STR("{{"), at), end = open == SIZE_MAX ? text.len : open;
@@ -279,7 +254,7 @@ bool go_template_jinja(struct str text, struct buf *out, struct hob_error *err)
             inner = (struct str){inner.ptr + 1, inner.len - 1};
         trim_next = inner.len && inner.ptr[inner.len - 1] == '-';
         inner.len -= trim_next;
-        if (!action(&w, trim(inner)))
+        if (!action(&w, go_trim(inner)))
             return error_prefix(err, "template, line %zu", line);
         at = close + 2;
     }

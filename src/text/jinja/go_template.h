@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ollama's prompt templates, which are Go's text/template, said in Jinja: fields (.System, .Prompt, .Response,
- * .Messages, .Role, .Content, .Thinking, .Think, ...), if, else if, else, range, end, with eq, ne, and, or, not, len,
- * and variables. What has no counterpart is refused with its line.
+ * Ollama's prompt templates, which are Go's text/template, said in Jinja: the fields of the whole, of messages, calls
+ * and tools; if, else if, else, with, range, end; variables; eq, ne, lt, le, gt, ge, and, or, not, len, slice, index,
+ * json, currentDate. What has no counterpart is refused with its line.
  */
 #ifndef HOB_TEXT_GO_TEMPLATE_H
 #define HOB_TEXT_GO_TEMPLATE_H
