@@ -152,7 +152,7 @@ def test_changed_file():
 def test_drain():
     """SIGTERM: what is in flight ends as it would have, new requests are told to go elsewhere, and the program ends."""
     server, got = start("--ctx", "20000"), []
-    thread = threading.Thread(target=lambda: got.append(complete(server, max_tokens=3000)))
+    thread = threading.Thread(target=lambda: got.append(complete(server, max_tokens=1000)))
     thread.start()
     serve.wait_for(lambda: server.metric("replies_running") == 1)
     kept = server.connect()
@@ -166,13 +166,50 @@ def test_drain():
     kept.close()
     assert server.process.wait(60) == 0
     thread.join(30)
-    assert got and got[0]["usage"]["completion_tokens"] == 3000
+    assert got and got[0]["usage"]["completion_tokens"] == 1000
 
 
 def test_taken_port():
     with start() as server:
         code, _, said = hob.run("serve", "--listen", "127.0.0.1:%d" % server.port, ok=(5,), env={"HOB_HOME": HOME})
         assert str(server.port) in said and "ss -ltnp" in said, said
+
+
+def test_killed():
+    """Killed with -9 at each write to the index, a server starts again with the library as it was or as it is to be."""
+    killer = os.environ.get("HOB_KILLER", "")
+    if not os.path.exists(killer):
+        raise hob.Skip("no killer")
+
+    def names(server):
+        return {m["name"].split(":")[0] for m in server.ask("GET", "/api/tags")[2]["models"] if "chat" in m["name"]}
+    base, kills = os.path.join(hob.TEMP, "base"), 0
+    with serve.Server(home=base) as server:
+        server.create("chat", "FROM %s\n" % serve.TINY)
+    for method, path, body, after in (("POST", "/api/copy", {"source": "chat", "destination": "chat2"}, {"chat", "chat2"}),
+                                      ("POST", "/api/create", {"model": "chat", "from": "chat", "system": "x"}, {"chat"}),
+                                      ("DELETE", "/api/delete", {"model": "chat"}, set())):
+        for at in range(1, 400, 1 if hob.LONG else 11):  # each, where there is time
+            home = os.path.join(hob.TEMP, "killed")
+            shutil.rmtree(home, ignore_errors=True)
+            shutil.copytree(base, home)
+            server = serve.Server(home=home, env={"LD_PRELOAD": killer, "HOB_KILL_AT": str(at)})
+            try:
+                status = server.ask(method, path, body)[0]
+            except OSError:
+                status = None
+            server.process.kill()  # if only the one that opens files for it was killed
+            server.process.wait()
+            assert status in (None, 200, 500), (path, at, status)
+            with serve.Server(home=home) as again:
+                found = names(again)
+                assert found == after or (status != 200 and found == {"chat"}), (path, at, status, found)
+                again.post("/api/copy", {"source": "chat", "destination": "chat3"}, ok=200 if "chat" in found else 404)
+            if status == 200:
+                break
+            kills += 1
+    assert kills >= 6, kills
+    print("# %d kills" % kills, flush=True)
 
 
 def main():
