@@ -5,11 +5,12 @@
  *
  * A request is a JSON object: one of "prompt" (raw text, special tokens parsed), "messages" (an array, rendered by the
  * chat template) or "tokens" (ids); beside messages "tools", "tool_choice" ("auto", "none", "required" or a tool),
- * "parallel_tool_calls" (false: one call at most), "generic_tools" (chat/conversation.h), "think" (true, false or a
- * level), "template_variables" (an object for the template), "system" (a message in front); beside the others "markup"
- * (chat/markup.h); "now" (seconds since 1970); "constraint" (chat/constrain.h) or "format" ("json" or a schema); any
- * option of chat/options.h by its JSON name; "id" (any JSON, returned). In messages, "thinking" is what the model
- * thought.
+ * "parallel_tool_calls" (false: one call at most), "generic_tools" (chat/conversation.h),
+ * "held_tools" (the tools as calls are held to them, where that is not as the template is told of them), "think" (true,
+ * false or a level), "template_variables" (an object for the template), "system" (a message in front); beside the
+ * others "markup" (chat/markup.h); "now" (seconds since 1970); "constraint" (chat/constrain.h) or "format" ("json" or a
+ * schema); any option of chat/options.h by its JSON name; "id" (any JSON, returned). In messages, "thinking" is what
+ * the model thought.
  */
 #ifndef HOB_CHAT_CHAT_H
 #define HOB_CHAT_CHAT_H

@@ -121,6 +121,8 @@ bool markup_make(struct str template_text, struct str prompt, const json_t *requ
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
         if (member(request, taken[i]))
             lost |= json_object_set(json, taken[i], json_object_get(request, taken[i]));
+    if (member(request, "held_tools"))
+        lost |= json_object_set(json, "tools", json_object_get(request, "held_tools"));
     bool good = (!lost || error_memory(err, 256)) && markup_read(json, out, err) &&
                 check_think(&form, template_text, member(request, "think"), err);
     json_decref(json);

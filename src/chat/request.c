@@ -31,6 +31,7 @@ static const char *const members[] = {"id",
                                       "format",
                                       "markup",
                                       "generic_tools",
+                                      "held_tools",
                                       NULL};
 
 /* Those of them that only messages make use of. */

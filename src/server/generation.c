@@ -14,6 +14,7 @@
 #include "server/limits.h"
 #include "server/resident.h"
 #include "server/routes.h"
+#include "server/tools.h"
 #include "store/digest.h"
 #include "store/facts.h"
 
@@ -327,7 +328,7 @@ static bool prepare(struct generation *g, struct hob_error *err)
         set_prompt(g, i);
         do
             answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
-        while (!answer->reply && soften(g, err));
+        while (!answer->reply && (soften(g, err) || tools_relax(g, err)));
         good = answer->reply != NULL;
     }
     json_decref(seed);

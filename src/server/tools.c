@@ -39,12 +39,16 @@ static bool add_tool(struct generation *g, const struct tool_form *form, const j
         bool dropped = json_is_null(value);
         for (size_t k = 0; k < sizeof not_for_models / sizeof *not_for_models; k++)
             dropped |= strcmp(key, not_for_models[k]) == 0;
-        if (strcmp(key, "strict") == 0 && json_is_true(value)) /* each tool is, here */
-            exchange_ignore(g->exchange, "strict");
         if (!dropped)
             json_object_set(function, strcmp(key, form->schema) == 0 ? "parameters" : key, value);
     }
     json_array_append_new(tools, json_pack("{s:s, s:o}", "type", "function", "function", function));
+    if (json_is_true(json_object_get(given, "strict"))) {
+        json_t *strict = json_object_get(g->extra, "strict");
+        if (!strict)
+            json_object_set_new(g->extra, "strict", strict = json_object());
+        json_object_set_new(strict, json_string_value(name), json_true());
+    }
     return true;
 }
 
@@ -78,6 +82,63 @@ bool tools_anthropic(struct generation *g, const json_t *value, struct hob_error
     static const struct tool_form form = {"custom", NULL, "input_schema",
                                           "{\"name\", \"description\", \"input_schema\"}"};
     return read_tools(g, &form, value, err);
+}
+
+/* ----------------------------------------------------------------------------------------------------- relaxing */
+
+/* What a schema says of types and names. The caller owns it. */
+static json_t *outline(const json_t *schema)
+{
+    json_t *out = json_object(), *type = json_object_get(schema, "type"), *value;
+    json_t *properties = json_object_get(schema, "properties"), *items = json_object_get(schema, "items");
+    const char *key;
+    if (json_is_string(type) || json_is_array(type))
+        json_object_set(out, "type", type);
+    if (json_is_object(properties)) {
+        json_object_set_new(out, "properties", json_object());
+        json_object_foreach(properties, key, value)
+        {
+            json_object_set_new(json_object_get(out, "properties"), key, outline(value));
+        }
+        json_object_set(out, "required", json_object_get(schema, "required"));
+    }
+    if (json_is_object(items))
+        json_object_set_new(out, "items", outline(items));
+    return out;
+}
+
+bool tools_relax(struct generation *g, const struct hob_error *err)
+{
+    json_t *tools = json_object_get(g->request, "held_tools"), *taken = json_object_get(g->extra, "relaxed"), *tool;
+    size_t i;
+    if (!str_starts(str_of(err->text), STR("tools: ")))
+        return false;
+    if (!tools) {
+        json_object_set_new(g->request, "held_tools", tools = json_deep_copy(json_object_get(g->request, "tools")));
+        json_object_set_new(g->extra, "relaxed", taken = json_object());
+    }
+    json_array_foreach(tools, i, tool)
+    {
+        json_t *function = json_object_get(tool, "function");
+        const char *name = json_string_value(json_object_get(function, "name"));
+        size_t len = name ? strlen(name) : 0;
+        if (len == 0 || strncmp(err->text + 7, name, len) != 0 || err->text[7 + len] != ':')
+            continue;
+        json_int_t times = json_integer_value(json_object_get(taken, name));
+        if (times == 2 || json_object_get(json_object_get(g->extra, "strict"), name))
+            return false;
+        if (times == 0) {
+            char ignored[96];
+            snprintf(ignored, sizeof ignored, "tools.%.80s", name);
+            exchange_ignore(g->exchange, ignored);
+        }
+        json_object_set_new(taken, name, json_integer(times + 1));
+        json_object_set_new(function, "parameters",
+                            times ? json_pack("{s:s}", "type", "object")
+                                  : outline(json_object_get(function, "parameters")));
+        return true;
+    }
+    return false;
 }
 
 /* ------------------------------------------------------------------------------------------------------ choice */

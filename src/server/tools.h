@@ -16,6 +16,11 @@ bool tools_nested(struct generation *generation, const json_t *value, struct hob
 bool tools_flat(struct generation *generation, const json_t *value, struct hob_error *err);
 bool tools_anthropic(struct generation *generation, const json_t *value, struct hob_error *err);
 
+/* A tool's schema could not be honoured, as `err` says: from now on calls of that tool are held to less, types and
+ * names of arguments alone, then to any object, and the tool is named in X-Hob-Ignored; the model is told all of it.
+ * False where the error is another, where nothing is left to take, or where the client has made the tool "strict". */
+bool tools_relax(struct generation *generation, const struct hob_error *err);
+
 /* "tool_choice" of OpenAI, allowed_tools among them, and of Anthropic. */
 bool tool_choice_openai(struct generation *generation, const json_t *value, struct hob_error *err);
 bool tool_choice_anthropic(struct generation *generation, const json_t *value, struct hob_error *err);

@@ -147,6 +147,35 @@ def test_receipts():
             S.hob("replay", name)
 
 
+def test_tools_of_agents():
+    """A schema of a tool that cannot be honoured whole is held to its types and names, and the tool is named."""
+    odd = {"uniqueItems": {"type": "array", "items": {"type": "string"}, "uniqueItems": True},
+           "propertyNames": {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "string"}},
+           "nullable": {"type": "string", "nullable": True}, "format": {"type": "string", "format": "my-own"},
+           "not": {"not": {"type": "string"}}, "pattern": {"type": "string", "pattern": "^(?!a)"},
+           "if": {"type": "object", "if": {"required": ["a"]}, "then": {"required": ["b"]}}, "x-own": {"x-own": 1},
+           "ref": {"$ref": "#/none"}}
+    fine = {"type": "function", "function": {"name": "fine", "parameters": {"type": "object", "properties": {
+        "deep": {"type": "boolean"}}, "required": ["deep"], "additionalProperties": False}}}
+    for word, schema in odd.items():
+        tool = {"type": "function", "function": {"name": "odd", "parameters": {
+            "type": "object", "properties": {"a": schema, "b": {"type": "boolean"}}, "required": ["b"]}}}
+        body = {"model": "chat", "messages": ASKED, "tools": [fine, tool], "max_tokens": 2}
+        status, headers, answer = S.ask("POST", CHAT, body)
+        assert status == 200 and headers["X-Hob-Ignored"] == "tools.odd", (word, answer, headers["X-Hob-Ignored"])
+        tool["function"]["strict"] = True
+        refused(CHAT, body, "tools: odd")
+    tool["function"].pop("strict")
+    for seed in range(4):
+        call = S.post(CHAT, dict(body, seed=seed, max_tokens=900, tool_choice="required", parallel_tool_calls=False))[
+            "choices"][0]
+        for one in call["message"].get("tool_calls", []) if call["finish_reason"] == "tool_calls" else []:
+            arguments = json.loads(one["function"]["arguments"])
+            assert isinstance(arguments["deep" if one["function"]["name"] == "fine" else "b"], bool), one
+    assert "x-own" in S.post("/render", dict(body, tools=[dict(tool, function=dict(tool["function"], parameters={
+        "type": "object", "x-own": 1}))], max_tokens=None))["prompt"]
+
+
 def refused(path, body, *words, status=400):
     got, _, answer = S.ask("POST", path, dict(body, model="chat"))
     text = json.dumps(answer)
@@ -190,7 +219,7 @@ def test_hostile_requests():
     for name, value in (("temperature", -1), ("top_p", 2), ("top_k", -5)):
         refused("/v1/messages", {"messages": ASKED, "max_tokens": 2, name: value}, name)
         refused("/api/chat", {"messages": ASKED, "options": {name: value}}, name)
-    for tools in ([{"type": "function", "function": {"name": "f", "parameters": {"$ref": "#/none"}}}],
+    for tools in ([{"type": "function", "function": {"name": "f", "strict": True, "parameters": {"$ref": "#/none"}}}],
                   [{"type": "function", "function": {"name": "a b"}}], [{"type": "function", "function": {"name": "f" * 300}}]):
         refused(CHAT, {"messages": ASKED, "tools": tools}, "tools")
 
