@@ -82,7 +82,8 @@ static bool unknown_command(const char *word, struct hob_error *err)
  * after it. NULL without memory. The copy lives for ever. */
 static char **hide_words(int argc, char **argv, struct hob_error *err)
 {
-    char **words = calloc((size_t)argc + 1, sizeof *words);
+    static char **words;
+    words = calloc((size_t)argc + 1, sizeof *words);
     for (int i = 0; words && i < argc; i++) {
         if (!(words[i] = strdup(argv[i])))
             words = NULL;

@@ -13,6 +13,15 @@
 #include "wall/keeper.h"
 #include "wall/wall.h"
 
+/* The leak sanitizer traces the process at its end, which the wall does not allow; what it watches goes without. */
+#if defined(__SANITIZE_ADDRESS__)
+#define IS_TRACED 1
+#elif defined(__has_feature)
+#define IS_TRACED __has_feature(address_sanitizer)
+#else
+#define IS_TRACED 0
+#endif
+
 /* Grants what an option names, if that is a file. */
 static bool grant_option(const struct option *option, const struct option_value *value, struct hob_error *err)
 {
@@ -59,7 +68,11 @@ bool seal(const struct args *args, int listener, struct hob_error *err)
     read_ahead(args);
     if (chat)
         line_prepare();
-    if (!grant_named(args, err) || (chat && !keeper_grant_chat(err)) || !keeper_use(err) || !wall_raise(&options, err))
+    if (!grant_named(args, err) || (chat && !keeper_grant_chat(err)) || !keeper_use(err))
+        return false;
+    if (IS_TRACED)
+        return true;
+    if (!wall_raise(&options, err))
         return false;
     json_t *status = wall_status(), *missing = json_object_get(status, "missing"), *wall;
     size_t i;
