@@ -27,7 +27,7 @@ BASES = ("llama3", "llama2", "bert-cased", "xlmr", "words")
 ADDED = ["<tok>", "[X]", "ab", " the", "字", "\n\n", "the", "Ａ", "<|x|>", "..", "<tok>x"]
 EDGES = ["", " ", "   ", "a", " a", "a ", "  a  b  ", "\n", "\n a\n\n", "\t\tx", "▁", " ▁a", "a▁▁b", "the ab<tok>theabab",
          "<tok> <tok>x [X]..", "  <tok>  ", "é e\u0301 É", "ﬁ ½ Ａｂ \u3000x\u200b", "カナかな漢字ーabcαβγ123", "日本語 text",
-         "'s don't I'VE", "x" * 120, "\x00\x01\ufffd\x7f", "👩‍👩‍👧 🇩🇪 🤩", "1 22 333 ١٢٣ ²", "##a a##b", "Å \u212b"]
+         "'s don't I'VE", "x" * 120, "\x00\x01\ufffd\x7f", "👩‍👩‍👧 🇩🇪 🤩", "1 22 333 ١٢٣ ²", "##a a##b", "a\u1b4eb\U000113d7c\u2e52d!", "Å \u212b"]
 REGEXES = [r"\s+", r"\p{N}{1,3}", r"\p{L}+", r" ?[^\s\p{L}\p{N}]+", r"'s|'t|'re", r"a|b", r"\s+(?!\S)|\s+", r"x*"]
 BEHAVIORS = ["Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"]
 LAST = "os"  # of the base "llama3": no merge goes on from it

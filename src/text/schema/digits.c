@@ -95,7 +95,7 @@ int size_compare(const struct size *a, const struct size *b)
 struct range {
     struct grammar_builder *b;
     const struct size *low, *high; /* high is NULL: no bound */
-    bool fractions;                /* else whole numbers */
+    int n_places;                  /* at most so many digits after the point; 0: whole numbers */
     uint32_t step;                 /* whole numbers are its multiples */
     uint32_t *free;                /* [MAX_WHOLE + 1][step] parts of so many digits after a remainder, plus one */
     uint32_t *endless;             /* [step] rules of any number of digits after a remainder; NULL: none follow */
@@ -127,10 +127,10 @@ static uint32_t places(const struct range *r, int i, const struct size *low, con
     struct grammar_builder *b = r->b;
     if (low && ends_at(low, i))
         low = NULL;
-    if (i >= MAX_PLACES)
+    if (i >= r->n_places)
         return GRAMMAR_NOTHING;
     if (!low && !high)
-        return some_digits(b, 1, (uint32_t)(MAX_PLACES - i));
+        return some_digits(b, 1, (uint32_t)(r->n_places - i));
     char from = low ? low->places[i] : '0', to = high ? high->places[i] : '9';
     uint32_t way = GRAMMAR_NOTHING;
     if (low && high && from == to) {
@@ -147,7 +147,7 @@ static uint32_t places(const struct range *r, int i, const struct size *low, con
         way = grammar_or(b, way, grammar_then(b, digits_between(b, to, to), more));
         to--;
     }
-    uint32_t rest = some_digits(b, 0, (uint32_t)(MAX_PLACES - 1 - i));
+    uint32_t rest = some_digits(b, 0, (uint32_t)(r->n_places - 1 - i));
     return grammar_or(b, way, grammar_then(b, digits_between(b, from, to), rest));
 }
 
@@ -156,7 +156,7 @@ static uint32_t fraction(const struct range *r, const struct size *low, const st
 {
     struct grammar_builder *b = r->b;
     uint32_t whole = !low || ends_at(low, 0) ? GRAMMAR_EMPTY : GRAMMAR_NOTHING;
-    if (!r->fractions)
+    if (!r->n_places)
         return whole;
     return grammar_or(b, whole, grammar_then(b, grammar_literal(b, STR(".")), places(r, 0, low, high)));
 }
@@ -261,11 +261,11 @@ static uint32_t longer(struct range r, int n)
     return way;
 }
 
-uint32_t size_grammar(struct grammar_builder *builder, const struct size *low, const struct size *high, bool fractions,
+uint32_t size_grammar(struct grammar_builder *builder, const struct size *low, const struct size *high, int n_places,
                       uint32_t step)
 {
     int last = high ? high->n_whole : low->n_whole;
-    struct range r = {.b = builder, .low = low, .high = high, .fractions = fractions, .step = step};
+    struct range r = {.b = builder, .low = low, .high = high, .n_places = n_places, .step = step};
     uint32_t way = GRAMMAR_NOTHING;
     if (high && size_compare(low, high) > 0)
         return GRAMMAR_NOTHING;

@@ -14,6 +14,7 @@
 enum {
     MAX_STEP = 1000,
     MAX_STEP_DIGITS = 30, /* of a bound beside multipleOf */
+    MANTISSA_PLACES = 16, /* json.dumps writes 17 digits at most: from 1e16 on that is whole */
     LOW_EXPONENT = -300,
     SMALL_EXPONENT = -5, /* exponents that json.dumps writes: these, */
     LARGE_EXPONENT = 16,
@@ -170,7 +171,7 @@ static uint32_t mantissas(struct grammar_builder *b, const struct decimal *low, 
     to = high ? *high : to;
     from.exponent = to.exponent = 0;
     struct size least = size_of(&from, true), most = size_of(&to, false);
-    return size_grammar(b, &least, &most, true, 1);
+    return size_grammar(b, &least, &most, MANTISSA_PLACES, 1);
 }
 
 static uint32_t with_exponent(struct grammar_builder *b, const struct decimal *low, const struct decimal *high)
@@ -201,7 +202,7 @@ static uint32_t number_sizes(struct grammar_builder *b, const struct decimal *lo
         bool bounded = high && high->exponent < MAX_WHOLE;
         if (bounded)
             most = size_of(high, false);
-        plain = size_grammar(b, &least, bounded ? &most : NULL, true, 1);
+        plain = size_grammar(b, &least, bounded ? &most : NULL, MAX_PLACES, 1);
     }
     return grammar_or(b, plain, with_exponent(b, low, high));
 }
@@ -222,7 +223,7 @@ static uint32_t integer_sizes(struct grammar_builder *b, const struct decimal *l
         most = size_of(high, false);
     if (bounded && !size_whole_down(&most, open_high))
         return GRAMMAR_NOTHING;
-    return size_grammar(b, &least, bounded ? &most : NULL, false, step);
+    return size_grammar(b, &least, bounded ? &most : NULL, 0, step);
 }
 
 /* The two halves of a range: above and below zero. Each may be missing. */

@@ -31,8 +31,9 @@ bool size_whole_down(struct size *s, bool open);
 /* The order of two: below, at or above 0. */
 int size_compare(const struct size *a, const struct size *b);
 
-/* Numbers from `low` to `high` (NULL: no bound), with fractions or as whole multiples of `step`. */
-uint32_t size_grammar(struct grammar_builder *builder, const struct size *low, const struct size *high, bool fractions,
+/* Numbers from `low` to `high` (NULL: no bound), with up to `n_places` (at most MAX_PLACES) digits after the point, or
+ * (0) as whole multiples of `step`. */
+uint32_t size_grammar(struct grammar_builder *builder, const struct size *low, const struct size *high, int n_places,
                       uint32_t step);
 
 #endif
