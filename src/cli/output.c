@@ -28,6 +28,7 @@ void output_init(void)
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd)
             _exit(HOB_DISK);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is a write that fails */
     setvbuf(stdout, NULL, _IOFBF, 1 << 16);
 }
 

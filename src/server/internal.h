@@ -51,7 +51,10 @@ bool server_hand(struct server *server, struct exchange *exchange, void (*work)(
 /* Watches whether the exchange's client leaves. */
 void server_watch(struct exchange *exchange);
 
-/* Wall-clock time a number of milliseconds from now, for pthread_cond_timedwait(). */
+/* Makes a condition whose waits end by server_deadline(): the time of day may be set meanwhile. */
+void server_init_wait(pthread_cond_t *cond);
+
+/* The time a number of milliseconds from now, for pthread_cond_timedwait(). */
 struct timespec server_deadline(double ms);
 
 #endif

@@ -111,7 +111,7 @@ static struct resident *start(struct server *server, const struct library_entry 
     r->name = strdup(entry->name);
     r->digest = strdup(entry->digest ? entry->digest : "");
     snprintf(r->stamp, sizeof r->stamp, "%s", stamp);
-    pthread_cond_init(&r->wake, NULL);
+    server_init_wait(&r->wake);
     bool good = r->path && r->name && r->digest;
     if (good) {
         r->next = server->residents;

@@ -26,10 +26,19 @@
 #include "server/upload.h"
 #include "wall/wall.h"
 
+void server_init_wait(pthread_cond_t *cond)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(cond, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 struct timespec server_deadline(double ms)
 {
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_MONOTONIC, &now);
     double s = ms / 1000;
     now.tv_sec += (time_t)s;
     now.tv_nsec += (long)((s - (double)(time_t)s) * 1e9);
@@ -452,7 +461,7 @@ struct server *server_start(const struct server_options *options, struct hob_err
     server->started_ms = clock_ms();
     pthread_mutex_init(&server->lock, NULL);
     pthread_cond_init(&server->work_there, NULL);
-    pthread_cond_init(&server->resident_left, NULL);
+    server_init_wait(&server->resident_left);
     bool good = listener_open(&listener, options, err);
     snprintf(server->address, sizeof server->address, "%s", listener.address);
     good = good && guard_init(&server->guard, &listener, options, err) && read_tls(&tls, options, err);

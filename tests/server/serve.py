@@ -30,10 +30,13 @@ class Server:
     def start(self, port=0):
         self.process = subprocess.Popen([hob.HOB, "serve", "--listen", "127.0.0.1:%d" % port, *self.words],
                                         env=self.env, stderr=subprocess.PIPE, text=True)
-        self.said = []
-        line = self.process.stderr.readline()
-        found = re.search(r"listening on http://([\d.]+):(\d+)", line)
-        assert found, line + self.process.stderr.read()
+        self.said, found = [], None
+        for line in self.process.stderr:
+            self.said.append(line)
+            found = re.search(r"listening on http://([\d.]+):(\d+)", line)
+            if found:
+                break
+        assert found, "".join(self.said)
         self.port = int(found[2])
         threading.Thread(target=self._listen, daemon=True).start()
 

@@ -70,6 +70,7 @@ def nothing_changes():
 
 def lacking(calls, word, error=errno.ENOSYS):
     def test():
+        need_walls()
         code, out, said = run_without(calls, *GENERATE, error=error)
         assert code == 6 and not out and said.count("\n") == 1 and word in said, (code, out, said)
         code, out, said = run_without(calls, *GENERATE, "--allow-unsandboxed", error=error)

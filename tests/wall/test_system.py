@@ -1,0 +1,158 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What a system may do to a program: limits, a full disk, a clock that jumps, no home, odd paths, closed descriptors.
+Each ends well or with one line and its exit code, never with a signal."""
+import hashlib
+import os
+import resource
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "server"))
+import serve  # noqa: E402
+from serve import hob  # noqa: E402
+
+WORDS = ("generate", serve.TINY, "Hi", "-n", "2", "--threads", "2")
+
+
+def run(words, limits=(), env=None, unset=(), **more):
+    """(exit code, what it said) of hob under limits, as [(resource, value)]."""
+    whole = {k: v for k, v in dict(hob.ENV, **(env or {})).items() if k not in unset}
+    done = subprocess.run([hob.HOB, *words], env=whole, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120,
+                          stdin=subprocess.DEVNULL, preexec_fn=lambda: [resource.setrlimit(r, (v, v)) for r, v in limits],
+                          **more)
+    said = done.stderr.decode("utf-8", "replace")
+    assert done.returncode >= 0, (words, done.returncode, said)
+    assert done.returncode == 0 or said.count("\n") == 1, (done.returncode, said)
+    return done.returncode, said
+
+
+def limits():
+    for limit, values in ((resource.RLIMIT_NOFILE, (4, 5, 6, 7, 8, 10, 16, 32)),
+                          (resource.RLIMIT_AS, (30 << 20, 60 << 20, 100 << 20, 200 << 20, 1 << 30)),
+                          (resource.RLIMIT_STACK, (64 << 10, 256 << 10)), (resource.RLIMIT_FSIZE, (0, 100)),
+                          (resource.RLIMIT_CPU, (60,)), (resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))):
+        for value in values:
+            try:
+                code, said = run(WORDS, [(limit, value)])
+            except (OSError, subprocess.SubprocessError):
+                continue  # too little for the system to start any program
+            assert code in (0, 5, 7, 127), (limit, value, code, said)
+    assert run(WORDS, [(resource.RLIMIT_NOFILE, 32)])[0] == 0 and run(WORDS, [(resource.RLIMIT_FSIZE, 0)])[0] == 0
+
+
+def processes():
+    """No room for the keeper."""
+    if os.geteuid() != 0:
+        limit = lambda: resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+    else:
+        limit = lambda: (os.setgroups([]), os.setgid(65534), os.setuid(65533),
+                         resource.setrlimit(resource.RLIMIT_NPROC, (0, 0)))
+    if os.geteuid() == 0 and not os.access(hob.HOB, os.X_OK):
+        raise hob.Skip("another user cannot run the program")
+    try:
+        done = subprocess.run([hob.HOB, *WORDS], env=hob.ENV, capture_output=True, text=True, preexec_fn=limit, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise hob.Skip("another user cannot run the program: %s" % error)
+    assert done.returncode == 5 and "ulimit -u" in done.stderr and done.stderr.count("\n") == 1, (done.returncode, done.stderr)
+
+
+def homes():
+    unset = ("HOME", "HOB_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+    for env in ({}, {"HOME": "relative"}, {"HOME": "/dev/null"}, {"HOME": "/proc"}, {"HOB_HOME": "/dev/null/x"},
+                {"HOME": ""}):
+        code, said = run(WORDS, env=env, unset=[name for name in unset if name not in env])
+        assert code == 0, (env, said)
+        code, said = run(("list",), env=env, unset=[name for name in unset if name not in env])
+        assert code in (0, 4, 7), (env, code, said)
+
+
+def paths():
+    """Newlines, bytes that are no text, and spaces in names."""
+    with open(serve.TINY, "rb") as file:
+        data = file.read()
+    for name in (b"a\nb.gguf", b"\xff\xfe.gguf", b"two words.gguf", "gr\u00fc\u00df\U0001f600.gguf".encode(), b"-n.gguf",
+                 b"a'b\"c$(x).gguf", b"..gguf"):
+        path = os.path.join(hob.TEMP.encode(), name)
+        with open(path, "wb") as file:
+            file.write(data)
+        code, said = run(("generate", path, "Hi", "-n", "1"))
+        assert code == 0, (name, code, said)
+        out = os.path.join(hob.TEMP.encode(), b"out" + name)
+        code, said = run(("logits", serve.TINY, "--tokens", "1", "-o", out))
+        assert code == 0 and os.path.getsize(out) > 128, (name, said)
+
+
+def closed():
+    for closed_fds in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full", "</dev/null >/dev/null 2>&1"):
+        for words in (WORDS, ("tokenize", serve.TINY, "a"), ("selftest",)):
+            done = subprocess.run(["bash", "-c", '"$@" ' + closed_fds, "bash", hob.HOB, *words], env=hob.ENV, timeout=60,
+                                  capture_output=True)
+            assert done.returncode in (0, 6, 7) and done.returncode < 128, (closed_fds, words, done.returncode, done.stderr)
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = subprocess.Popen([hob.HOB, *WORDS], env=hob.ENV, stdout=writer, stderr=subprocess.PIPE)
+    os.close(writer)
+    process.stderr.read()
+    assert process.wait(60) in (0, 7)
+
+
+def sockets():
+    """What came from outside: a socket that is connected may be standard input or output, another may not; those beyond
+    are closed."""
+    import socket
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        done = subprocess.run([hob.HOB, *WORDS], env=hob.ENV, stdout=theirs, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 0 and ours.recv(100), done.stderr
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        done = subprocess.run([hob.HOB, *WORDS], env=hob.ENV, stdout=s, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 6 and b"descriptor 1" in done.stderr, done.stderr
+        process = subprocess.Popen([hob.HOB, *WORDS[:3], "-n", "100000", "--ctx", "200000", "--ignore-eos"], env=hob.ENV,
+                                   stdout=subprocess.PIPE, pass_fds=[s.fileno()])
+        process.stdout.read(1)
+        try:
+            kinds = [os.readlink("/proc/%d/fd/%s" % (process.pid, fd)) for fd in os.listdir("/proc/%d/fd" % process.pid)]
+            assert len([k for k in kinds if k.startswith("socket:")]) == 1, kinds  # the keeper's
+        except PermissionError:
+            pass
+        process.kill()
+        process.wait()
+
+
+def full_disk():
+    """A blob that finds no room is an error; the server goes on, and nothing is left of it."""
+    home = os.path.join(hob.TEMP, "small")
+    server = serve.Server(home=home)
+    with open("/proc/%d/task/%d/children" % (server.process.pid, server.process.pid)) as file:
+        pids = [server.process.pid, int(file.read().split()[0])]
+    data = os.urandom(1 << 20)
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    for pid in pids:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (1 << 16, resource.RLIM_INFINITY))
+    status, _, answer = server.ask("POST", "/api/blobs/" + digest, data)
+    assert status in (500, 507) and "large" in str(answer), (status, answer)
+    blobs = os.path.join(home, "blobs")
+    assert not os.path.exists(blobs) or os.listdir(blobs) == []
+    for pid in pids:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    assert server.ask("POST", "/api/blobs/" + digest, data)[0] == 201
+    assert server.ask("POST", "/api/blobs/sha256:" + "0" * 64, data)[0] == 400
+    assert os.listdir(blobs) == ["sha256-" + digest[7:]], os.listdir(blobs)
+    server.stop()
+
+
+def clock():
+    """The time of day jumps by a year at every look: models leave when they should, deadlines are kept."""
+    with serve.Server("--keep-alive", "300ms", "--limit", "header-seconds=1",
+                      env={"HOB_PLANT": "clock", "LD_PRELOAD": os.environ["HOB_PLANTED"]}) as server:
+        server.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
+        server.post("/v1/completions", {"model": "chat", "prompt": "a", "max_tokens": 1})
+        serve.wait_for(lambda: server.ask("GET", "/api/ps")[2]["models"] == [], 10)
+        began = time.monotonic()
+        assert b"408" in server.raw(b"GET / HTTP/1.1\r\n", 10) and 0.9 < time.monotonic() - began < 8
+
+
+hob.main([("limits", limits), ("no more processes", processes), ("homes", homes), ("odd paths", paths), ("closed", closed),
+          ("sockets from outside", sockets), ("a full disk", full_disk), ("the clock jumps", clock)])
