@@ -26,9 +26,9 @@ static bool finish(struct generation *g, struct hob_error *err)
 {
     const char *name;
     json_t *value;
-    json_object_foreach(g->request, name, value)
+    json_object_foreach(json_object_get(g->exchange->json, "options"), name, value)
     {
-        if (strcmp(name, "ctx") != 0)
+        if (strcmp(name, "num_ctx") != 0 && options_find_dialect(DIALECT_OLLAMA, str_of(name)) != SIZE_MAX)
             exchange_ignore(g->exchange, name);
     }
     if (!json_object_get(g->extra, "truncate"))

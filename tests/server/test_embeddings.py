@@ -67,7 +67,7 @@ def test_ollama():
     ids = ids_of(long)
     assert answer["embeddings"][1] == embed("--tokens", hob.ids_text(ids[:512]))
     few = S.ask("POST", "/api/embed", {"model": "chat", "input": long, "options": {"num_ctx": 9, "temperature": 1}})
-    assert few[2]["embeddings"][0] == embed("--tokens", hob.ids_text(ids[:9])) and few[1]["X-Hob-Ignored"] == "temp"
+    assert few[2]["embeddings"][0] == embed("--tokens", hob.ids_text(ids[:9])) and few[1]["X-Hob-Ignored"] == "temperature"
     refused("/api/embed", {"input": long, "truncate": False}, "512", str(len(ids)))
     S.post("/api/embed", {"model": "chat", "input": "a", "truncate": False})
 
