@@ -28,6 +28,7 @@ struct test {
     size_t n_tokens, depth; /* generated, or read, by each sequence; what it holds before */
     unsigned parallel;
     double samples[MAX_REPEATS];
+    double outside[MAX_REPEATS]; /* decode: the share of the time in which the graph did not run */
     size_t n_samples;
 };
 
@@ -62,7 +63,7 @@ static struct sequence *submit(struct bench *bench, size_t n_tokens, size_t max_
     size_t n_vocab = bench->opened.model->n_vocab;
     int32_t *ids = malloc((n_tokens + 1) * sizeof *ids);
     struct sequence *sequence = NULL;
-    struct sampler_options greedy;
+    struct sampler_options sampling;
     if (!ids) {
         error_memory(err, n_tokens * sizeof *ids);
         return NULL;
@@ -73,14 +74,13 @@ static struct sequence *submit(struct bench *bench, size_t n_tokens, size_t max_
         z = (z ^ z >> 27) * 0x94d049bb133111ebU;
         ids[i] = (int32_t)((z ^ z >> 31) % n_vocab);
     }
-    sampler_defaults(&greedy);
-    greedy.temp = 0;
+    sampler_defaults(&sampling);
     struct sequence_request request = {
         .tokens = ids,
         .n_tokens = n_tokens,
         .max_tokens = max_tokens,
         .ignore_eos = true,
-        .sampling = &greedy,
+        .sampling = &sampling,
     };
     sequence = engine_submit(bench->opened.engine, &request, err);
     free(ids);
@@ -91,6 +91,7 @@ static struct sequence *submit(struct bench *bench, size_t n_tokens, size_t max_
 struct timing {
     double start_ms, first_ms, end_ms; /* first_ms: when the last sequence had read its prompt */
     size_t n_decoded;                  /* tokens generated after that */
+    double graph_ms;                   /* of this time, in the graph */
 };
 
 /* Runs the sequences to their ends. */
@@ -106,8 +107,10 @@ static bool run_sequences(struct bench *bench, struct sequence **sequences, size
         engine_step(bench->opened.engine, &events, &n_events);
         for (size_t i = 0; i < n_events; i++) {
             const struct engine_event *event = &events[i];
-            if (event->kind == EVENT_PREFILL && event->n_done == event->n_prompt && ++n_first == n)
+            if (event->kind == EVENT_PREFILL && event->n_done == event->n_prompt && ++n_first == n) {
                 timing->first_ms = clock_ms();
+                timing->graph_ms = -engine_graph_ms(bench->opened.engine);
+            }
             timing->n_decoded += decoding && event->kind == EVENT_TOKEN;
             if (event->kind == EVENT_END)
                 n_ended++;
@@ -121,12 +124,13 @@ static bool run_sequences(struct bench *bench, struct sequence **sequences, size
                 sequence_cancel(sequences[i]);
     }
     timing->end_ms = clock_ms();
+    timing->graph_ms += engine_graph_ms(bench->opened.engine);
     return interrupt_pending() ? interrupt_error(err) : true;
 }
 
 /* One measurement: tokens per second. A prefill is timed from the first step to the last row read; a decode from the
  * moment all sequences have their first token. */
-static bool measure(struct bench *bench, const struct test *test, double *rate, struct hob_error *err)
+static bool measure(struct bench *bench, const struct test *test, double *rate, double *outside, struct hob_error *err)
 {
     size_t n_prompt = test->decode ? (test->depth ? test->depth : 1) : test->n_tokens;
     size_t max_tokens = test->decode ? test->n_tokens + 1 : 0;
@@ -139,6 +143,7 @@ static bool measure(struct bench *bench, const struct test *test, double *rate, 
         double ms = t.end_ms - (test->decode ? t.first_ms : t.start_ms);
         size_t n = test->decode ? t.n_decoded : test->n_tokens * test->parallel;
         *rate = (double)n / (ms > 0 ? ms : 1e-6) * 1000;
+        *outside = ms > 0 ? 1 - t.graph_ms / ms : 0;
     } else {
         good = false;
     }
@@ -154,11 +159,10 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(const struct test *test)
+static double median(const double *samples, size_t n)
 {
     double sorted[MAX_REPEATS];
-    size_t n = test->n_samples;
-    memcpy(sorted, test->samples, n * sizeof *sorted);
+    memcpy(sorted, samples, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, compare);
     return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
@@ -179,7 +183,7 @@ static json_t *types_json(const struct model *model)
 static double fraction(const struct bench *bench, const struct test *test)
 {
     struct bench_work work = {test->decode, test->n_tokens, test->depth, test->parallel};
-    return bench_fraction(bench->opened.engine, &bench->limits, &work, median(test));
+    return bench_fraction(bench->opened.engine, &bench->limits, &work, median(test->samples, test->n_samples));
 }
 
 static json_t *test_json(const struct bench *bench, const struct test *test)
@@ -194,7 +198,7 @@ static json_t *test_json(const struct bench *bench, const struct test *test)
         most = test->samples[i] > most ? test->samples[i] : most;
         json_array_append_new(samples, json_real(test->samples[i]));
     }
-    json_object_set_new(rates, "median", json_real(median(test)));
+    json_object_set_new(rates, "median", json_real(median(test->samples, test->n_samples)));
     json_object_set_new(rates, "min", json_real(least));
     json_object_set_new(rates, "max", json_real(most));
     json_object_set_new(rates, "samples", samples);
@@ -213,6 +217,8 @@ static json_t *test_json(const struct bench *bench, const struct test *test)
     json_object_set_new(json, "tokens_per_second", rates);
     if (bench->limits.read_bytes > 0)
         json_object_set_new(json, "fraction", json_real(fraction(bench, test)));
+    if (test->decode)
+        json_object_set_new(json, "outside_graph", json_real(median(test->outside, test->n_samples)));
     json_object_set_new(json, "model", json_bytes(str_of(model->name)));
     json_object_set_new(json, "model_bytes", json_integer((json_int_t)model_bytes));
     json_object_set_new(json, "types", types_json(model));
@@ -227,23 +233,26 @@ static void put_row(const struct bench *bench, const struct test *test)
         most = test->samples[i] > most ? test->samples[i] : most;
     }
     output_format("%-8s %7zu %7zu %9u %14.2f %12.2f %12.2f\n", test->decode ? "decode" : "prefill", test->n_tokens,
-                  test->depth, test->parallel, median(test), least, most);
+                  test->depth, test->parallel, median(test->samples, test->n_samples), least, most);
     if (bench->limits.read_bytes > 0)
         output_format("         %s runs at %.0f %% of what this %s can do\n", test->decode ? "decode" : "prefill",
                       fraction(bench, test) * 100, test->decode ? "memory" : "processor");
+    if (bench->limits.read_bytes > 0 && test->decode)
+        output_format("         sampling and all else that is not the graph take %.1f %% of it\n",
+                      median(test->outside, test->n_samples) * 100);
     output_flush();
 }
 
 /* Measures one row after a run that warms up. */
 static bool run_test(struct bench *bench, struct test *test, struct hob_error *err)
 {
-    double rate;
+    double rate, outside;
     struct test warm = *test;
     warm.n_tokens = test->decode ? 1 : test->n_tokens;
     warm.depth = 0;
-    bool good = measure(bench, &warm, &rate, err);
+    bool good = measure(bench, &warm, &rate, &outside, err);
     for (size_t i = 0; good && i < bench->repeats; i++) {
-        good = measure(bench, test, &test->samples[test->n_samples], err);
+        good = measure(bench, test, &test->samples[test->n_samples], &test->outside[test->n_samples], err);
         test->n_samples += good;
         progress_set(&bench->progress, ++bench->n_done, bench->n_total);
     }
@@ -395,7 +404,9 @@ const struct command bench_command = {
     .options = own_options,
     .takes = TAKES_MACHINE,
     .json = "an array of {\"test\", \"tokens\", \"depth\", \"parallel\", \"threads\", \"isa\", \"precise\", \"kv\", "
-            "\"tokens_per_second\":{\"median\", \"min\", \"max\", \"samples\"}, \"fraction\" (--limits), \"model\", "
+            "\"tokens_per_second\":{\"median\", \"min\", \"max\", \"samples\"}, \"fraction\" (--limits), "
+            "\"outside_graph\" (decode: "
+            "the share of the time that is not the graph's), \"model\", "
             "\"model_bytes\", \"types\"}; with --limits a first element "
             "{\"test\":\"limits\", \"read_bytes_per_second\", \"fp32_per_second\", \"int8_per_second\", "
             "\"int8_instructions\"}",

@@ -110,6 +110,11 @@ const struct graph *engine_graph(const struct engine *engine)
     return &engine->graph;
 }
 
+double engine_graph_ms(const struct engine *engine)
+{
+    return engine->graph_ms;
+}
+
 struct model *engine_model(const struct engine *engine)
 {
     return engine->model;
@@ -376,7 +381,9 @@ void engine_step(struct engine *engine, const struct engine_event **events, size
     if (engine->batch.n_rows > 0) {
         double start_ms = clock_ms();
         struct backend_rows rows = backend_run(engine->backend, &engine->batch);
-        pace_learn(engine, clock_ms() - start_ms);
+        double graph_ms = clock_ms() - start_ms;
+        pace_learn(engine, graph_ms);
+        engine->graph_ms += graph_ms;
         uint64_t control = float_control_enter();
         size_t at = 0;
         for (size_t s = 0; s < engine->batch.n_segments; s++)

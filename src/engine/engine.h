@@ -112,6 +112,9 @@ const struct kernels *engine_kernels(const struct engine *engine);
 /* The program that a step runs. Borrowed. */
 const struct graph *engine_graph(const struct engine *engine);
 
+/* How long the program has run in all steps so far, without what comes around it: choosing rows, sampling, events. */
+double engine_graph_ms(const struct engine *engine);
+
 /* The model. Borrowed. */
 struct model *engine_model(const struct engine *engine);
 

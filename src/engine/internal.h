@@ -59,7 +59,8 @@ struct engine {
     struct sequence *waiting, *waiting_last;
     uint64_t n_queued;
     struct pace pace;
-    unsigned turn; /* the slot whose prompt is served first */
+    double graph_ms; /* of all steps so far */
+    unsigned turn;   /* the slot whose prompt is served first */
     /* The batch of a step. */
     struct batch batch;
     int32_t *ids, *positions;

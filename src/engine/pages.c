@@ -31,6 +31,8 @@ struct pages {
     uint32_t oldest, newest; /* unheld pages, the least recently used first */
 };
 
+#define HUGE_PAGE ((size_t)2 << 20)
+
 struct pages *pages_new(size_t n, size_t page_bytes, struct hob_error *err)
 {
     struct pages *pages = calloc(1, sizeof *pages);
@@ -49,8 +51,8 @@ struct pages *pages_new(size_t n, size_t page_bytes, struct hob_error *err)
     pages->base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (pages->base == MAP_FAILED)
         pages->base = NULL;
-    if (pages->base)
-        madvise(pages->base, bytes, MADV_HUGEPAGE); /* a page's first token touches most of it anyway */
+    if (pages->base && page_bytes >= HUGE_PAGE) /* the first token of a page touches most of it anyway */
+        madvise(pages->base, bytes, MADV_HUGEPAGE);
     if (!pages->page || !pages->buckets || !pages->base) {
         pages_free(pages);
         error_memory(err, bytes);

@@ -421,8 +421,9 @@ def bench():
     assert first["test"] == "limits" and first["int8_instructions"]
     assert all(first[key] > 1e6 for key in ("read_bytes_per_second", "fp32_per_second", "int8_per_second"))
     assert [row["test"] for row in rows] == ["prefill", "decode"] and all(row["fraction"] > 0 for row in rows)
+    assert "outside_graph" not in rows[0] and 0 < rows[1]["outside_graph"] < 1
     table = hob.run("bench", TINY, "-n", "4", "-r", 1, "--limits")[1].decode()
-    assert "of what this memory can do" in table and "memory is read at" in table
+    assert "of what this memory can do" in table and "memory is read at" in table and "not the graph" in table
     refuses("bench", TINY, "-p", "x", says="prefill")
     refuses("bench", TINY, "-p", "600", "--ctx", "100", code=5, says="600")
 

@@ -72,5 +72,24 @@ def refused():
     assert "100" in said and "64" in said, said
 
 
-hob.main([("what cannot fit is refused", refused), ("the second start is fast", first_token)] +
+def threads():
+    """One a core that the process may run on: affinity counts, and a machine of hwloc's making has siblings or nodes."""
+    def found(cpus, topology=None):
+        os.sched_setaffinity(0, cpus)
+        env = {"HWLOC_SYNTHETIC": topology, "HWLOC_THISSYSTEM": "1"} if topology else {}
+        return hob.run_json("inspect", os.path.join(hob.MODELS, "tiny-llama-rope3.gguf"), env=env)["plan"]["threads"]
+
+    before = os.sched_getaffinity(0)
+    if not {0, 1} <= before:
+        raise hob.Skip("the test may not run on processors 0 and 1")
+    try:
+        assert found({1}) == 1
+        assert found({0, 1}, "core:1 pu:2") == 1
+        assert found({0, 1}, "core:4 pu:1") == 2
+        assert found({0, 1}, "numa:2 core:1 pu:1") == 2
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+hob.main([("threads follow the machine", threads), ("what cannot fit is refused", refused), ("the second start is fast", first_token)] +
          [(name + " keeps its plan", lambda n=name: memory(n)) for name in hob.REAL])
