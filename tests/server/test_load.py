@@ -134,7 +134,7 @@ def load():
 def full_queue():
     """With every place taken, as many wait as the queue holds; one more is told to come back, and when."""
     limits = {row["name"]: row["value"] for row in S.ask("GET", "/limits")[2]}
-    most = limits["requests that wait for a place, a model"]
+    most = limits["queue"]
     with serve.Endless(S, PARALLEL):
         waiting = [S.send(dict(serve.LONG, stream=False, max_tokens=5)) for _ in range(most)]
         serve.wait_for(lambda: S.metric("requests_waiting") == most)
