@@ -145,6 +145,7 @@ void resident_find(struct server *server, struct generation *g)
     if (atomic_load(&server->draining)) {
         pthread_mutex_unlock(&server->lock);
         error_set(&err, HOB_INTERRUPTED, "the server is stopping");
+        g->exchange->retry_after_s = 5;
         generation_fail(g, MHD_HTTP_SERVICE_UNAVAILABLE, &err);
         return;
     }

@@ -165,23 +165,32 @@ static void on_event(void *user, const struct chat_event *event)
     generation_event(answer->generation, event);
 }
 
-/* Ends what is whole. Returns how many answers still run. */
-static size_t collect(struct resident *r)
+/* Ends what is whole. Whoever hears of the end finds its places free. */
+static void collect(struct resident *r)
 {
     size_t running = 0;
+    struct generation *whole = NULL;
     for (struct generation **at = &r->running; *at;) {
         struct generation *g = *at;
+        running += g->n_started - g->n_ended;
         if (g->n_ended < g->n) {
-            running += g->n_started - g->n_ended;
             at = &g->next_running;
             continue;
         }
         *at = g->next_running;
+        g->next_running = whole;
+        whole = g;
+    }
+    pthread_mutex_lock(&r->server->lock);
+    r->n_running = running;
+    pthread_mutex_unlock(&r->server->lock);
+    while (whole) {
+        struct generation *g = whole;
         double keep_alive_s = g->keep_alive_s;
+        whole = g->next_running;
         generation_end(g);
         resident_release(r, keep_alive_s);
     }
-    return running;
 }
 
 /* Waits until there is something to do. Under the lock; false when nobody uses the model any longer. */
@@ -229,9 +238,8 @@ void resident_run(struct resident *r)
                 bury(r, dead);
             else
                 step(r);
-            size_t running = collect(r);
+            collect(r);
             pthread_mutex_lock(&server->lock);
-            r->n_running = running;
         } else if (!wait_for_work(r)) {
             break;
         }

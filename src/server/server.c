@@ -359,8 +359,10 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
             MHD_suspend_connection(connection);
             pthread_mutex_unlock(&exchange->lock);
             server_watch(exchange);
-            if (!server_hand(server, exchange, exchange->route->handle))
+            if (!server_hand(server, exchange, exchange->route->handle)) {
+                exchange->retry_after_s = 5;
                 exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
+            }
             return MHD_YES;
         }
     }

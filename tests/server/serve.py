@@ -150,13 +150,14 @@ class Endless:
     """Replies that go on as long as somebody reads them, so that what else is asked for surely runs beside them. Wants
     a server with --metrics and a long --ctx."""
 
-    def __init__(self, server, n, model="chat"):
-        self.server, self.stop, self.before = server, threading.Event(), server.metric("replies_running")
+    def __init__(self, server, n, model="chat", others=0):
+        self.server, self.stop, self.others = server, threading.Event(), others
+        wait_for(lambda: server.metric("replies_running") == others)
         self.body = dict(LONG, model=model, max_tokens=10 ** 6)
         self.threads = [threading.Thread(target=self.read) for _ in range(n)]
         for thread in self.threads:
             thread.start()
-        wait_for(lambda: server.metric("replies_running") == self.before + n)
+        wait_for(lambda: server.metric("replies_running") == others + n)
 
     def read(self):
         with self.server.send(self.body) as s:
@@ -170,4 +171,4 @@ class Endless:
         self.stop.set()
         for thread in self.threads:
             thread.join()
-        wait_for(lambda: self.server.metric("replies_running") <= self.before)
+        wait_for(lambda: self.server.metric("replies_running") <= self.others)

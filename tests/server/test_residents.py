@@ -123,7 +123,7 @@ def test_memory():
         for name in ("chat", "second", "chat", "third"):
             complete(server, name)
         assert loaded(server) == ["chat", "third"], loaded(server)
-        with serve.Endless(server, 1), serve.Endless(server, 1, "third"):  # none is idle: it waits for one
+        with serve.Endless(server, 1), serve.Endless(server, 1, "third", others=1):  # none is idle: it waits for one
             late = threading.Thread(target=complete, args=(server, "second"))
             late.start()
             time.sleep(0.5)
