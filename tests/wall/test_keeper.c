@@ -167,6 +167,7 @@ static void be_engine(void **state)
     keeper_stop(); /* with a file half written, which goes */
     assert_false(file_exists(in_folder("half")));
     assert_int_equal(reading(in_folder("named")), HOB_DISK);
+    file_writer_drop(&half);
 }
 
 /* Leaves nothing of a file that was being written when the engine was killed. */
