@@ -119,6 +119,37 @@ static void test_not_utf8(void **state)
     }
 }
 
+/* SentencePiece joins unused entries as any other, and then takes them apart; Unigram does without them. */
+static void test_unused(void **state)
+{
+    (void)state;
+    static const struct str tokens[] = {{"<unk>", 5}, {"a", 1}, {"b", 1}, {"c", 1}, {"ab", 2}, {"abc", 3}, {"bc", 2}};
+    static const uint8_t types[] = {TOKEN_UNKNOWN, TOKEN_NORMAL, TOKEN_NORMAL, TOKEN_NORMAL,
+                                    TOKEN_UNUSED,  TOKEN_UNUSED, TOKEN_NORMAL};
+    static const float scores[] = {0, -9, -9, -9, -1, -2, -3};
+    static const char *const kinds[] = {"llama", "t5"};
+    for (size_t i = 0; i < 2; i++) {
+        struct vocab vocab;
+        assert_true(vocab_defaults(&vocab, str_of(kinds[i]), STR(""), NULL));
+        vocab.n_tokens = sizeof tokens / sizeof *tokens;
+        vocab.tokens = tokens;
+        vocab.types = types;
+        vocab.scores = scores;
+        vocab.unk = 0;
+        vocab.bos = vocab.eos = vocab.pad = TOKEN_NONE;
+        vocab.add_space_prefix = false;
+        struct tokenizer *tokenizer = tokenizer_new(&vocab, NULL);
+        assert_non_null(tokenizer);
+        struct ids ids = encode(tokenizer, STR("abcbc"), false);
+        if (i == 0) /* "ab" was joined first, so that "bc" could not be */
+            assert_ids(&ids, 4, (int32_t[]){1, 2, 3, 6});
+        else
+            assert_ids(&ids, 3, (int32_t[]){1, 6, 6});
+        ids_clear(&ids);
+        tokenizer_free(tokenizer);
+    }
+}
+
 /* Without byte tokens such bytes are refused, and what was there before stays. */
 static void test_not_utf8_refused(void **state)
 {
@@ -514,6 +545,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stream),
         cmocka_unit_test(test_not_utf8),
+        cmocka_unit_test(test_unused),
         cmocka_unit_test(test_not_utf8_refused),
         cmocka_unit_test(test_special),
         cmocka_unit_test(test_trust),

@@ -168,6 +168,7 @@ bool bpe_set_scores(struct bpe *bpe, const float *scores, struct hob_error *err)
             return error_set(err, HOB_FORMAT, "vocabulary: token %zu: its score is not a number", i);
         bpe->ranks[i] = rank_of_score(score);
         struct str text = lexicon_text(lexicon, i);
+        bpe->has_unused = bpe->has_unused || (lexicon->types[i] == TOKEN_UNUSED && text.len);
         for (size_t at = str_find(text, STR(BPE_MARK), 1); at != SIZE_MAX; at = str_find(text, STR(BPE_MARK), at + 1))
             note_mark(bpe, (struct str){text.ptr, at}, str_from(text, at));
     }

@@ -40,6 +40,7 @@ struct bpe {
     uint64_t pairs_factor;
     int32_t last_result; /* of bpe_add_merge() */
 
+    bool has_unused;       /* by scores: entries that no text becomes, though they are joined */
     uint32_t *ranks;       /* by id, the lower the better, from the scores; NULL: by merges */
     int32_t ascii[128];    /* by character: its token (BPE_CHARACTERS) */
     uint64_t *before_mark; /* bit set by code point: U+2581 may be joined to it on its left */
@@ -71,6 +72,7 @@ struct bpe_scratch {
     size_t cap_symbols;
     uint64_t *heap;
     size_t cap_heap;
+    uint32_t *splits; /* by id of an unused entry: the bytes of its left part, or 0; NULL: none is needed */
     struct buf mapped;
     bool after_unknown; /* the token before is the unknown one, of the same piece */
     size_t n_lost;      /* bytes so far that have no token, in a vocabulary without an unknown one */

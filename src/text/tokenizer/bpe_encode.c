@@ -18,6 +18,8 @@ enum { WHOLE_UNKNOWN, WHOLE_YES, WHOLE_NO };
 /* Up to this many symbols the best pair is looked for in the list, above it in a heap. */
 enum { MAX_SCANNED = 40 };
 
+enum { MAX_SPLITS = 1000 /* of unused entries within each other */ };
+
 /* A run of the piece that is one symbol. The symbols are a list, of which the first never goes away. */
 struct bpe_symbol {
     uint32_t start, len; /* in the piece */
@@ -33,6 +35,7 @@ void bpe_scratch_clear(struct bpe_scratch *scratch)
 {
     free(scratch->symbols);
     free(scratch->heap);
+    free(scratch->splits);
     buf_clear(&scratch->mapped);
     *scratch = (struct bpe_scratch){0};
 }
@@ -51,9 +54,9 @@ static bool reserve_symbols(struct bpe_scratch *scratch, size_t n, struct hob_er
 }
 
 /* Looks up the pair of symbol `i` and the next one. */
-static void rate(const struct bpe *bpe, struct bpe_symbol *symbols, uint32_t i, struct str piece)
+static void rate(const struct bpe *bpe, struct bpe_scratch *scratch, uint32_t i, struct str piece)
 {
-    struct bpe_symbol *left = &symbols[i];
+    struct bpe_symbol *symbols = scratch->symbols, *left = &symbols[i];
     left->rank = BPE_NO_RANK;
     if (left->next == NOWHERE)
         return;
@@ -70,27 +73,31 @@ static void rate(const struct bpe *bpe, struct bpe_symbol *symbols, uint32_t i, 
     }
     struct str joined = {piece.ptr + left->start, (size_t)left->len + right->len};
     left->result = lexicon_find_plain(bpe->lexicon, joined);
-    if (left->result != TOKEN_NONE)
-        left->rank = bpe->ranks[left->result];
+    if (left->result == TOKEN_NONE)
+        return;
+    left->rank = bpe->ranks[left->result];
+    if (scratch->splits && bpe->lexicon->types[left->result] == TOKEN_UNUSED)
+        scratch->splits[left->result] = left->len;
 }
 
 /* Joins symbol `i` and the next one, and rates the pairs that come of it. */
-static void join(const struct bpe *bpe, struct bpe_symbol *symbols, uint32_t i, struct str piece)
+static void join(const struct bpe *bpe, struct bpe_scratch *scratch, uint32_t i, struct str piece)
 {
-    struct bpe_symbol *left = &symbols[i], *right = &symbols[left->next];
+    struct bpe_symbol *symbols = scratch->symbols, *left = &symbols[i], *right = &symbols[left->next];
     left->id = left->result;
     left->len += right->len;
     left->next = right->next;
     if (left->next != NOWHERE)
         symbols[left->next].prev = i;
     right->rank = BPE_NO_RANK;
-    rate(bpe, symbols, i, piece);
+    rate(bpe, scratch, i, piece);
     if (left->prev != NOWHERE)
-        rate(bpe, symbols, left->prev, piece);
+        rate(bpe, scratch, left->prev, piece);
 }
 
-static void join_by_scanning(const struct bpe *bpe, struct bpe_symbol *symbols, struct str piece)
+static void join_by_scanning(const struct bpe *bpe, struct bpe_scratch *scratch, struct str piece)
 {
+    const struct bpe_symbol *symbols = scratch->symbols;
     for (;;) {
         uint32_t best = 0;
         for (uint32_t i = symbols[0].next; i != NOWHERE; i = symbols[i].next)
@@ -98,7 +105,7 @@ static void join_by_scanning(const struct bpe *bpe, struct bpe_symbol *symbols, 
                 best = i;
         if (symbols[best].rank == BPE_NO_RANK)
             return;
-        join(bpe, symbols, best, piece);
+        join(bpe, scratch, best, piece);
     }
 }
 
@@ -154,7 +161,7 @@ static bool join_by_heap(const struct bpe *bpe, struct bpe_scratch *scratch, siz
         /* An entry is stale when its pair is gone; whatever pair of the same rank is there now is as good. */
         if (symbols[i].rank != entry >> 32)
             continue;
-        join(bpe, symbols, i, piece);
+        join(bpe, scratch, i, piece);
         push_rated(scratch, &n, i);
         push_rated(scratch, &n, symbols[i].prev);
     }
@@ -265,6 +272,23 @@ static bool emit_unknown(const struct bpe *bpe, struct bpe_scratch *scratch, str
     return ids_add(out, bpe->unknown);
 }
 
+/* An unused entry takes part in joining and falls apart in the end, as in SentencePiece: into what was last about to be
+ * joined to it. */
+static bool emit_entry(const struct bpe *bpe, struct bpe_scratch *scratch, struct str text, int32_t id, unsigned depth,
+                       struct ids *out)
+{
+    if (id == TOKEN_NONE)
+        return emit_unknown(bpe, scratch, text, out);
+    uint32_t split = scratch->splits && bpe->lexicon->types[id] == TOKEN_UNUSED ? scratch->splits[id] : 0;
+    if (split == 0 || split >= text.len || depth == MAX_SPLITS) {
+        scratch->after_unknown = false;
+        return ids_add(out, id);
+    }
+    struct str left = {text.ptr, split}, right = str_from(text, split);
+    return emit_entry(bpe, scratch, left, lexicon_find_plain(bpe->lexicon, left), depth + 1, out) &&
+           emit_entry(bpe, scratch, right, lexicon_find_plain(bpe->lexicon, right), depth + 1, out);
+}
+
 static bool emit(const struct bpe *bpe, struct bpe_scratch *scratch, struct str piece, struct ids *out)
 {
     const struct bpe_symbol *symbols = scratch->symbols;
@@ -274,8 +298,8 @@ static bool emit(const struct bpe *bpe, struct bpe_scratch *scratch, struct str 
                 return false;
             continue;
         }
-        scratch->after_unknown = false;
-        if (!ids_add(out, symbols[i].id))
+        struct str text = {piece.ptr + symbols[i].start, symbols[i].len};
+        if (!emit_entry(bpe, scratch, text, symbols[i].id, 0, out))
             return false;
     }
     return true;
@@ -302,13 +326,15 @@ static bool encode_part(const struct bpe *bpe, struct bpe_scratch *scratch, stru
         scratch->after_unknown = false;
         return ids_add(out, id) || error_memory(err, out->cap);
     }
+    if (bpe->has_unused && !scratch->splits && !(scratch->splits = calloc(bpe->lexicon->n, sizeof *scratch->splits)))
+        return error_memory(err, bpe->lexicon->n);
     size_t n = make_symbols(bpe, scratch, piece, err), first = out->len;
     if (n == SIZE_MAX || n == 0)
         return n == 0;
     for (uint32_t i = 0; i < n; i++)
-        rate(bpe, scratch->symbols, i, piece);
+        rate(bpe, scratch, i, piece);
     if (n <= MAX_SCANNED)
-        join_by_scanning(bpe, scratch->symbols, piece);
+        join_by_scanning(bpe, scratch, piece);
     else if (!join_by_heap(bpe, scratch, n, piece, err))
         return false;
     if (!emit(bpe, scratch, piece, out))

@@ -35,7 +35,7 @@ bool unigram_init(struct unigram *unigram, const struct lexicon *lexicon, const 
         unigram->scores[i] = scores[i];
         least = scores[i] < least ? scores[i] : least;
         bool text = !lexicon_is_control(lexicon, (int32_t)i) && !lexicon_is_foreign(lexicon, i) &&
-                    (unigram->spelled_bytes || lexicon->types[i] != TOKEN_BYTE);
+                    lexicon->types[i] != TOKEN_UNUSED && (unigram->spelled_bytes || lexicon->types[i] != TOKEN_BYTE);
         if (text && lexicon_text(lexicon, i).len &&
             !trie_add(&unigram->trie, lexicon_text(lexicon, i), (int32_t)i, NULL, err))
             return false;
