@@ -13,7 +13,7 @@
 #include "replies.h"
 #include "text/reply/parser.h"
 
-enum { TRIPLE_BYTES = 120 }; /* replies up to this long are split in three places */
+enum { TRIPLE_BYTES = 80 }; /* replies up to this long are split in three places */
 
 /* One reading of a reply. */
 struct heard {
