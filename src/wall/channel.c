@@ -99,6 +99,8 @@ json_t *channel_receive(int channel, int *fd)
                 read_all(channel, text.ptr, size);
     text.len = good ? size : 0;
     json_t *message = good ? json_read(buf_view(&text), "message", NULL) : NULL;
+    if (good && !message) /* whole, and no JSON that is taken: the next one may be */
+        message = json_null();
     buf_clear(&text);
     if (!message && *fd >= 0) {
         close(*fd);

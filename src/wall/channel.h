@@ -13,8 +13,8 @@
 /* Sends a message, with `fd` unless it is below 0, which stays the caller's. False when the other side is gone. */
 bool channel_send(int channel, const json_t *message, int fd);
 
-/* Receives one; *fd is the descriptor that came with it, the caller's, or -1. NULL at the end, or for what is no
- * message. The caller owns it. */
+/* Receives one, null for what is no JSON; *fd is the descriptor that came with it, the caller's, or -1. NULL at the
+ * end, or for what is no message. The caller owns it. */
 json_t *channel_receive(int channel, int *fd);
 
 /* A path as a member of a message, whatever its bytes: each is a code point. The caller owns it. */

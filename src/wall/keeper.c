@@ -212,8 +212,9 @@ static void serve(struct keeper *keeper)
         if (came >= 0)
             close(came);
         json_t *found = answer(keeper, message, &fd, &err);
-        json_t *reply = found ? json_pack("{s:o}", "ok", found)
-                              : json_pack("{s:i, s:s}", "status", (int)err.status, "error", err.text);
+        json_t *reply = found
+                            ? json_pack("{s:o}", "ok", found)
+                            : json_pack("{s:i, s:o}", "status", (int)err.status, "error", json_bytes(str_of(err.text)));
         bool sent = channel_send(keeper->channel, reply, fd);
         if (fd >= 0)
             close(fd);
