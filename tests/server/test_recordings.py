@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The default requests of clients, agents and editors are answered: what is in recordings/ (tools/record_clients.py
-made those of the clients; agents.json was written after the agents' public sources), against a model whose template
-knows tools and one whose template does not, whole and streamed as they ask."""
+made those of the clients; agents.json was written by hand), against a model whose template knows tools and one whose
+template does not, whole and streamed as they ask."""
 import json
 import os
 
