@@ -3,6 +3,7 @@
 """The official clients from PyPI against hob serve: openai, ollama, anthropic. They are installed once, into a virtual
 environment under the user's cache; where that cannot be done, the tests are skipped and say so."""
 import os
+import shutil
 import subprocess
 import sys
 
@@ -31,6 +32,7 @@ def interpreter():
             try:
                 subprocess.run(command, check=True, capture_output=True, timeout=240)
             except (OSError, subprocess.SubprocessError):
+                shutil.rmtree(CACHE, ignore_errors=True)  # half of it would be taken for the whole
                 return None
     done = subprocess.run([python, "-c", check], capture_output=True, check=False)
     return python if done.returncode == 0 else None
