@@ -92,16 +92,28 @@ static struct rows value_slice(const struct attend_args *args, size_t i0, size_t
     return (struct rows){slice, COLUMNS, false, 0};
 }
 
+/* Sums of some queries, from +0 or from what is there. */
+struct sums {
+    float *at;
+    size_t stride;
+    bool fresh;
+};
+
 /* sum[n_q, COLUMNS] = fma(x[q, i], rows[i, COLUMNS], sum) for i = 0 .. n - 1, for constant n_q and rows.halves. */
-WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t n, float *sum, size_t sum_stride,
-                      const unsigned n_q)
+WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t n, struct sums sums, const unsigned n_q)
 {
     vec acc[TILE_ROWS][4];
 #pragma GCC unroll 8
     for (unsigned a = 0; a < n_q; a++)
 #pragma GCC unroll 4
         for (unsigned v = 0; v < 4; v++)
-            acc[a][v] = vec_load(sum + a * sum_stride + (size_t)v * LANES);
+            acc[a][v] = vec_set(0);
+    if (!sums.fresh)
+#pragma GCC unroll 8
+        for (unsigned a = 0; a < n_q; a++)
+#pragma GCC unroll 4
+            for (unsigned v = 0; v < 4; v++)
+                acc[a][v] = vec_load(sums.at + a * sums.stride + (size_t)v * LANES);
     const float *wide = rows.at;
     const uint16_t *narrow = rows.at;
     for (size_t i = 0; i < n; i++, wide += rows.step, narrow += rows.step) {
@@ -124,43 +136,68 @@ WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t 
     for (unsigned a = 0; a < n_q; a++)
 #pragma GCC unroll 4
         for (unsigned v = 0; v < 4; v++)
-            vec_store(sum + a * sum_stride + (size_t)v * LANES, acc[a][v]);
+            vec_store(sums.at + a * sums.stride + (size_t)v * LANES, acc[a][v]);
 }
 
 /* The same for 1 to TILE_ROWS queries. */
-WIDE_INLINE void tile_of(const float *x, size_t x_stride, struct rows rows, size_t n, float *sum, size_t sum_stride,
-                         size_t n_q)
+WIDE_INLINE void tile_of(const float *x, size_t x_stride, struct rows rows, size_t n, struct sums sums, size_t n_q)
 {
     switch (n_q) {
     case 1:
-        tile(x, x_stride, rows, n, sum, sum_stride, 1);
+        tile(x, x_stride, rows, n, sums, 1);
         break;
     case 2:
-        tile(x, x_stride, rows, n, sum, sum_stride, 2);
+        tile(x, x_stride, rows, n, sums, 2);
         break;
     case 3:
-        tile(x, x_stride, rows, n, sum, sum_stride, 3);
+        tile(x, x_stride, rows, n, sums, 3);
         break;
 #if TILE_ROWS > 3
     case 4:
-        tile(x, x_stride, rows, n, sum, sum_stride, 4);
+        tile(x, x_stride, rows, n, sums, 4);
         break;
     case 5:
-        tile(x, x_stride, rows, n, sum, sum_stride, 5);
+        tile(x, x_stride, rows, n, sums, 5);
         break;
 #endif
     default:
-        tile(x, x_stride, rows, n, sum, sum_stride, TILE_ROWS);
+        tile(x, x_stride, rows, n, sums, TILE_ROWS);
     }
 }
 
-static void tile_any(const float *x, size_t x_stride, struct rows rows, size_t n, float *sum, size_t sum_stride,
-                     size_t n_q)
+static void tile_any(const float *x, size_t x_stride, struct rows rows, size_t n, struct sums sums, size_t n_q)
 {
     if (rows.halves)
-        tile_of(x, x_stride, (struct rows){rows.at, rows.step, true, rows.ahead}, n, sum, sum_stride, n_q);
+        tile_of(x, x_stride, (struct rows){rows.at, rows.step, true, rows.ahead}, n, sums, n_q);
     else
-        tile_of(x, x_stride, (struct rows){rows.at, rows.step, false, 0}, n, sum, sum_stride, n_q);
+        tile_of(x, x_stride, (struct rows){rows.at, rows.step, false, 0}, n, sums, n_q);
+}
+
+/* What is read next of memory, and how much of it is prefetched after each tile: blocks lie too far apart for the
+ * processor to guess. */
+struct ahead {
+    const char *at, *end;
+    size_t step;
+};
+
+/* The keys and values that come next, spread over the tiles of n queries; nothing where these are one tile, which
+ * prefetches by itself. */
+static struct ahead ahead_of(const struct attend_args *args, size_t n)
+{
+    const char *at = (const char *)args->k + args->ahead, *v = (const char *)args->v + args->ahead;
+    size_t tiles = (n + TILE_ROWS - 1) / TILE_ROWS;
+    if (args->ahead == 0 || tiles < 2)
+        return (struct ahead){at, at, 0};
+    const char *end = v + cache_block_bytes(args->type, args->dv);
+    size_t slices = (args->d + DEPTH - 1) / DEPTH + (args->dv + COLUMNS - 1) / COLUMNS;
+    return (struct ahead){at, end, ((size_t)(end - at) / 64 / (tiles * slices) + 1) * 64};
+}
+
+static void prefetch(struct ahead *ahead)
+{
+    const char *end = ahead->end - ahead->at < (ptrdiff_t)ahead->step ? ahead->end : ahead->at + ahead->step;
+    for (; ahead->at < end; ahead->at += 64)
+        __builtin_prefetch(ahead->at, 0, 2);
 }
 
 /* How many of n queries the next tile takes, so that the tiles are of about one size. */
@@ -171,10 +208,9 @@ static inline size_t even_part(size_t n)
 }
 
 /* Scores of queries [q0, q0 + n), before the scale. */
-static void scores(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work)
+static void scores(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work, struct ahead *ahead)
 {
     bool narrow = n <= TILE_ROWS && args->type == CACHE_F16;
-    memset(work->p, 0, n * sizeof work->p[0]);
     for (size_t i0 = 0, n_i; i0 < args->d; i0 += n_i) {
         n_i = args->d - i0 < DEPTH || narrow ? args->d - i0 : DEPTH;
         struct rows keys =
@@ -183,9 +219,33 @@ static void scores(const struct attend_args *args, size_t q0, size_t n, struct a
             n_a = even_part(n - a);
             const float *q = args->q + (q0 + a) * args->q_stride + i0;
             for (size_t j = 0; j < CACHE_BLOCK; j += COLUMNS)
-                tile_any(q, args->q_stride, rows_from(keys, 0, j), n_i, work->p[a] + j, CACHE_BLOCK, n_a);
+                tile_any(q, args->q_stride, rows_from(keys, 0, j), n_i,
+                         (struct sums){work->p[a] + j, CACHE_BLOCK, i0 == 0}, n_a);
+            prefetch(ahead);
         }
     }
+}
+
+/* elementary_exp() of x <= 0 (or NaN), lane by lane. */
+WIDE_INLINE vec exp_below(vec x)
+{
+    const vec magic = vec_set(ROUND_MAGIC);
+    x = vec_max(vec_set(-104.0f), x);
+    vec n = vec_sub(vec_fma(x, vec_set(0x1.715476p+0f), magic), magic);
+    vec r = vec_fma(n, vec_set(0x1.05c610p-29f), vec_fma(n, vec_set(-0x1.62e430p-1f), x));
+    vec p = vec_fma(vec_set(0x1.6d7594p-10f), r, vec_set(0x1.120ba6p-7f));
+    p = vec_fma(p, r, vec_set(0x1.5554b8p-5f));
+    p = vec_fma(p, r, vec_set(0x1.5554dcp-3f));
+    p = vec_fma(p, r, vec_set(0.5f));
+    p = vec_add(vec_set(1), vec_fma(p, vec_mul(r, r), r));
+    return vec_scale(p, n);
+}
+
+/* A query's keys that are not in [lo, hi) become x. */
+static void hide(float p[CACHE_BLOCK], unsigned lo, unsigned hi, float x)
+{
+    for (unsigned j = 0; j < CACHE_BLOCK; j++)
+        p[j] = j >= lo && j < hi ? p[j] : x;
 }
 
 /* One query's scores to probabilities. All 64 lanes are computed; keys that the query does not see count as minus
@@ -194,32 +254,39 @@ static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], 
                           float *s)
 {
     bool all = lo == 0 && hi == CACHE_BLOCK;
-    for (unsigned j = 0; j < CACHE_BLOCK; j++)
-        p[j] *= args->scale;
-    if (args->softcap != 0.0f)
+    vec part[16 / LANES], scale = vec_set(args->scale);
+    if (args->softcap != 0.0f || !all) {
         for (unsigned j = 0; j < CACHE_BLOCK; j++)
-            p[j] = args->softcap * elementary_tanh(p[j] / args->softcap);
-    if (!all)
-        for (unsigned j = 0; j < CACHE_BLOCK; j++)
-            p[j] = j >= lo && j < hi ? p[j] : -INFINITY;
-    vec part[16 / LANES];
+            p[j] *= args->scale;
+        if (args->softcap != 0.0f)
+            for (unsigned j = 0; j < CACHE_BLOCK; j++)
+                p[j] = args->softcap * elementary_tanh(p[j] / args->softcap);
+        if (!all)
+            hide(p, lo, hi, -INFINITY);
+        scale = vec_set(1);
+    }
     for (unsigned v = 0; v < 16 / LANES; v++)
         part[v] = vec_set(-INFINITY);
+    vec x[CACHE_BLOCK / LANES];
 #pragma GCC unroll 16
-    for (unsigned j = 0; j < CACHE_BLOCK; j += LANES)
-        part[j / LANES % (16 / LANES)] = vec_max(vec_load(p + j), part[j / LANES % (16 / LANES)]);
-    float largest = vec_tree_max(part);
-    for (unsigned j = 0; j < CACHE_BLOCK; j++)
-        p[j] = elementary_exp(p[j] - largest);
+    for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++) {
+        x[i] = vec_mul(vec_load(p + (size_t)i * LANES), scale);
+        part[i % (16 / LANES)] = vec_max(x[i], part[i % (16 / LANES)]);
+    }
+    *m = vec_tree_max(part);
+    vec largest = vec_set(*m);
+#pragma GCC unroll 16
+    for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++) {
+        x[i] = exp_below(vec_sub(x[i], largest));
+        vec_store(p + (size_t)i * LANES, x[i]);
+    }
     if (!all)
-        for (unsigned j = 0; j < CACHE_BLOCK; j++)
-            p[j] = j >= lo && j < hi ? p[j] : 0.0f;
+        hide(p, lo, hi, 0);
     for (unsigned v = 0; v < 16 / LANES; v++)
         part[v] = vec_set(0);
 #pragma GCC unroll 16
-    for (unsigned j = 0; j < CACHE_BLOCK; j += LANES)
-        part[j / LANES % (16 / LANES)] = vec_add(part[j / LANES % (16 / LANES)], vec_load(p + j));
-    *m = largest;
+    for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++)
+        part[i % (16 / LANES)] = vec_add(part[i % (16 / LANES)], all ? x[i] : vec_load(p + (size_t)i * LANES));
     *s = vec_tree_sum(part);
 }
 
@@ -233,33 +300,37 @@ static inline unsigned larger(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
-/* sum[n_q, COLUMNS] += p . values for some queries, each over the keys it sees: what all see goes together, what is
+/* sums[n_q, COLUMNS] = p . values for some queries, each over the keys it sees: what all see goes together, what is
  * before and after it one by one, so that no key is multiplied that is not seen. */
 static void weighted(float (*p)[CACHE_BLOCK], struct rows values, size_t n_q, const uint8_t *lo, const uint8_t *hi,
-                     float *sum, size_t sum_stride)
+                     float *at, size_t stride)
 {
-    unsigned first = 0, last = CACHE_BLOCK;
+    unsigned least = CACHE_BLOCK, first = 0, last = CACHE_BLOCK;
     for (size_t i = 0; i < n_q; i++) {
+        least = smaller(least, lo[i]);
         first = larger(first, lo[i]);
         last = smaller(last, hi[i]);
     }
     last = larger(first, last);
-    for (size_t i = 0; i < n_q; i++) {
+    bool fresh = least == first && first < last; /* what all see comes first */
+    for (size_t i = 0; i < n_q && !fresh; i++) {
         unsigned end = smaller(first, hi[i]);
-        if (lo[i] < end)
-            tile_any(p[i] + lo[i], 0, rows_from(values, lo[i], 0), end - lo[i], sum + i * sum_stride, 0, 1);
+        tile_any(p[i] + lo[i], 0, rows_from(values, lo[i], 0), lo[i] < end ? end - lo[i] : 0,
+                 (struct sums){at + i * stride, 0, true}, 1);
     }
     if (first < last)
-        tile_any(p[0] + first, CACHE_BLOCK, rows_from(values, first, 0), last - first, sum, sum_stride, n_q);
+        tile_any(p[0] + first, CACHE_BLOCK, rows_from(values, first, 0), last - first, (struct sums){at, stride, fresh},
+                 n_q);
     for (size_t i = 0; i < n_q; i++) {
         unsigned start = larger(last, lo[i]);
         if (start < hi[i])
-            tile_any(p[i] + start, 0, rows_from(values, start, 0), hi[i] - start, sum + i * sum_stride, 0, 1);
+            tile_any(p[i] + start, 0, rows_from(values, start, 0), hi[i] - start,
+                     (struct sums){at + i * stride, 0, false}, 1);
     }
 }
 
 /* o[n, DV] = p . values. */
-static void outputs(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work)
+static void outputs(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work, struct ahead *ahead)
 {
     const uint8_t *lo = args->lo + q0, *hi = args->hi + q0;
     unsigned first = CACHE_BLOCK, last = 0;
@@ -274,10 +345,16 @@ static void outputs(const struct attend_args *args, size_t q0, size_t n, struct 
                                     : value_slice(args, i0, n_i, first, last, work->slice);
         for (size_t a = 0, n_a; a < n; a += n_a) {
             n_a = even_part(n - a);
-            _Alignas(64) float sum[TILE_ROWS][COLUMNS] = {{0}};
-            weighted(work->p + a, values, n_a, lo + a, hi + a, *sum, COLUMNS);
-            for (size_t i = 0; i < n_a; i++)
-                memcpy(args->o + (q0 + a + i) * args->o_stride + i0, sum[i], n_i * sizeof(float));
+            float *o = args->o + (q0 + a) * args->o_stride + i0;
+            if (n_i == COLUMNS) {
+                weighted(work->p + a, values, n_a, lo + a, hi + a, o, args->o_stride);
+            } else {
+                _Alignas(64) float sum[TILE_ROWS][COLUMNS];
+                weighted(work->p + a, values, n_a, lo + a, hi + a, *sum, COLUMNS);
+                for (size_t i = 0; i < n_a; i++)
+                    memcpy(o + i * args->o_stride, sum[i], n_i * sizeof(float));
+            }
+            prefetch(ahead);
         }
     }
 }
@@ -287,10 +364,11 @@ static void attend(const struct attend_args *args)
     struct attend_work work;
     for (size_t q0 = 0; q0 < args->n_q; q0 += QUERIES) {
         size_t n = args->n_q - q0 < QUERIES ? args->n_q - q0 : QUERIES;
-        scores(args, q0, n, &work);
+        struct ahead ahead = ahead_of(args, n);
+        scores(args, q0, n, &work, &ahead);
         for (size_t a = 0; a < n; a++)
             probabilities(args, work.p[a], args->lo[q0 + a], args->hi[q0 + a], args->m + q0 + a, args->s + q0 + a);
-        outputs(args, q0, n, &work);
+        outputs(args, q0, n, &work, &ahead);
     }
 }
 

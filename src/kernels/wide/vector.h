@@ -74,10 +74,22 @@ WIDE_INLINE vec vec_add(vec a, vec b)
     return _mm512_add_ps(a, b);
 }
 
+/* a - b. */
+WIDE_INLINE vec vec_sub(vec a, vec b)
+{
+    return _mm512_sub_ps(a, b);
+}
+
 /* a > b ? a : b. */
 WIDE_INLINE vec vec_max(vec a, vec b)
 {
     return _mm512_max_ps(a, b);
+}
+
+/* x * 2^n, rounded once, for an integer n, -252 <= n <= 0. */
+WIDE_INLINE vec vec_scale(vec x, vec n)
+{
+    return _mm512_scalef_ps(x, n);
 }
 
 /* LANES float16 as float32. */
@@ -146,10 +158,25 @@ WIDE_INLINE vec vec_add(vec a, vec b)
     return _mm256_add_ps(a, b);
 }
 
+/* a - b. */
+WIDE_INLINE vec vec_sub(vec a, vec b)
+{
+    return _mm256_sub_ps(a, b);
+}
+
 /* a > b ? a : b. */
 WIDE_INLINE vec vec_max(vec a, vec b)
 {
     return _mm256_max_ps(a, b);
+}
+
+/* x * 2^n, rounded once, for a normal x and an integer n, -252 <= n <= 0. */
+WIDE_INLINE vec vec_scale(vec x, vec n)
+{
+    __m256i k = _mm256_cvtps_epi32(n), half = _mm256_srai_epi32(k, 1), one = _mm256_set1_epi32(127);
+    __m256i a = _mm256_slli_epi32(_mm256_add_epi32(half, one), 23);
+    __m256i b = _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(k, half), one), 23);
+    return _mm256_mul_ps(_mm256_mul_ps(x, _mm256_castsi256_ps(a)), _mm256_castsi256_ps(b));
 }
 
 /* LANES float16 as float32. */
@@ -220,10 +247,24 @@ WIDE_INLINE vec vec_add(vec a, vec b)
     return vaddq_f32(a, b);
 }
 
+/* a - b. */
+WIDE_INLINE vec vec_sub(vec a, vec b)
+{
+    return vsubq_f32(a, b);
+}
+
 /* a > b ? a : b. */
 WIDE_INLINE vec vec_max(vec a, vec b)
 {
     return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+
+/* x * 2^n, rounded once, for a normal x and an integer n, -252 <= n <= 0. */
+WIDE_INLINE vec vec_scale(vec x, vec n)
+{
+    int32x4_t k = vcvtq_s32_f32(n), half = vshrq_n_s32(k, 1), one = vdupq_n_s32(127);
+    int32x4_t a = vshlq_n_s32(vaddq_s32(half, one), 23), b = vshlq_n_s32(vaddq_s32(vsubq_s32(k, half), one), 23);
+    return vmulq_f32(vmulq_f32(x, vreinterpretq_f32_s32(a)), vreinterpretq_f32_s32(b));
 }
 
 /* LANES float16 as float32. */
