@@ -17,14 +17,14 @@ CASES = {  # name: (what llama-bench and hob are asked for)
 }
 
 
-def run(command):
-    """Standard output of a command, and its share of the machine's busy time that was its own."""
+def run(command, errors=subprocess.DEVNULL):
+    """Standard output of a command (with errors=STDOUT what it says of errors too), and the processors others used."""
     before, start, own = busy(), time.monotonic(), children()
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=errors, check=False)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}")
     wall = time.monotonic() - start
-    return done.stdout.decode(), (busy() - before - (children() - own)) / wall
+    return done.stdout.decode(errors="replace"), (busy() - before - (children() - own)) / wall
 
 
 def busy():
@@ -69,7 +69,7 @@ def llama(folder, model, case, threads, ik=False, repack=False):
         command = [f"{folder}/llama-batched-bench", "-m", model, "-t", str(threads), "-c", str(n * (tokens + 32)),
                    "-b", "512", "-ub", "512", "-npp", "1", "-ntg", str(tokens), "-npl", str(n)]
         command += ["-rtr"] if repack else []
-        out, foreign = run(command)
+        out, foreign = run(command, subprocess.STDOUT)  # ik_llama.cpp prints its table there
         for line in out.splitlines():
             cells = [cell.strip() for cell in line.strip("| \n").split("|")]
             if len(cells) >= 8 and cells[0] == "1" and cells[2] == str(n):

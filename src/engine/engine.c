@@ -33,9 +33,10 @@ static bool allocate(struct engine *engine, struct hob_error *err)
     engine->selected = calloc(engine->graph.max_selected, sizeof *engine->selected);
     engine->segments = calloc(parallel, sizeof *engine->segments);
     engine->segment_owner = calloc(parallel, sizeof(struct sequence *));
+    engine->choices = calloc(parallel, sizeof *engine->choices);
     engine->events = calloc(EVENTS_A_SLOT * parallel, sizeof *engine->events);
     if (!engine->slots || !engine->ids || !engine->positions || !engine->selected || !engine->segments ||
-        !engine->segment_owner || !engine->events)
+        !engine->segment_owner || !engine->choices || !engine->events)
         return error_memory(err, rows * sizeof *engine->ids);
     engine->pages = pages_new(engine->plan.n_pages, engine->page_bytes, err);
     if (!engine->pages)
@@ -91,6 +92,7 @@ void engine_free(struct engine *engine)
     free(engine->selected);
     free(engine->segments);
     free(engine->segment_owner);
+    free(engine->choices);
     free(engine->events);
     free(engine);
 }
@@ -282,38 +284,63 @@ static void compose(struct engine *engine)
     }
 }
 
-/* Chooses the token after the logits of a sequence's last row. */
-static void choose(struct engine *engine, struct sequence *sequence, const float *logits)
+/* Draws the tokens of a step's choices, on whichever worker is free: rows do not know of each other. */
+static void draw(void *ctx, unsigned worker)
 {
-    const struct constraint *constraint = sequence->request.constraint;
+    struct engine *engine = ctx;
+    (void)worker;
+    for (size_t at; (at = atomic_fetch_add(&engine->next_choice, 1)) < engine->n_choices;) {
+        struct choice *choice = &engine->choices[at];
+        struct sequence *sequence = choice->sequence;
+        const struct constraint *constraint = sequence->request.constraint;
+        const uint32_t *allowed = constraint ? constraint->allowed(constraint->state) : NULL;
+        if (sequence->sha)
+            sha256_add(sequence->sha, choice->logits, engine->model->n_vocab * sizeof *choice->logits);
+        choice->id = sampler_next(sequence->sampler, choice->logits, allowed, sequence->tokens,
+                                  sequence->n_prompt + sequence->n_generated, sequence->n_generated, &sequence->error);
+        if (constraint && choice->id >= 0)
+            constraint->accept(constraint->state, choice->id);
+    }
+}
+
+/* Makes the token that was drawn the sequence's next. */
+static void append(struct engine *engine, const struct choice *choice)
+{
+    struct sequence *sequence = choice->sequence;
     size_t total = sequence->n_prompt + sequence->n_generated;
-    const uint32_t *allowed = constraint ? constraint->allowed(constraint->state) : NULL;
-    if (sequence->sha)
-        sha256_add(sequence->sha, logits, engine->model->n_vocab * sizeof *logits);
-    int32_t id = sampler_next(sequence->sampler, logits, allowed, sequence->tokens, total, sequence->n_generated,
-                              &sequence->error);
     sequence->last_ms = clock_ms();
-    if (id < 0) {
+    if (choice->id < 0) {
         error_prefix(&sequence->error, "%s: token %zu", engine->model->name, total);
         end_sequence(engine, sequence, END_ERROR);
         return;
     }
     if (sequence->n_generated == 0)
         sequence->first_ms = sequence->last_ms;
-    sequence->tokens[total] = id;
+    sequence->tokens[total] = choice->id;
     sequence->n_generated++;
-    if (constraint)
-        constraint->accept(constraint->state, id);
     const struct tokenizer *tokenizer = engine->model->tokenizer;
     /* Behind what a constraint accepts nothing can follow, whatever the request would like to ignore. */
-    bool eog = (!sequence->request.ignore_eos || constraint) && tokenizer && tokenizer_is_eog(tokenizer, id);
+    bool ends = !sequence->request.ignore_eos || sequence->request.constraint;
+    bool eog = ends && tokenizer && tokenizer_is_eog(tokenizer, choice->id);
     struct engine_event *e = event(engine, EVENT_TOKEN, sequence);
-    e->id = id;
+    e->id = choice->id;
     e->is_eog = eog;
     if (eog)
         end_sequence(engine, sequence, END_STOP);
     else if (sequence->n_prompt + sequence->n_generated == sequence->cap)
         end_sequence(engine, sequence, END_LENGTH);
+}
+
+/* Chooses the tokens that follow the logits which distribute() found to be of last rows. */
+static void choose(struct engine *engine)
+{
+    atomic_store(&engine->next_choice, 0);
+    if (engine->n_choices > 1)
+        pool_run(engine->pool, draw, engine);
+    else
+        draw(engine, 0);
+    for (size_t i = 0; i < engine->n_choices; i++)
+        append(engine, &engine->choices[i]);
 }
 
 /* Takes rows of hidden states into a sequence's vector, in the order of their positions; ends it after the last. */
@@ -369,7 +396,7 @@ static void distribute(struct engine *engine, size_t s, struct backend_rows rows
         if (sequence->request.max_tokens == 0)
             end_sequence(engine, sequence, END_LENGTH);
         else
-            choose(engine, sequence, logits);
+            engine->choices[engine->n_choices++] = (struct choice){.sequence = sequence, .logits = logits};
     }
 }
 
@@ -386,8 +413,10 @@ void engine_step(struct engine *engine, const struct engine_event **events, size
         engine->graph_ms += graph_ms;
         uint64_t control = float_control_enter();
         size_t at = 0;
+        engine->n_choices = 0;
         for (size_t s = 0; s < engine->batch.n_segments; s++)
             distribute(engine, s, rows, &at);
+        choose(engine);
         float_control_leave(control);
     }
     *events = engine->events;

@@ -63,7 +63,8 @@ struct engine_event {
 /* Called with the raw logits [V] of position `position` (those that predict position + 1), within engine_step(). */
 typedef void logits_fn(void *user, struct sequence *sequence, size_t position, const float *logits);
 
-/* The words a constraint allows next, a bit mask over the vocabulary, asked before each token; and each token taken. */
+/* The words a constraint allows next, a bit mask over the vocabulary, asked before each token; and each token taken.
+ * Within engine_step(), on any of its workers, and on several at once for different sequences. */
 struct constraint {
     void *state;
     const uint32_t *(*allowed)(void *state);

@@ -35,6 +35,13 @@ struct sequence {
     double started_ms, first_ms, last_ms;
 };
 
+/* A token to be chosen after the logits of a sequence's last row. */
+struct choice {
+    struct sequence *sequence;
+    const float *logits; /* [n_vocab] */
+    int32_t id;          /* what was drawn; negative: sequence->error says why not */
+};
+
 /* How long rows of prompts take, and how many the step being put together may have. */
 struct pace {
     double unit_ms, decode_ms; /* about, of an operation of prompts and of a step without any; 0: not known yet */
@@ -67,6 +74,9 @@ struct engine {
     struct segment *segments;
     uint32_t *selected;
     struct sequence **segment_owner; /* [segments] */
+    struct choice *choices;          /* [parallel] */
+    size_t n_choices;
+    atomic_size_t next_choice;
     struct engine_event *events;
     size_t n_events;
 };
