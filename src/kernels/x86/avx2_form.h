@@ -21,6 +21,7 @@ struct form {
     unsigned head_bytes;  /* before the lines of the first group */
     unsigned group_bytes; /* lines of a group */
     bool unpacked;        /* not a panel block, but a struct unpacked_group made of one of its groups */
+    bool two_sums;        /* each 16 elements have a sum with an offset of its own, not only a scale */
 };
 
 /* A group with its integers as bytes and its scales as factors. */
@@ -48,7 +49,13 @@ static const struct form form_q6_k = {6, -32, false, 8, 288, 384};
 /* The form of unpacked groups. */
 static ALWAYS_INLINE struct form form_unpacked(struct form form)
 {
-    return (struct form){form.bits, form.offset, form.has_min, 1, 0, sizeof(struct unpacked_group), true};
+    return (struct form){.bits = form.bits,
+                         .offset = form.offset,
+                         .has_min = form.has_min,
+                         .groups = 1,
+                         .group_bytes = sizeof(struct unpacked_group),
+                         .unpacked = true,
+                         .two_sums = form.two_sums};
 }
 
 /* Bytes of a panel block. */

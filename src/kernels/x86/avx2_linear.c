@@ -54,7 +54,7 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
                 isum = _mm256_add_epi32(isum,
                                         _mm256_madd_epi16(offset[h], _mm256_set1_epi32(columns[c].halves[column_at])));
             else if (form.offset)
-                isum = _mm256_add_epi32(isum, _mm256_set1_epi32(columns[c].offset[column_at]));
+                isum = _mm256_add_epi32(isum, _mm256_set1_epi32(columns[c].offset[0][column_at]));
             __m256 sa = _mm256_mul_ps(s[h], _mm256_set1_ps(columns[c].a[column_at]));
             acc[h][c] = _mm256_fmadd_ps(sa, _mm256_cvtepi32_ps(isum), acc[h][c]);
             if (form.has_min)

@@ -15,7 +15,10 @@
 #define UNPACK_COLUMNS 17 /* from so many columns on unpacking pays */
 
 /* As form_q8_0, with 128 added to the integers: the instruction wants unsigned weights. */
-static const struct form form_bytes = {8, -128, false, 1, 32, 512, false};
+static const struct form form_bytes = {8, -128, false, 1, 32, 512};
+
+/* As form_q6_k, with the offset in each of the two sums from the start. */
+static const struct form form_six = {6, -32, false, 8, 288, 384, false, true};
 
 static ALWAYS_INLINE __m512i load_line(const void *p)
 {
@@ -107,13 +110,24 @@ static ALWAYS_INLINE __m512i granule(const int8_t *q)
     return _mm512_set1_epi32(word);
 }
 
-/* sum + the dot of granules first .. first + 3. */
-static ALWAYS_INLINE __m512i dot(__m512i sum, const __m512i w[8], const int8_t *q, unsigned first)
+/* sum + the products with a granule of a column. Compilers that know the instruction only as a function load the
+ * granule by another one. */
+static ALWAYS_INLINE __m512i dot(__m512i sum, __m512i w, const int8_t *q)
+{
+    __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(w), "m"(*(const int8_t(*)[4])q));
+    return sum;
+}
+
+/* isum[c] += the products of granules first .. first + 3 with column c. Columns are the inner loop: so the processor
+ * sees many sums that do not wait for each other. */
+static ALWAYS_INLINE void dots(unsigned n_columns, const __m512i w[8], const int8_t *const *q, size_t at,
+                               unsigned first, __m512i isum[COLUMNS])
 {
 #pragma GCC unroll 4
     for (unsigned i = first; i < first + 4; i++)
-        sum = _mm512_dpbusd_epi32(sum, w[i], granule(q + 4 * i));
-    return sum;
+#pragma GCC unroll 8
+        for (unsigned c = 0; c < n_columns; c++)
+            isum[c] = dot(isum[c], w[i], q[c] + at * 32 + (size_t)4 * i);
 }
 
 /* One group, group g of a block, with integers at q[c] + 32 * at and group column_at of the columns. */
@@ -121,33 +135,29 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
                                      const struct subscales *sub, unsigned g, const int8_t *const *q, size_t at,
                                      const struct column *columns, size_t column_at, __m512 acc[COLUMNS])
 {
-    __m512i w[8], scale[2], offset;
+    __m512i w[8], isum[COLUMNS], second[COLUMNS];
     group_integers(form, block, g, w);
     __m512 s = group_scale(form, block, sub, g), m;
     if (form.has_min)
         m = group_minimum(form, block, sub, g);
-    if (form.bits == 6) {
-        scale[0] = group_integer_scale(form, block, g, 0);
-        scale[1] = group_integer_scale(form, block, g, 1);
-        __m512i both = _mm512_mask_blend_epi16(0xaaaaaaaa, scale[0], _mm512_slli_epi32(scale[1], 16));
-        offset = form.unpacked ? load_line(unpacked(block)->pair.offset)
-                               : _mm512_mullo_epi16(both, _mm512_set1_epi16((short)form.offset));
-    }
+    const bool two = form.two_sums || n_columns <= 2; /* sums a column: as the format wants, or to have more of them */
 #pragma GCC unroll 8
     for (unsigned c = 0; c < n_columns; c++) {
-        const int8_t *x = q[c] + at * 32;
-        __m512i isum, zero = _mm512_setzero_si512();
-        if (form.bits == 6) {
-            isum = _mm512_add_epi32(_mm512_mullo_epi32(dot(zero, w, x, 0), scale[0]),
-                                    _mm512_mullo_epi32(dot(zero, w, x, 4), scale[1]));
-            isum = _mm512_dpwssd_epi32(isum, offset, _mm512_set1_epi32(columns[c].halves[column_at]));
-        } else {
-            isum = form.offset ? _mm512_set1_epi32(columns[c].offset[column_at]) : zero;
-            isum = n_columns <= 2 ? _mm512_add_epi32(dot(isum, w, x, 0), dot(zero, w, x, 4)) /* two shorter chains */
-                                  : dot(dot(isum, w, x, 0), w, x, 4);
+        isum[c] = form.offset ? _mm512_set1_epi32(columns[c].offset[0][column_at]) : _mm512_setzero_si512();
+        second[c] = form.two_sums ? _mm512_set1_epi32(columns[c].offset[1][column_at]) : _mm512_setzero_si512();
+    }
+    dots(n_columns, w, q, at, 0, isum);
+    dots(n_columns, w, q, at, 4, two ? second : isum);
+#pragma GCC unroll 8
+    for (unsigned c = 0; c < n_columns; c++) {
+        if (form.two_sums) {
+            isum[c] = _mm512_mullo_epi32(isum[c], group_integer_scale(form, block, g, 0));
+            second[c] = _mm512_mullo_epi32(second[c], group_integer_scale(form, block, g, 1));
         }
+        if (two)
+            isum[c] = _mm512_add_epi32(isum[c], second[c]);
         __m512 sa = _mm512_mul_ps(s, _mm512_set1_ps(columns[c].a[column_at]));
-        acc[c] = _mm512_fmadd_ps(sa, _mm512_cvtepi32_ps(isum), acc[c]);
+        acc[c] = _mm512_fmadd_ps(sa, _mm512_cvtepi32_ps(isum[c]), acc[c]);
         if (form.has_min)
             acc[c] = _mm512_fmadd_ps(m, _mm512_set1_ps(columns[c].sum[column_at]), acc[c]);
     }
@@ -184,7 +194,7 @@ static void bytes_column(const uint8_t *w, unsigned first, unsigned n_groups, co
     for (unsigned g = 0; g < n_groups; g++, w += form_block_bytes(form_bytes), q += 32)
 #pragma GCC unroll 2
         for (unsigned h = 0; h < 2; h++) {
-            __m256i sum[2] = {_mm256_set1_epi32(column->offset[first + g]), _mm256_setzero_si256()};
+            __m256i sum[2] = {_mm256_set1_epi32(column->offset[0][first + g]), _mm256_setzero_si256()};
 #pragma GCC unroll 8
             for (unsigned i = 0; i < 8; i++) {
                 __m256i line = load_bytes(w + form_bytes.head_bytes + word_at(i, 8 * h));
@@ -277,13 +287,13 @@ static void q5_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned 
 static void q6_k(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                  const struct column *columns, float *acc)
 {
-    tile(form_q6_k, n_columns, w, first, n_groups, q, columns, acc);
+    tile(form_six, n_columns, w, first, n_groups, q, columns, acc);
 }
 
 static void six(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                 const struct column *columns, float *acc)
 {
-    tile(form_unpacked(form_q6_k), n_columns, w, first, n_groups, q, columns, acc);
+    tile(form_unpacked(form_six), n_columns, w, first, n_groups, q, columns, acc);
 }
 
 static const struct q8_format formats[QUANT_IDS] = {
@@ -294,7 +304,7 @@ static const struct q8_format formats[QUANT_IDS] = {
     [QUANT_Q8_0] = {&form_bytes, COLUMNS, q8_0, NULL, NULL, 0, 0},
     [QUANT_Q4_K] = {&form_q4_k, COLUMNS, q4_k, NULL, NULL, 0, 0},
     [QUANT_Q5_K] = {&form_q5_k, COLUMNS, q5_k, NULL, NULL, 0, 0},
-    [QUANT_Q6_K] = {&form_q6_k, COLUMNS, q6_k, six, avx2_unpack_q6_k, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q6_K] = {&form_six, COLUMNS, q6_k, six, avx2_unpack_q6_k, TILE_GROUPS, UNPACK_COLUMNS},
 };
 
 static void linear_q8(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch)

@@ -28,10 +28,10 @@ static size_t min_size(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* The sums of both halves of 8 groups. */
-static __m256i group_sums(const int16_t *sums)
+/* The sums of 8 groups from those of their halves. */
+static __m256i group_sums(__m256i halves)
 {
-    return _mm256_madd_epi16(load_bytes(sums), _mm256_set1_epi16(1));
+    return _mm256_madd_epi16(halves, _mm256_set1_epi16(1));
 }
 
 /* Fills in a column of a tile of n_groups from the scales and sums of a q8 row. */
@@ -49,14 +49,19 @@ static void fill_column(const struct form *form, const float *scales, const int1
     for (unsigned g = 0; g < n_groups; g += 8) {
         __m256 scale = _mm256_loadu_ps(scales + g);
         _mm256_storeu_ps(out->a + g, scale);
-        if (form->bits == 6) {
-            _mm256_storeu_si256((__m256i *)(out->halves + g), load_bytes(sums + 2 * g));
+        const __m256i halves = load_bytes(sums + 2 * g), factor = _mm256_set1_epi32(form->offset);
+        if (form->two_sums) {
+            __m256i first = _mm256_srai_epi32(_mm256_slli_epi32(halves, 16), 16),
+                    second = _mm256_srai_epi32(halves, 16);
+            _mm256_storeu_si256((__m256i *)(out->offset[0] + g), _mm256_mullo_epi32(first, factor));
+            _mm256_storeu_si256((__m256i *)(out->offset[1] + g), _mm256_mullo_epi32(second, factor));
+        } else if (form->bits == 6) {
+            _mm256_storeu_si256((__m256i *)(out->halves + g), halves);
         } else if (form->has_min) {
-            __m256 sum = _mm256_cvtepi32_ps(group_sums(sums + 2 * g));
+            __m256 sum = _mm256_cvtepi32_ps(group_sums(halves));
             _mm256_storeu_ps(out->sum + g, _mm256_mul_ps(scale, sum));
         } else {
-            __m256i offset = _mm256_mullo_epi32(group_sums(sums + 2 * g), _mm256_set1_epi32(form->offset));
-            _mm256_storeu_si256((__m256i *)(out->offset + g), offset);
+            _mm256_storeu_si256((__m256i *)(out->offset[0] + g), _mm256_mullo_epi32(group_sums(halves), factor));
         }
     }
 }

@@ -17,9 +17,9 @@
 struct column {
     float a[TILE_GROUPS]; /* the scale */
     union {
-        int32_t offset[TILE_GROUPS]; /* form.offset * the sum of the integers */
-        float sum[TILE_GROUPS];      /* a * the sum, for forms with a minimum */
-        int32_t halves[TILE_GROUPS]; /* the int16 sums of both 16, for 6 bits */
+        int32_t offset[2][TILE_GROUPS]; /* form.offset * the sum of the integers; that of each 16 if form.two_sums */
+        float sum[TILE_GROUPS];         /* a * the sum, for forms with a minimum */
+        int32_t halves[TILE_GROUPS];    /* the int16 sums of both 16, for 6 bits without two sums */
     };
 };
 
