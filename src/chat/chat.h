@@ -140,4 +140,9 @@ bool chat_has_tools(const json_t *request);
 bool chat_render(struct model *model, const struct chat_template *replacement, const json_t *request,
                  struct rendered *out, struct hob_error *err);
 
+/* How replies to what was rendered are written: the member "markup" of a request that gives the prompt as tokens. The
+ * caller owns the reference; NULL with an error, also where the model cannot think as `request` wants it. */
+json_t *chat_markup(struct model *model, const struct chat_template *replacement, const struct rendered *rendered,
+                    const json_t *request, struct hob_error *err);
+
 #endif

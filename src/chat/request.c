@@ -145,6 +145,16 @@ static struct str trusted_end(const struct rendered *rendered)
     return str_from(text, from);
 }
 
+json_t *chat_markup(struct model *model, const struct chat_template *replacement, const struct rendered *rendered,
+                    const json_t *request, struct hob_error *err)
+{
+    struct str text = replacement ? buf_view(&replacement->text) : model_template_text(model, chat_has_tools(request));
+    struct markup markup = {0};
+    json_t *json = markup_make(text, trusted_end(rendered), request, &markup, err) ? json_incref(markup.json) : NULL;
+    markup_clear(&markup);
+    return json;
+}
+
 /* A stop text of no bytes would end every reply before it begins. */
 static bool check_stops(const struct options *options, struct hob_error *err)
 {

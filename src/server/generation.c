@@ -204,19 +204,20 @@ static void set_prompt(struct generation *g, size_t i)
 }
 
 /* What is left of thinking where the model cannot do as it was asked: a level becomes on, off becomes nothing, and so
- * does on unless it was asked for in a word of its own. False when nothing is left to take. */
+ * does on unless it was asked for in a word of its own. Nobody is told of what nobody asked for. False when nothing is
+ * left to take. */
 static bool soften(struct generation *g, struct hob_error *err)
 {
     const json_t *think = json_object_get(g->request, "think");
     if (!think || strncmp(err->text, "think:", 6) != 0)
         return false;
-    if (json_is_true(think) && strcmp(g->think_name, "think") == 0)
+    if (json_is_true(think) && g->think_name && strcmp(g->think_name, "think") == 0)
         return error_set(err, HOB_USAGE, "\"%s\" does not support thinking", g->model); /* as Ollama says it */
     if (json_is_string(think))
         json_object_set_new(g->request, "think", json_true());
     else
         json_object_del(g->request, "think");
-    if (!g->think_softened)
+    if (g->think_name && !g->think_softened)
         exchange_ignore(g->exchange, g->think_name);
     g->think_softened = true;
     return true;
@@ -265,12 +266,13 @@ static bool fill_in(struct generation *g, struct model *model, struct hob_error 
 static bool put_context(struct generation *g, struct chat *chat, struct hob_error *err)
 {
     struct model *model = engine_model(chat_engine(chat));
-    json_t *tokens = json_copy(json_object_get(g->extra, "context")), *request;
+    json_t *tokens = json_copy(json_object_get(g->extra, "context")), *request, *markup = NULL;
     struct rendered rendered = {0};
     struct ids ids = {0};
     const struct tokenizer *tokenizer = model_tokenizer(model, err);
     request = persona_request(&g->persona, g->request);
     bool good = tokenizer && chat_render(model, persona_template(&g->persona), request, &rendered, err);
+    good = good && (markup = chat_markup(model, persona_template(&g->persona), &rendered, request, err)) != NULL;
     if (good) {
         struct encode_options options = {
             .special = true, .untrusted = rendered.untrusted, .n_untrusted = rendered.n_untrusted};
@@ -278,8 +280,14 @@ static bool put_context(struct generation *g, struct chat *chat, struct hob_erro
     }
     for (size_t i = 0; good && i < ids.len; i++)
         json_array_append_new(tokens, json_integer(ids.ptr[i]));
-    json_object_del(g->request, "messages");
-    json_object_set_new(g->request, "tokens", tokens);
+    if (good) {
+        json_object_del(g->request, "messages");
+        json_object_del(g->request, "think");
+        json_object_set(g->request, "tokens", tokens);
+        json_object_set(g->request, "markup", markup);
+    }
+    json_decref(tokens);
+    json_decref(markup);
     json_decref(request);
     rendered_clear(&rendered);
     ids_clear(&ids);
@@ -310,8 +318,10 @@ static bool prepare(struct generation *g, struct hob_error *err)
         return g->dialect->prepare(g, err);
     if (json_object_get(g->extra, "suffix") && !fill_in(g, engine_model(chat_engine(chat)), err))
         return false;
-    if (json_object_get(g->extra, "context") && !put_context(g, chat, err))
-        return false;
+    if (json_object_get(g->extra, "context"))
+        while (!put_context(g, chat, err))
+            if (!soften(g, err))
+                return false;
     if (g->receipt) { /* so that no step waits for it */
         char hex[65];
         size_t n;

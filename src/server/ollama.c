@@ -162,9 +162,17 @@ static bool finish_shared(struct generation *g, struct hob_error *err)
     return fields_logprobs(g, err);
 }
 
+/* A model that can think does, unless told otherwise. */
+static void think_by_default(struct generation *g)
+{
+    if (!json_object_get(g->request, "think"))
+        json_object_set_new(g->request, "think", json_true());
+}
+
 static bool finish_chat(struct generation *g, struct hob_error *err)
 {
     g->load_only = json_array_size(json_object_get(g->request, "messages")) == 0;
+    think_by_default(g);
     return finish_shared(g, err);
 }
 
@@ -175,7 +183,13 @@ static bool finish_generate(struct generation *g, struct hob_error *err)
     if (!finish_shared(g, err))
         return false;
     g->load_only = !prompt && !json_object_get(g->extra, "suffix");
-    if (g->load_only || json_object_get(g->extra, "suffix"))
+    if (g->load_only)
+        return true;
+    if ((g->raw || json_object_get(g->extra, "suffix")) && json_object_get(g->request, "think")) {
+        json_object_del(g->request, "think"); /* there is no template to be told */
+        exchange_ignore(g->exchange, "think");
+    }
+    if (json_object_get(g->extra, "suffix"))
         return true;
     if (g->raw) {
         if (system || template || json_object_get(g->extra, "context"))
@@ -196,6 +210,7 @@ static bool finish_generate(struct generation *g, struct hob_error *err)
         json_object_set(message_add(messages, "system", STR("")), "content", system);
     json_object_set(message_add(messages, "user", STR("")), "content", prompt);
     json_object_set_new(g->request, "messages", messages);
+    think_by_default(g);
     return true;
 }
 

@@ -99,6 +99,18 @@ def test_thinking():
     assert S.post("/api/chat", {"model": "chat", "messages": ASKED, "think": False, "stream": False,
                                 "options": {"num_predict": 2}})["done"]
     assert S.ask("POST", "/api/chat", {"model": "thinks", "messages": ASKED, "think": "a lot"})[0] == 400
+    ways = {"messages": ASKED}, {"prompt": "Hi"}, {"prompt": "Hi", "context": [5, 6]}
+    for body in ways:  # unset is on, for a model that can
+        path = "/api/chat" if "messages" in body else "/api/generate"
+        body = dict(body, model="thinks", stream=False, options={"num_predict": 9, "seed": 3})
+        said = {think: S.post(path, dict(body, think=think)) for think in (True, None, False)}
+        said = {think: answer.get("message", answer) for think, answer in said.items()}
+        assert said[True]["thinking"] == said[None]["thinking"] and "thinking" not in said[False], (path, said)
+        status, headers, _ = S.ask("POST", path, dict(body, model="chat"))
+        assert status == 200 and not headers["X-Hob-Ignored"], path
+    for more in ({"raw": True}, {"raw": True, "think": False}):
+        status, headers, _ = S.ask("POST", "/api/generate", {"model": "thinks", "prompt": "a", "options": {"num_predict": 2}, **more})
+        assert status == 200 and (headers["X-Hob-Ignored"] == "think") == ("think" in more)
     for path, body, name in ((CHAT, {"reasoning_effort": "high"}, "reasoning_effort"),
                              ("/v1/messages", {"thinking": {"type": "enabled", "budget_tokens": 1024}}, "thinking"),
                              ("/v1/messages", {"output_config": {"effort": "low"}}, "output_config"),
@@ -174,6 +186,36 @@ def test_tools_of_agents():
             assert isinstance(arguments["deep" if one["function"]["name"] == "fine" else "b"], bool), one
     assert "x-own" in S.post("/render", dict(body, tools=[dict(tool, function=dict(tool["function"], parameters={
         "type": "object", "x-own": 1}))], max_tokens=None))["prompt"]
+
+
+def test_references_in_tools():
+    """What $ref names within a tool's schema holds, strict or not."""
+    schema = {"type": "object", "properties": {"place": {"$ref": "#/$defs/Place"}}, "required": ["place"],
+              "additionalProperties": False, "$defs": {
+                  "Place": {"type": "object", "properties": {"deep": {"$ref": "#/$defs/Deep"}}, "required": ["deep"],
+                            "additionalProperties": False}, "Deep": {"enum": ["a", "b"]}}}
+    older = json.loads(json.dumps(schema).replace("$defs", "definitions"))
+    recursive = {"type": "object", "properties": {"place": {"$ref": "#"}, "deep": {"enum": ["a"]}}, "required": ["deep"],
+                 "additionalProperties": False}
+    for parameters in (schema, older, recursive):
+        for path, tool, more in (
+                (CHAT, {"type": "function", "function": {"name": "f", "parameters": parameters}}, {"messages": ASKED}),
+                (CHAT, {"type": "function", "function": {"name": "f", "parameters": parameters, "strict": True}}, {"messages": ASKED}),
+                ("/v1/responses", {"type": "function", "name": "f", "parameters": parameters}, {"input": "Hi"}),
+                ("/v1/messages", {"name": "f", "input_schema": parameters}, {"messages": ASKED})):
+            choice = {"type": "any", "disable_parallel_tool_use": True} if path == "/v1/messages" else "required"
+            status, headers, answer = S.ask("POST", path, dict(
+                more, model="chat", tools=[tool], tool_choice=choice,
+                **{"max_output_tokens" if path == "/v1/responses" else "max_tokens": 900},
+                **({} if path == "/v1/messages" else {"seed": 2, "parallel_tool_calls": False})))
+            assert status == 200 and not headers["X-Hob-Ignored"], (path, answer, headers["X-Hob-Ignored"])
+            if path == CHAT:
+                call = json.loads(answer["choices"][0]["message"]["tool_calls"][0]["function"]["arguments"])
+            elif path == "/v1/responses":
+                call = json.loads(next(i for i in answer["output"] if i["type"] == "function_call")["arguments"])
+            else:
+                call = next(b for b in answer["content"] if b["type"] == "tool_use")["input"]
+            assert (call.get("place") or call)["deep"] in ("a", "b"), call
 
 
 def refused(path, body, *words, status=400):
