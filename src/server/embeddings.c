@@ -127,7 +127,7 @@ void embeddings_ended(struct answer *answer)
         free(vector);
         return;
     }
-    embed_vector(answer->reply, width, true, vector);
+    embed_vector(answer->reply, width, !g->raw, vector);
     if (json_is_true(json_object_get(g->extra, "base64"))) {
         buf_byte(out, '"');
         base64_write((struct str){(const char *)vector, width * sizeof *vector}, out); /* little-endian floats */

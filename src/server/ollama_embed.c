@@ -36,6 +36,13 @@ static bool finish(struct generation *g, struct hob_error *err)
     return embeddings_inputs(g, true, err);
 }
 
+/* The older endpoint gives vectors as the model makes them. */
+static bool finish_embeddings(struct generation *g, struct hob_error *err)
+{
+    g->raw = true;
+    return finish(g, err);
+}
+
 static void end_embed(struct generation *g)
 {
     struct buf out = {0};
@@ -81,7 +88,7 @@ const struct dialect ollama_embeddings_dialect = {
     .error = ollama_error,
     .fields = (const struct field *const[]){embeddings_fields, fields_model, NULL},
     .options = DIALECT_NONE,
-    .finish = finish,
+    .finish = finish_embeddings,
     .prepare = embeddings_prepare,
     .ended = embeddings_ended,
     .end = end_embeddings,
