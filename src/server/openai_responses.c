@@ -429,7 +429,8 @@ static void keep(struct generation *g, json_t *body)
             message_add_call(message, json_object_get(item, "call_id"), json_object_get(item, "name"),
                              json_object_get(item, "arguments"), "output", &none);
     }
-    responses_keep(g->exchange->server, g->exchange->owner, g->id, json_deep_copy(body), messages);
+    responses_keep(g->exchange->server, g->exchange->owner, g->id, body, messages);
+    json_decref(messages);
 }
 
 static void end(struct generation *g)

@@ -13,42 +13,47 @@ struct stored_response {
     uint64_t owner;
     double kept_ms;
     char id[64];
-    json_t *body, *messages;
+    struct buf body, messages; /* as text, so that what they take is known */
 };
 
 static void free_one(struct stored_response *one)
 {
-    json_decref(one->body);
-    json_decref(one->messages);
+    buf_clear(&one->body);
+    buf_clear(&one->messages);
     free(one);
 }
 
-/* Drops what is too old, and an owner's beyond the limit. Under the lock. */
+/* Drops what is too old, and what is beyond the limits: of an owner, and of all. Under the lock. */
 static void prune(struct server *server, uint64_t owner)
 {
     double oldest = clock_ms() - (double)limits[LIMIT_RESPONSE_S].value * 1000;
-    long long n = 0;
+    long long n = 0, bytes = 0;
     for (struct stored_response **at = &server->responses; *at;) {
         struct stored_response *one = *at;
+        long long size = (long long)(one->body.len + one->messages.len);
         n += one->owner == owner;
-        if (one->kept_ms >= oldest && !(one->owner == owner && n > limits[LIMIT_RESPONSES].value)) {
+        bytes += size;
+        if (one->kept_ms >= oldest && bytes <= limits[LIMIT_RESPONSE_BYTES].value &&
+            !(one->owner == owner && n > limits[LIMIT_RESPONSES].value)) {
             at = &one->next;
             continue;
         }
+        bytes -= size;
         *at = one->next;
         free_one(one);
     }
 }
 
-void responses_keep(struct server *server, uint64_t owner, const char *id, json_t *body, json_t *messages)
+void responses_keep(struct server *server, uint64_t owner, const char *id, const json_t *body, const json_t *messages)
 {
     struct stored_response *one = calloc(1, sizeof *one);
-    if (!one) {
-        json_decref(body);
-        json_decref(messages);
+    if (!one)
+        return;
+    *one = (struct stored_response){.owner = owner, .kept_ms = clock_ms()};
+    if (!json_write(body, &one->body) || !json_write(messages, &one->messages)) {
+        free_one(one);
         return;
     }
-    *one = (struct stored_response){.owner = owner, .kept_ms = clock_ms(), .body = body, .messages = messages};
     snprintf(one->id, sizeof one->id, "%s", id);
     pthread_mutex_lock(&server->lock);
     one->next = server->responses;
@@ -59,13 +64,15 @@ void responses_keep(struct server *server, uint64_t owner, const char *id, json_
 
 json_t *responses_find(struct server *server, uint64_t owner, const char *id, bool messages)
 {
-    json_t *found = NULL;
+    struct buf text = {0};
     pthread_mutex_lock(&server->lock);
     prune(server, owner);
-    for (struct stored_response *one = server->responses; one && !found; one = one->next)
+    for (struct stored_response *one = server->responses; one && text.len == 0; one = one->next)
         if (one->owner == owner && strcmp(one->id, id) == 0)
-            found = json_deep_copy(messages ? one->messages : one->body);
+            buf_str(&text, buf_view(messages ? &one->messages : &one->body));
     pthread_mutex_unlock(&server->lock);
+    json_t *found = text.len ? json_loadb(text.ptr, text.len, JSON_ALLOW_NUL, NULL) : NULL;
+    buf_clear(&text);
     return found;
 }
 

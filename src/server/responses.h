@@ -7,8 +7,8 @@
 
 #include "server/exchange.h"
 
-/* Keeps a response: its body, and the messages that it and what went before it are made of. Takes both references. */
-void responses_keep(struct server *server, uint64_t owner, const char *id, json_t *body, json_t *messages);
+/* Keeps a response: its body, and the messages that it and what went before it are made of. */
+void responses_keep(struct server *server, uint64_t owner, const char *id, const json_t *body, const json_t *messages);
 
 /* Its body, or with `messages` those; a new reference, NULL when it is not there or another's. */
 json_t *responses_find(struct server *server, uint64_t owner, const char *id, bool messages);

@@ -3,6 +3,7 @@
 """Each limit of `hob limits`, at its value and one past it, on servers whose limits were set low."""
 import json
 import os
+import select
 import socket
 import threading
 import time
@@ -97,41 +98,44 @@ def test_requests():
         assert server.raw(one * 4, 5).count(b"200 OK") == 3
 
 
-def opened(server, n):
-    """How many of `n` connections, all open at once, are answered."""
-    sockets = [socket.create_connection(("127.0.0.1", server.port), timeout=5) for _ in range(n)]
-    answered = 0
+def opened(server, n, want):
+    """Whether `want` of `n` connections, all open at once, are answered, and no more."""
+    sockets = [socket.create_connection(("127.0.0.1", server.port), timeout=60) for _ in range(n)]
+    silent, answered = set(sockets), 0
     for s in sockets:
-        try:
-            s.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
-            s.settimeout(1)
-            answered += b"200 OK" in s.recv(1000)
-        except OSError:
-            pass
+        s.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port)
+    while silent:
+        ready = select.select(silent, [], [], 60 if answered < want else 0.5)[0]
+        if not ready:
+            break
+        silent -= set(ready)
+        for s in ready:
+            try:
+                answered += b"200 OK" in s.recv(1000)
+            except OSError:  # it was refused
+                pass
     for s in sockets:
         s.close()
-    return answered
+    return answered == want
 
 
 def test_connections():
     with start(connections=4) as server:
-        assert opened(server, 4) == 4
-        time.sleep(0.3)
-        assert opened(server, 5) == 4
+        assert opened(server, 4, 4)
+        serve.wait_for(lambda: opened(server, 5, 4))  # once those before are gone
     with start("--listen", "0.0.0.0:0", "--allow-no-key", "--allow-no-tls", connections_address=3) as server:
-        assert opened(server, 3) == 3
-        time.sleep(0.3)
-        assert opened(server, 4) == 3
+        assert opened(server, 3, 3)
+        serve.wait_for(lambda: opened(server, 4, 3))
 
 
 def cut_after(server, first, then=b"", pause=0.2):
     """Seconds until the server ends a connection that sends `first`, then `then` again and again; and what it says."""
     began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as s:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=120) as s:
         s.sendall(first)
         s.settimeout(pause)
         said = b""
-        while time.monotonic() - began < 20:
+        while time.monotonic() - began < 120:
             try:
                 piece = s.recv(1000)
                 said += piece
@@ -155,7 +159,7 @@ def rate(found):
 
 
 def test_times():
-    """Deadlines are of the whole, however the bytes trickle in."""
+    """Deadlines are of the whole, however the bytes trickle in: they would last for longer than anyone waits here."""
     with start(header_seconds=1, body_seconds=2, idle_seconds=3) as server:
         head = b"POST /api/show HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: 100000\r\n\r\n" % server.port
         chunked = b"POST /api/show HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nTransfer-Encoding: chunked\r\n\r\n" % server.port
@@ -172,23 +176,37 @@ def test_times():
         assert server.ask("GET", "/health")[0] == 200
         for thread in threads + [beside]:
             thread.join()
-        for name, least, most, word in (("rate", 5, 20, b"408"), ("header", 1, 5, b"408"), ("unended", 1, 5, b"408"), ("body", 2, 7, b"408"),
-                                        ("chunks", 2, 7, b"408"), ("idle", 2, 9, b"200"), ("second", 3, 12, b"408")):
+        for name, least, word in (("rate", 5, b"408"), ("header", 1, b"408"), ("unended", 1, b"408"), ("body", 2, b"408"),
+                                  ("chunks", 2, b"408"), ("idle", 2, b"200"), ("second", 3, b"408")):
             seconds, said = found[name]
-            assert least <= seconds < most and word in said, (name, seconds, said)
+            assert least <= seconds < 120 and word in said, (name, seconds, said)
 
 
 def test_responses():
-    with start(responses=2, response_seconds=2) as server:
+    """How long, how many of an owner, how many bytes of all."""
+    with start(responses=2, response_seconds=5) as server:
         server.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
 
         def there(name):
             return server.ask("GET", "/v1/responses/" + name)[0]
         ids = [server.post("/v1/responses", {"model": "chat", "input": "a", "max_output_tokens": 1})["id"] for _ in range(3)]
         assert [there(i) for i in ids[1:]] == [200, 200] and there(ids[0]) == 404, [there(i) for i in ids]
-        time.sleep(2.2)
-        server.post("/v1/responses", {"model": "chat", "input": "a", "max_output_tokens": 1})
-        assert there(ids[2]) == 404
+        other = {"Authorization": "Bearer other"}
+        server.post("/v1/responses", {"model": "chat", "input": "a", "max_output_tokens": 1}, headers=other)
+        server.post("/v1/responses", {"model": "chat", "input": "a", "max_output_tokens": 1}, headers=other)
+        assert [there(i) for i in ids[1:]] == [200, 200]  # another's take no place of theirs
+        serve.wait_for(lambda: there(ids[2]) == 404)
+        late = {"model": "chat", "input": "b", "max_output_tokens": 1, "previous_response_id": ids[2]}
+        server.post("/v1/responses", late, ok=404)
+    with start("--ctx", "4096", response_bytes=9000) as server:
+        ids = []
+        for word in "abc":  # each of another owner: the bytes of all count, and the oldest goes
+            body = {"model": "chat", "input": word * 500, "max_output_tokens": 1, "instructions": "x" * 2000, "metadata": {
+                "a": word * 400}}
+            headers = {"Authorization": "Bearer " + word}
+            ids.append((server.post("/v1/responses", body, headers=headers)["id"], headers))
+        kept = [server.ask("GET", "/v1/responses/" + name, headers=headers)[0] for name, headers in ids]
+        assert kept == [404, 200, 200], kept
 
 
 def test_queue():
@@ -228,7 +246,7 @@ def test_drain():
         serve.wait_for(lambda: len(server.ask("GET", "/api/ps")[2]["models"]) == 1)
         began = time.monotonic()
         server.stop()
-        assert 0.9 < time.monotonic() - began < 10
+        assert time.monotonic() - began > 0.9
         held.close()
 
 
