@@ -60,17 +60,22 @@ static bool in_a_hurry(void)
     return hurried != 0;
 }
 
-/* Waits for the first signal; from then on the handler of this file takes them. */
-static void wait_for_end(void)
+/* Waits for the first signal, from when on the handler of this file takes them, or for the end of the keeper, without
+ * which no name is found. False for the latter. */
+static bool wait_for_end(struct hob_error *err)
 {
     struct sigaction action = {.sa_handler = on_signal};
-    struct pollfd wait = {.fd = interrupt_fd(), .events = POLLIN};
+    struct pollfd wait[] = {{.fd = interrupt_fd(), .events = POLLIN}, {.fd = keeper_channel()}};
+    bool kept = true;
     sigemptyset(&action.sa_mask);
-    while (!interrupt_pending())
-        poll(&wait, 1, 1000);
+    while (!interrupt_pending() && kept) {
+        poll(wait, 2, 1000);
+        kept = !(wait[1].revents & POLLHUP) || error_set(err, HOB_DISK, "the keeper, which opens files, is gone");
+    }
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGHUP, &action, NULL);
+    return kept;
 }
 
 static bool raise_walls(void *user, int listener, const char *socket_path, struct hob_error *err)
@@ -122,12 +127,12 @@ static bool serve_run(struct args *args, struct hob_error *err)
     if (!server)
         return false;
     message("listening on %s", server_address(server));
-    wait_for_end();
+    bool good = wait_for_end(err);
     message("stopping; replies in flight have %lld seconds, a second signal ends them now",
             limits[LIMIT_DRAIN_S].value);
     server_drain(server, (double)limits[LIMIT_DRAIN_S].value, in_a_hurry);
     server_stop(server);
-    return true;
+    return good;
 }
 
 static const struct option own_options[] = {

@@ -495,18 +495,26 @@ const char *server_address(const struct server *server)
     return server->address;
 }
 
-void server_drain(struct server *server, double seconds, bool (*hurry)(void))
+enum { FLUSH_S = 1 }; /* for the last words of what the end of the server cuts */
+
+/* Waits until every answer is taken, for so long at most; `hurry` may be NULL. */
+static void wait_for_exchanges(struct server *server, double seconds, bool (*hurry)(void))
 {
     double until = clock_ms() + seconds * 1000;
-    atomic_store(&server->draining, true);
-    while (clock_ms() < until && !hurry()) {
+    size_t left = 1;
+    while (left && clock_ms() < until && !(hurry && hurry())) {
         pthread_mutex_lock(&server->lock);
-        size_t left = server->n_exchanges;
+        left = server->n_exchanges;
         pthread_mutex_unlock(&server->lock);
-        if (left == 0)
-            break;
-        usleep(20000);
+        if (left)
+            usleep(20000);
     }
+}
+
+void server_drain(struct server *server, double seconds, bool (*hurry)(void))
+{
+    atomic_store(&server->draining, true);
+    wait_for_exchanges(server, seconds, hurry);
 }
 
 void server_stop(struct server *server)
@@ -515,14 +523,17 @@ void server_stop(struct server *server)
         return;
     atomic_store(&server->draining, true);
     pthread_mutex_lock(&server->lock);
-    for (struct exchange *exchange = server->exchanges; exchange; exchange = exchange->next)
-        exchange_leave(exchange);
     atomic_store(&server->stopping, true);
     pthread_cond_broadcast(&server->work_there);
     pthread_mutex_unlock(&server->lock);
     for (unsigned i = 0; i < server->n_handlers; i++) /* they use residents */
         pthread_join(server->handlers[i], NULL);
-    residents_free(server);
+    residents_free(server); /* what is in flight is told why it ends */
+    wait_for_exchanges(server, FLUSH_S, NULL);
+    pthread_mutex_lock(&server->lock);
+    for (struct exchange *exchange = server->exchanges; exchange; exchange = exchange->next)
+        exchange_leave(exchange);
+    pthread_mutex_unlock(&server->lock);
     if (server->watching)
         pthread_join(server->watcher, NULL);
     if (server->daemon)

@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 
@@ -171,6 +172,93 @@ def test_drain():
     assert server.process.wait(60) == 0
     thread.join(30)
     assert got and got[0]["usage"]["completion_tokens"] == 1000
+
+
+STREAMS = (("/v1/chat/completions", {"messages": [{"role": "user", "content": "a"}]}),
+           ("/v1/completions", {"prompt": "a", "max_tokens": 10 ** 5}), ("/v1/responses", {"input": "a"}),
+           ("/v1/messages", {"messages": [{"role": "user", "content": "a"}], "max_tokens": 10 ** 5}),
+           ("/api/chat", {"messages": [{"role": "user", "content": "a"}]}), ("/api/generate", {"prompt": "a"}))
+
+
+def test_error_within_stream():
+    """Streams that are cut by the end of the server say so, each in its dialect's words, after what they have said."""
+    with start("--ctx", "200000", "--parallel", "6", "--limit", "drain-seconds=1") as server:
+        got, endless = {}, {"grammar": "root ::= [a-z]{100000}", "after": ""}
+
+        def read(path, body):
+            got[path] = server.ask("POST", path, dict(body, model="chat", stream=True, constraint=endless), timeout=300)[2]
+        threads = [threading.Thread(target=read, args=row) for row in STREAMS]
+        for thread in threads:
+            thread.start()
+        serve.wait_for(lambda: server.metric("replies_running") == len(STREAMS))
+        before = server.metric("steps_total")
+        serve.wait_for(lambda: server.metric("steps_total") > before + 10)
+        server.stop()
+        for thread in threads:
+            thread.join()
+    for path, text in got.items():
+        lines = [line for line in text.splitlines() if line]
+        last, said = json.loads(lines[-1].removeprefix("data: ")), "the server is stopping"
+        assert len(lines) > 10, (path, text)
+        if path.startswith("/api/"):
+            assert last == {"error": said}, (path, last)
+        elif path == "/v1/messages":
+            assert last["type"] == "error" and last["error"]["message"] == said and "event: error" in lines[-2], (path, lines[-2:])
+        elif path == "/v1/responses":
+            assert last["type"] == "response.failed" and last["response"]["error"]["message"] == said, (path, last)
+        else:
+            assert last["error"]["message"] == said and last["error"]["type"] == "overloaded_error", (path, last)
+
+
+def test_keeper_ends():
+    """Without the process that opens files no name is found: what is in flight ends whole, and the server with an error,
+    for whoever starts it anew."""
+    server, got = start("--ctx", "20000"), []
+    thread = threading.Thread(target=lambda: got.append(complete(server, max_tokens=1000)))
+    thread.start()
+    serve.wait_for(lambda: server.metric("replies_running") == 1)
+    with open("/proc/%d/task/%d/children" % (server.process.pid, server.process.pid), encoding="ascii") as file:
+        keeper, = [int(word) for word in file.read().split()]
+    os.kill(keeper, signal.SIGKILL)
+    thread.join()
+    assert got and got[0]["usage"]["completion_tokens"] == 1000, got
+    server.stop(ok=7)
+    serve.wait_for(lambda: any("the keeper, which opens files, is gone" in line for line in server.said))
+    with start() as server:
+        complete(server)
+
+
+def test_names_go():
+    """A name is there or it is not: whoever asks while it is made and deleted hears 200 or 404 and nothing else."""
+    with start("--parallel", "4", "--ctx", "200000") as server:
+        found, over = set(), threading.Event()
+
+        def use():
+            while not over.is_set():
+                status, _, answer = server.ask("POST", "/v1/completions", dict(ASK, model="going", max_tokens=1))
+                assert status == 200 or answer["error"]["code"] == "model_not_found", (status, answer)
+                found.add(status)
+        threads = [threading.Thread(target=use) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        deleted = 0
+        while found != {200, 404} or deleted < 30:
+            server.post("/api/copy", {"source": "chat", "destination": "going"})
+            before = server.metric("requests_total")
+            serve.wait_for(lambda n=before: server.metric("requests_total") > n + 3)
+            status = server.ask("DELETE", "/api/delete", {"model": "going"})[0]
+            assert status == 200, status
+            deleted += 1
+            assert server.ask("DELETE", "/api/delete", {"model": "going"})[0] == 404
+        over.set()
+        for thread in threads:
+            thread.join()
+        server.post("/api/copy", {"source": "chat", "destination": "going"})
+        with serve.Endless(server, 1, "going"):  # in use: the reply goes on, as its reader sees
+            assert server.ask("DELETE", "/api/delete", {"model": "going"})[0] == 200
+            assert server.ask("POST", "/v1/completions", dict(ASK, model="going"))[0] == 404
+            before = server.metric("generated_tokens_total"), server.metric("steps_total")
+            serve.wait_for(lambda: server.metric("steps_total") > before[1] + 20)
 
 
 def test_taken_port():
