@@ -441,13 +441,62 @@ static void test_delay(void **state)
     model_close(model);
 }
 
+/* Who comes last, with a short prompt, beside long ones that are being read, hears the first token before each of them
+ * has had one more turn, whether anybody decodes or not; and the long ones all go on meanwhile. */
+static void test_late(void **state)
+{
+    (void)state;
+    enum { PARALLEL = 4, LONG = 3000 };
+    struct model *model = open_model(models[0]);
+    for (int talks = 0; talks < 2; talks++) {
+        struct engine *engine = open_engine(
+            model,
+            (struct engine_options){
+                .threads = 1, .isa = ISA_AUTO, .ctx = 16384, .batch = 64, .parallel = PARALLEL, .precise = true});
+        const struct engine_event *events;
+        size_t n, read[2] = {0};
+        struct sequence *talker = talks ? submit_long(engine, 4, LONG) : NULL;
+        for (int i = 0; i < 5; i++)
+            engine_step(engine, &events, &n);
+        struct sequence *readers[] = {submit_long(engine, LONG, 1), submit_long(engine, LONG + 1, 1)};
+        for (int i = 0; i < 5; i++)
+            engine_step(engine, &events, &n);
+        struct sequence *late = submit_long(engine, 3, 2);
+        size_t steps = 0;
+        for (bool heard = false; !heard; steps++) {
+            assert_true(steps < PARALLEL);
+            engine_step(engine, &events, &n);
+            for (size_t i = 0; i < n; i++) {
+                heard = heard || (events[i].kind == EVENT_TOKEN && events[i].sequence == late);
+                for (size_t k = 0; k < 2; k++)
+                    read[k] = events[i].kind == EVENT_PREFILL && events[i].sequence == readers[k] ? events[i].n_done
+                                                                                                  : read[k];
+            }
+        }
+        for (int i = 0; i < PARALLEL; i++) {
+            engine_step(engine, &events, &n);
+            for (size_t j = 0; j < n; j++)
+                for (size_t k = 0; k < 2; k++)
+                    read[k] = events[j].kind == EVENT_PREFILL && events[j].sequence == readers[k] ? events[j].n_done
+                                                                                                  : read[k];
+        }
+        assert_true(read[0] > 0 && read[0] < LONG && read[1] > 0 && read[1] < LONG); /* it was no late one else */
+        sequence_free(talker);
+        sequence_free(readers[0]);
+        sequence_free(readers[1]);
+        sequence_free(late);
+        engine_free(engine);
+    }
+    model_close(model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_few_pages), cmocka_unit_test(test_vectors),       cmocka_unit_test(test_owners),
         cmocka_unit_test(test_exact),     cmocka_unit_test(test_exact_precise), cmocka_unit_test(test_exact_reference),
         cmocka_unit_test(test_refusals),  cmocka_unit_test(test_fills_context), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_delay),
+        cmocka_unit_test(test_delay),     cmocka_unit_test(test_late),
     };
     return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
 }
