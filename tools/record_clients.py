@@ -4,9 +4,12 @@
 
     python3 -m venv V && V/bin/pip install openai ollama anthropic litellm langchain-openai langchain-ollama \\
         langchain-anthropic llm instructor
-    V/bin/python3 tools/record_clients.py [CLIENT...]
+    V/bin/python3 tools/record_clients.py openai ollama ...
 
-Each client talks to `hob serve` through a recorder, with the requests that its own defaults make of a chat, a stream,
+The others do not go into one folder together. CLIENT is the name of the package to install, but for `llama-index`
+(llama-index-llms-ollama, llama-index-llms-openai-like) and `claude-code` (claude-agent-sdk, which has the program); with
+haystack-ai goes ollama-haystack, with autogen-ext[openai,ollama] autogen-agentchat, with smolagents, google-adk and
+crewai litellm. Each client talks to `hob serve` through a recorder, with the requests that its own defaults make of a chat, a stream,
 tools and a schema. A client whose request is not answered with 200 is an error. What is written: method, path, the
 headers that change an answer, body.
 """
@@ -15,6 +18,8 @@ import http.server
 import importlib.metadata
 import json
 import os
+import re
+import socket
 import subprocess
 import sys
 import threading
@@ -173,7 +178,324 @@ def of_instructor(base):
             assert mode == instructor.Mode.JSON  # whose schema is words in the prompt, lost on so small a model
 
 
+def use_agent(ask):
+    """Runs an agent as far as a model of a few words lets it come."""
+    try:
+        ask()
+    except Exception as error:  # pylint: disable=broad-except
+        print("# the agent gave up: %s" % (str(error).splitlines() or [type(error).__name__])[0][:150])
+
+
+def get_weather(city: str) -> str:
+    """The weather of a city.
+
+    Args:
+        city: the city
+    """
+    return "fair in " + city
+
+
+def of_smolagents(base):
+    import smolagents
+    tool = smolagents.tool(get_weather)
+    for model in (smolagents.OpenAIServerModel("chat", api_base=base + "/v1", api_key="none"),
+                  smolagents.LiteLLMModel("ollama_chat/chat", api_base=base, api_key="none", num_ctx=4096)):
+        for stream in (False, True):
+            agent = smolagents.ToolCallingAgent(tools=[tool], model=model, max_steps=1, stream_outputs=stream, verbosity_level=0)
+            use_agent(lambda agent=agent: agent.run("Hi"))
+    structured = smolagents.CodeAgent(tools=[], max_steps=1, verbosity_level=0, use_structured_outputs_internally=True,
+                                      model=smolagents.OpenAIServerModel("chat", api_base=base + "/v1", api_key="none"))
+    use_agent(lambda: structured.run("Hi"))
+
+
+def of_pydantic_ai_slim(base):
+    import asyncio
+    import pydantic
+    import pydantic_ai
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
+    from pydantic_ai.providers.anthropic import AnthropicProvider
+    from pydantic_ai.providers.ollama import OllamaProvider
+    from pydantic_ai.providers.openai import OpenAIProvider
+
+    class Place(pydantic.BaseModel):
+        city: str
+        near: "list[Place]" = []
+
+    async def stream(agent):
+        async with agent.run_stream("Hi") as result:
+            async for _ in result.stream_text():
+                pass
+    openai = OpenAIProvider(base_url=base + "/v1", api_key="none")
+    for model in (OpenAIChatModel("chat", provider=openai), OpenAIResponsesModel("chat", provider=openai),
+                  OpenAIChatModel("chat", provider=OllamaProvider(base_url=base + "/v1", api_key="none")),
+                  AnthropicModel("chat", provider=AnthropicProvider(base_url=base, api_key="none"))):
+        plain = dict(model=model, retries=0, model_settings={"max_tokens": 64})
+        use_agent(lambda: pydantic_ai.Agent(instructions="Be brief.", **plain).run_sync("Hi"))
+        use_agent(lambda: pydantic_ai.Agent(tools=[get_weather], **plain).run_sync("Hi"))
+        for output in (Place, pydantic_ai.NativeOutput(Place), pydantic_ai.PromptedOutput(Place)):
+            use_agent(lambda output=output: pydantic_ai.Agent(output_type=output, **plain).run_sync("Hi"))
+        use_agent(lambda: asyncio.run(stream(pydantic_ai.Agent(tools=[get_weather], **plain))))
+
+
+def of_openai_agents(base):
+    import asyncio
+    import agents
+    import openai
+    import pydantic
+
+    class Place(pydantic.BaseModel):
+        city: str
+
+    async def stream(agent):
+        async for _ in agents.Runner.run_streamed(agent, "Hi", max_turns=1).stream_events():
+            pass
+
+    async def all_of():
+        client = openai.AsyncOpenAI(base_url=base + "/v1", api_key="none", max_retries=0)
+        tool = agents.function_tool(get_weather)
+        other = agents.Agent("other", instructions="Be brief.")
+        for model in (agents.OpenAIChatCompletionsModel("chat", client), agents.OpenAIResponsesModel("chat", client)):
+            for more in ({}, {"tools": [tool]}, {"handoffs": [other]}, {"output_type": Place},
+                         {"tools": [tool], "model_settings": agents.ModelSettings(
+                             tool_choice="required", parallel_tool_calls=False, temperature=0.1, max_tokens=64,
+                             reasoning={"effort": "low"}, verbosity="low", store=False, include_usage=True)}):
+                agent = agents.Agent("one", instructions="Be brief.", model=model, **more)
+                for go in (agents.Runner.run(agent, "Hi", max_turns=1), stream(agent)):
+                    try:
+                        await go
+                    except agents.AgentsException as error:
+                        print("# the agent gave up: %.100s" % error)
+    agents.set_tracing_disabled(True)
+    asyncio.run(all_of())
+
+
+def of_llama_index(base):
+    import pydantic
+    from llama_index.core.llms import ChatMessage
+    from llama_index.core.tools import FunctionTool
+    from llama_index.llms.ollama import Ollama
+    from llama_index.llms.openai_like import OpenAILike
+
+    class Place(pydantic.BaseModel):
+        """A place."""
+        city: str
+    tool = FunctionTool.from_defaults(get_weather)
+    asked = [ChatMessage(role="user", content="Hi")]
+    for model in (Ollama("chat", base_url=base, context_window=4096, request_timeout=60, additional_kwargs={"num_predict": 64}),
+                  OpenAILike("chat", api_base=base + "/v1", api_key="none", is_chat_model=True, is_function_calling_model=True,
+                             should_use_structured_outputs=True, max_tokens=64),
+                  OpenAILike("chat", api_base=base + "/v1", api_key="none", max_tokens=64)):
+        model.complete("Hi")
+        list(model.stream_complete("Hi"))
+        model.chat(asked)
+        list(model.stream_chat(asked))
+        if model.metadata.is_function_calling_model:
+            use_agent(lambda model=model: model.chat_with_tools([tool], "Hi", tool_required=True))
+            use_agent(lambda model=model: list(model.stream_chat_with_tools([tool], "Hi")))
+            use_agent(lambda model=model: model.as_structured_llm(Place).complete("Hi"))
+            use_agent(lambda model=model: list(model.as_structured_llm(Place).stream_complete("Hi")))
+
+
+def of_haystack_ai(base):
+    from haystack.components.generators.chat import OpenAIChatGenerator, OpenAIResponsesChatGenerator
+    from haystack.dataclasses import ChatMessage
+    from haystack.tools import create_tool_from_function
+    from haystack.utils import Secret
+    from haystack_integrations.components.embedders.ollama import OllamaTextEmbedder
+    from haystack_integrations.components.generators.ollama import OllamaChatGenerator
+    tool, asked, key = create_tool_from_function(get_weather), [ChatMessage.from_user("Hi")], Secret.from_token("none")
+    for more in ({}, {"tools": [tool]}, {"streaming_callback": lambda chunk: None},
+                 {"tools": [tool], "streaming_callback": lambda chunk: None}):
+        OpenAIChatGenerator(api_key=key, model="chat", api_base_url=base + "/v1", max_retries=0,
+                            generation_kwargs={"max_completion_tokens": 64}, **more).run(asked)
+        OpenAIResponsesChatGenerator(api_key=key, model="chat", api_base_url=base + "/v1", max_retries=0, **more).run(asked)
+        OllamaChatGenerator("chat", base, generation_kwargs={"num_predict": 64, "temperature": 0.9}, **more).run(asked)
+    OllamaChatGenerator("chat", base, response_format=PARAMETERS).run(asked)
+    OllamaTextEmbedder("chat", base).run("Hi")
+
+
+def of_aider_chat(base):
+    run = [os.path.join(os.path.dirname(sys.executable), "aider"), "--yes-always", "--no-git", "--no-check-update",
+           "--no-show-model-warnings", "--analytics-disable", "--message", "Hi", "--timeout", "60"]
+    folder = os.path.join(serve.hob.TEMP, "aider")
+    os.makedirs(folder)
+    for model, env in (("openai/chat", {"OPENAI_API_BASE": base + "/v1", "OPENAI_API_KEY": "none"}),
+                       ("ollama_chat/chat", {"OLLAMA_API_BASE": base}),
+                       ("anthropic/chat", {"ANTHROPIC_BASE_URL": base, "ANTHROPIC_API_KEY": "none"})):
+        for more in ([], ["--no-stream"], ["--edit-format", "diff"], ["--architect"]):
+            subprocess.run(run + ["--model", model, *more], check=True, cwd=folder, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.DEVNULL, env=dict(os.environ, HOME=folder, **env))
+
+
+def of_dspy(base):
+    import dspy
+    for model, more in (("openai/chat", {"api_base": base + "/v1"}), ("ollama_chat/chat", {"api_base": base + "/v1"}),
+                        ("openai/chat", {"api_base": base + "/v1", "model_type": "responses"})):
+        lm = dspy.LM(model, api_key="none", cache=False, max_tokens=64, num_retries=0, **more)
+        for adapter in (dspy.ChatAdapter(), dspy.JSONAdapter(), dspy.ChatAdapter(use_native_function_calling=True)):
+            with dspy.context(lm=lm, adapter=adapter):
+                use_agent(lambda: dspy.ChainOfThought("question -> answer: str, sure: bool")(question="Hi"))
+                use_agent(lambda: dspy.ReAct("question -> answer", tools=[get_weather], max_iters=1)(question="Hi"))
+
+
+def of_autogen_ext(base):
+    import asyncio
+    from openai import LengthFinishReasonError
+    import pydantic
+    from autogen_core.models import ModelFamily, SystemMessage, UserMessage
+    from autogen_core.tools import FunctionTool
+    from autogen_ext.models.ollama import OllamaChatCompletionClient
+    from autogen_ext.models.openai import OpenAIChatCompletionClient
+
+    class Place(pydantic.BaseModel):
+        city: str
+    info = {"vision": False, "function_calling": True, "json_output": True, "structured_output": True,
+            "family": ModelFamily.UNKNOWN}
+    asked = [SystemMessage(content="Be brief."), UserMessage(content="Hi", source="user")]
+    tool = FunctionTool(get_weather, "The weather of a city.")
+
+    async def all_of():
+        for client in (OpenAIChatCompletionClient(model="chat", base_url=base + "/v1", api_key="none", model_info=info, max_tokens=64),
+                       OllamaChatCompletionClient(model="chat", host=base, model_info=info, options={"num_predict": 64})):
+            for more in ({}, {"tools": [tool]}, {"json_output": True}, {"json_output": Place}):
+                for stream in (False, True):
+                    try:
+                        if stream:
+                            async for _ in client.create_stream(asked, **more):
+                                pass
+                        else:
+                            await client.create(asked, **more)
+                    except LengthFinishReasonError:
+                        pass
+    asyncio.run(all_of())
+
+
+def of_google_adk(base):
+    import asyncio
+    from google.adk.agents import LlmAgent
+    from google.adk.agents.run_config import RunConfig, StreamingMode
+    from google.adk.models.lite_llm import LiteLlm
+    from google.adk.runners import InMemoryRunner
+    from google.genai import types
+    import pydantic
+
+    class Place(pydantic.BaseModel):
+        city: str
+
+    async def all_of():
+        for model in (LiteLlm("openai/chat", api_base=base + "/v1", api_key="none"), LiteLlm("ollama_chat/chat", api_base=base),
+                      LiteLlm("anthropic/chat", api_base=base, api_key="none")):
+            for more in ({}, {"tools": [get_weather]}, {"output_schema": Place}):
+                for mode in (StreamingMode.NONE, StreamingMode.SSE):
+                    agent = LlmAgent(name="one", model=model, instruction="Be brief.", generate_content_config=
+                                     types.GenerateContentConfig(max_output_tokens=64, temperature=0.5), **more)
+                    runner = InMemoryRunner(agent, app_name="app")
+                    session = await runner.session_service.create_session(app_name="app", user_id="me")
+                    try:
+                        async for _ in runner.run_async(
+                                user_id="me", session_id=session.id, run_config=RunConfig(streaming_mode=mode, max_llm_calls=1),
+                                new_message=types.Content(role="user", parts=[types.Part(text="Hi")])):
+                            pass
+                    except Exception as error:  # pylint: disable=broad-except
+                        print("# the agent gave up: %.150s" % error)
+    asyncio.run(all_of())
+
+
+def of_crewai(base):
+    import crewai
+    from crewai.tools import tool
+    import pydantic
+
+    class Place(pydantic.BaseModel):
+        city: str
+    for model, where in (("openai/chat", base + "/v1"), ("ollama/chat", base)):
+        for more in ({}, {"stream": True}):
+            llm = crewai.LLM(model=model, base_url=where, api_key="none", max_tokens=64, **more)
+            use_agent(lambda llm=llm: llm.call("Hi"))
+            for task in ({}, {"output_pydantic": Place}):
+                agent = crewai.Agent(role="one", goal="Be brief", backstory="None", llm=llm, max_iter=1,
+                                     tools=[tool("get_weather")(get_weather)], max_retry_limit=0)
+                use_agent(lambda agent=agent, task=task: crewai.Crew(agents=[agent], tasks=[crewai.Task(
+                    description="Hi", expected_output="a word", agent=agent, **task)]).kickoff())
+
+
+def of_claude_code(base):
+    """The program, as claude-agent-sdk brings it."""
+    import claude_agent_sdk
+    program = os.path.join(os.path.dirname(claude_agent_sdk.__file__), "_bundled", "claude")
+    folder = os.path.join(serve.hob.TEMP, "claude")
+    os.makedirs(folder)
+    env = dict(os.environ, HOME=folder, ANTHROPIC_BASE_URL=base, ANTHROPIC_AUTH_TOKEN="none", IS_SANDBOX="1",
+               CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC="1", ANTHROPIC_DEFAULT_HAIKU_MODEL="chat",
+               CLAUDE_CODE_MAX_OUTPUT_TOKENS="64")
+    for more in ([], ["--output-format", "stream-json", "--verbose"],
+                 ["--tools", "Read", "--json-schema", json.dumps(PARAMETERS), "--output-format", "json"]):
+        subprocess.run([program, "-p", "Hi", "--model", "chat", "--max-turns", "1", *more], env=env, cwd=folder,
+                       stdin=subprocess.DEVNULL, check=False, timeout=300)
+
+
+def of_open_webui(base):
+    """The program itself, asked as its page asks it: a model of the one kind and of the other, tasks, embeddings."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        page = free.getsockname()[1]
+    folder = os.path.join(serve.hob.TEMP, "webui")
+    env = dict(os.environ, DATA_DIR=folder, WEBUI_AUTH="False", OLLAMA_BASE_URL=base, OPENAI_API_BASE_URL=base + "/v1",
+               OPENAI_API_KEY="none", OFFLINE_MODE="true", RAG_EMBEDDING_ENGINE="ollama", RAG_EMBEDDING_MODEL="chat",
+               RAG_OLLAMA_BASE_URL=base, ENABLE_VERSION_UPDATE_CHECK="False", WEBUI_SECRET_KEY="x", HOME=folder)
+    os.makedirs(folder)
+    headers = {"Content-Type": "application/json"}
+
+    def ask(path, body=None):
+        connection = http.client.HTTPConnection("127.0.0.1", page, timeout=120)
+        connection.request("POST" if body is not None else "GET", path, body and json.dumps(body), headers)
+        response = connection.getresponse()
+        text = response.read()
+        assert response.status == 200, (path, response.status, text)
+        return text
+    program = subprocess.Popen([os.path.join(os.path.dirname(sys.executable), "open-webui"), "serve", "--host", "127.0.0.1",
+                                "--port", str(page)], env=env, cwd=folder, stdout=sys.stderr)
+    try:
+        serve.wait_for(lambda: subprocess.run(["curl", "-sf", "-o", os.devnull, "http://127.0.0.1:%d/health" % page],
+                                              check=False).returncode == 0, 240)
+        headers["Authorization"] = "Bearer " + json.loads(ask("/api/v1/auths/signin", {"email": "", "password": ""}))["token"]
+        models = {m["id"]: m for m in json.loads(ask("/api/models"))["data"]}
+        print("# models: %s" % {name: m["owned_by"] for name, m in models.items()})
+        for name in models:
+            body = {"model": name, "messages": ASKED}
+            for more in ({}, {"stream": True}, {"stream": True, "tools": [TOOL], "params": {"function_calling": "native"}},
+                         {"stream": False, "tools": [TOOL], "temperature": 0.5, "max_tokens": 9, "seed": 1}):
+                ask("/api/chat/completions", dict(body, **more))
+            for task in ("title", "tags", "follow_up"):
+                ask("/api/v1/tasks/%s/completions" % task, body)
+        ask("/ollama/api/tags")
+        ask("/ollama/api/ps")
+        ask("/ollama/api/chat", {"model": "chat:latest", "messages": ASKED, "options": {"num_predict": 9}})
+        ask("/ollama/api/generate", {"model": "chat:latest", "prompt": "Hi", "options": {"num_predict": 9}})
+        ask("/ollama/api/embed", {"model": "chat:latest", "input": "Hi"})
+        ask("/ollama/v1/chat/completions", {"model": "chat:latest", "messages": ASKED})
+        ask("/api/v1/retrieval/process/text", {"name": "one", "content": "Rome is a city.", "collection_name": "one"})
+    finally:
+        program.terminate()
+        program.wait()
+
+
 CLIENTS = {name[3:].replace("_", "-"): function for name, function in globals().items() if name.startswith("of_")}
+
+PACKAGES = {"llama-index": "llama-index-llms-openai-like", "claude-code": "claude-agent-sdk"}  # where the name is not that of the package
+
+
+def shorter(value):
+    """The same, without the most of long texts: it is their place that matters, and they are their authors'."""
+    if isinstance(value, dict):
+        return {key: shorter(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [shorter(member) for member in value]
+    if not isinstance(value, str):
+        return value
+    value = re.sub(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "0" * 32, value)  # ids of this run
+    value = value.replace(serve.hob.TEMP, "/home/me")
+    return value[:200] + " ..." if len(value) > 240 else value
 
 
 def record(name, base):
@@ -184,12 +506,15 @@ def record(name, base):
     seen, kept = set(), []
     for request in requests:
         del request["status"], request["answer"]
+        request = shorter(request)
         text = json.dumps(request, sort_keys=True)
         if text not in seen:
             seen.add(text)
             kept.append(request)
+    package = PACKAGES.get(name, name)
+    version = "%s %s" % (package, importlib.metadata.version(package))
     with open(os.path.join(OUT, name + ".json"), "w", encoding="utf-8") as file:
-        file.write('{"client": "%s %s", "requests": [\n' % (name, importlib.metadata.version(name)))
+        file.write('{"client": "%s", "requests": [\n' % (version if package == name else "%s (%s)" % (name, version)))
         file.write(",\n".join(json.dumps(request, ensure_ascii=False) for request in kept) + "\n]}\n")
     print("%s: %d requests" % (name, len(kept)))
 
@@ -197,7 +522,7 @@ def record(name, base):
 def main():
     global port
     os.makedirs(OUT, exist_ok=True)
-    with serve.Server("--ctx", "4096", "--parallel", "2") as server:
+    with serve.Server("--ctx", "200000", "--parallel", "2") as server:
         server.create("chat", 'FROM %s\nTEMPLATE """%s"""\nPARAMETER num_predict 100\n' % (serve.TINY, serve.CHAT))
         port = server.port
         recorder = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorder)

@@ -42,7 +42,7 @@ def check(name):
 
 def main():
     global S
-    with serve.Server("--ctx", "4096") as S:
+    with serve.Server("--ctx", "16384") as S:
         hob.main([(name[:-5], lambda name=name: check(name)) for name in sorted(os.listdir(FOLDER))])
 
 
