@@ -366,12 +366,14 @@ static uint32_t whole_doubles(struct grammar_builder *b, const struct number_bou
     return grammar_then(b, whole, grammar_literal(b, STR(".0")));
 }
 
-/* Numbers as `bounds` and `step` want them; with `integer` only whole ones. */
+/* Numbers as `bounds` and `step` want them. With `integer` only whole ones, and without a point: to JSON Schema 1.0 is
+ * an integer, but programs that read one into an integer refuse it. */
 static uint32_t make_number(struct grammar_builder *b, const struct number_bounds *bounds, uint32_t step, bool integer)
 {
-    if (!integer && step == 0)
+    if (integer)
+        return integer_grammar(b, bounds, step ? step : 1);
+    if (step == 0)
         return number_grammar(b, bounds);
-    step = step ? step : 1;
     uint32_t ways[] = {integer_grammar(b, bounds, step), whole_doubles(b, bounds, step),
                        step == 1 ? large_doubles(b, bounds) : GRAMMAR_NOTHING};
     return grammar_alt(b, ways, 3);

@@ -9,8 +9,6 @@
 #include "text/grammar/parts.h"
 #include "text/schema/schema.h"
 
-#define MAX_SURE_INTEGER 1000000000000000 /* below which a double has every digit */
-
 /* ---- spelling ---- */
 
 /* The leaf of a string's characters and then `next`, from the last character to the first. */
@@ -79,21 +77,28 @@ static void add_digits(struct buf *text, const struct decimal *d, int n_whole)
     }
 }
 
-/* A number as json.dumps writes it, as an integer or as a double where it may be either. */
+/* A number as json.dumps writes it: an integer that the schema writes as one is one, what it writes as a double may be
+ * either where it is whole. */
 static uint32_t literal_number(struct schema_compiler *c, const json_t *value)
 {
     struct grammar_builder *b = c->builder;
     struct decimal d = decimal_read(value);
     struct buf text = {0};
     uint32_t node = GRAMMAR_NOTHING;
-    bool whole = d.exponent >= d.n - 1, sure = d.exponent <= 14 || json_is_integer(value);
+    bool whole = d.exponent >= d.n - 1;
+    if (json_is_integer(value)) {
+        buf_format(&text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        node = grammar_literal(b, buf_view(&text));
+        buf_clear(&text);
+        return node;
+    }
     if (d.n == 0)
         return grammar_choices(b, (struct str[]){STR("0"), STR("0.0"), STR("-0.0")}, 3);
-    if (json_is_real(value) && d.exponent >= 18 && d.n > 15)
+    if (d.exponent >= 18 && d.n > 15)
         return schema_fail(c, value, "a number so large that it was read as another");
     buf_str(&text, d.negative ? STR("-") : STR(""));
     size_t sign = text.len;
-    if (d.exponent >= 0 && d.exponent < MAX_DIGITS && whole && sure) {
+    if (d.exponent >= 0 && d.exponent <= 14 && whole) {
         add_digits(&text, &d, d.exponent + 1);
         node = grammar_literal(b, buf_view(&text));
     }
@@ -101,13 +106,11 @@ static uint32_t literal_number(struct schema_compiler *c, const json_t *value)
     if (d.exponent >= -4 && d.exponent < 16) {
         add_digits(&text, &d, d.exponent + 1);
         buf_str(&text, whole ? STR(".0") : STR(""));
-        if (d.exponent <= 14 || json_is_real(value))
-            node = grammar_or(b, node, grammar_literal(b, buf_view(&text)));
-    } else if (json_is_real(value)) {
+    } else {
         add_digits(&text, &d, 1);
         buf_format(&text, "e%c%02d", d.exponent < 0 ? '-' : '+', d.exponent < 0 ? -d.exponent : d.exponent);
-        node = grammar_literal(b, buf_view(&text));
     }
+    node = grammar_or(b, node, grammar_literal(b, buf_view(&text)));
     buf_clear(&text);
     return node;
 }
@@ -160,6 +163,8 @@ unsigned schema_type_of(const json_t *value)
 /* Equal as JSON Schema has it: 1 is 1.0. */
 static bool same_value(const json_t *a, const json_t *b)
 {
+    if (json_is_integer(a) && json_is_integer(b))
+        return json_integer_value(a) == json_integer_value(b);
     if (json_is_number(a) && json_is_number(b)) {
         struct decimal x = decimal_read(a), y = decimal_read(b);
         return decimal_compare(&x, &y) == 0;
@@ -167,11 +172,12 @@ static bool same_value(const json_t *a, const json_t *b)
     return json_equal(a, b);
 }
 
-static bool listed(const json_t *schema, const json_t *value)
+static bool listed(struct schema_compiler *c, const json_t *schema, const json_t *value)
 {
     const json_t *one = json_object_get(schema, "const"), *list = json_object_get(schema, "enum");
+    size_t cost = json_is_real(value) ? 32 : 1;
     bool found = !list;
-    for (size_t i = 0; i < json_array_size(list) && !found; i++)
+    for (size_t i = 0; i < json_array_size(list) && !found && grammar_spend(c->builder, cost); i++)
         found = same_value(json_array_get(list, i), value);
     return found && (!one || same_value(one, value));
 }
@@ -275,7 +281,7 @@ static int allowed(struct schema_compiler *c, const struct conjunction *bases, c
     if (!(types & type))
         return 0;
     for (size_t i = 0; i < bases->n; i++) {
-        if (bases->parts[i].schema != from && !listed(bases->parts[i].schema, value))
+        if (bases->parts[i].schema != from && !listed(c, bases->parts[i].schema, value))
             return 0;
         limited = limited || has_limits(bases->parts[i].schema, type);
     }
@@ -314,21 +320,16 @@ static bool plain(const json_t *value)
     return json_is_string(value);
 }
 
-/* Values of few spellings, of which many make one automaton: their number, up to 2, in `texts`; 0: it is none of those.
- * Borrowed from the arena. */
-static size_t spellings(struct schema_compiler *c, const json_t *value, struct str texts[2])
+/* The spelling of a value that has only one, many of which make one automaton; empty: it has others, too. Borrowed from
+ * the arena. */
+static struct str spelling(struct schema_compiler *c, const json_t *value)
 {
-    json_int_t integer = json_integer_value(value);
     char *text = NULL;
     if (json_is_string(value) && plain(value))
         text = arena_format(&c->arena, "\"%s\"", json_string_value(value));
-    else if (json_is_integer(value) && integer && integer > -MAX_SURE_INTEGER && integer < MAX_SURE_INTEGER)
-        text = arena_format(&c->arena, "%" JSON_INTEGER_FORMAT ".0", integer);
-    if (!text)
-        return 0;
-    texts[0] = texts[1] = str_of(text);
-    texts[1].len -= 2;
-    return json_is_integer(value) ? 2 : 1;
+    else if (json_is_integer(value))
+        text = arena_format(&c->arena, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+    return text ? str_of(text) : STR("");
 }
 
 uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases, unsigned types)
@@ -339,7 +340,7 @@ uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases,
     const json_t *own = one && json_object_get(schema, "enum") ? NULL : schema; /* whose values need no look */
     size_t n = one ? 1 : json_array_size(list), n_parts = 0, n_plain = 0;
     uint32_t *parts = malloc((n + 1) * sizeof *parts);
-    struct str *texts = malloc((2 * n + 2) * sizeof *texts);
+    struct str *texts = malloc((n + 1) * sizeof *texts);
     uint32_t node = GRAMMAR_NOTHING;
     struct trial trials[2] = {0};
     bool good = parts && texts;
@@ -349,9 +350,10 @@ uint32_t schema_enum(struct schema_compiler *c, const struct conjunction *bases,
         const json_t *value = one ? one : json_array_get(list, i);
         int fit = allowed(c, bases, own, value, types, trials);
         good = fit >= 0;
-        size_t n_texts = fit > 0 ? spellings(c, value, texts + n_plain) : 0;
-        n_plain += n_texts;
-        if (fit > 0 && !n_texts)
+        texts[n_plain] = fit > 0 ? spelling(c, value) : STR("");
+        if (texts[n_plain].len)
+            n_plain++;
+        else if (fit > 0)
             parts[n_parts++] = schema_literal(c, value);
     }
     if (good && n_plain)
