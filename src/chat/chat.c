@@ -129,9 +129,8 @@ struct reply *chat_prepare(struct chat *chat, const struct persona *persona, con
         };
         if (reply->request.sampling.logprobs >= 0)
             reply->logprobs = json_array();
-        good = !constrained || start_constraint(chat, reply, err);
-        reply->sequence = good ? sequence_new(chat->engine, &request, err) : NULL;
-        good = reply->sequence != NULL;
+        reply->sequence = sequence_new(chat->engine, &request, err); /* says first what costs least to find out */
+        good = reply->sequence && (!constrained || start_constraint(chat, reply, err));
     }
     if (good)
         return reply;

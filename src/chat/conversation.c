@@ -24,18 +24,30 @@ bool conversation_is_generic(const json_t *request, struct str template_text)
            (!has(template_text, "tools") || !reply_format_calls(reply_format_find(template_text)));
 }
 
+/* What a template's text says of how it wants messages. */
+struct habits {
+    bool reasoning_content; /* thinking goes by this name */
+    bool one_of_two;        /* gpt-oss takes content or thinking beside a call */
+    bool short_ids;         /* Mistral's refuse ids of calls that are not nine letters and digits long */
+};
+
+static struct habits find_habits(struct str template_text)
+{
+    return (struct habits){.reasoning_content = has(template_text, "reasoning_content"),
+                           .one_of_two = has(template_text, "both content and thinking"),
+                           .short_ids = has(template_text, "strings with length 9")};
+}
+
 /* A message that says "thinking", as replies do, in the words of the template. */
-static void name_thinking(json_t *message, struct str template_text)
+static void name_thinking(json_t *message, const struct habits *habits)
 {
     json_t *thinking = json_object_get(message, "thinking");
     if (!json_is_string(thinking))
         return;
-    if (!json_object_get(message, "reasoning_content") && has(template_text, "reasoning_content"))
+    if (!json_object_get(message, "reasoning_content") && habits->reasoning_content)
         json_object_set(message, "reasoning_content", thinking);
-    /* gpt-oss takes one of the two beside a call, and the text was meant for the reader */
-    if (json_array_size(json_object_get(message, "tool_calls")) && content_of(message).len &&
-        has(template_text, "both content and thinking"))
-        json_object_del(message, "thinking");
+    if (json_array_size(json_object_get(message, "tool_calls")) && content_of(message).len && habits->one_of_two)
+        json_object_del(message, "thinking"); /* the text was meant for the reader */
 }
 
 /* Nine letters and digits that stand for an id, the same for the same; an id of nine stays. The caller owns the
@@ -55,23 +67,20 @@ static json_t *short_id(const json_t *id)
     return json_stringn(text, sizeof text);
 }
 
-/* Mistral's templates refuse ids of calls that are not nine letters and digits long, as other makers' are not. */
-static void shorten_ids(json_t *message, struct str template_text)
+static void shorten_ids(json_t *message)
 {
     json_t *calls = json_object_get(message, "tool_calls"), *list = json_array(), *call;
     size_t i;
-    if (has(template_text, "strings with length 9")) {
-        json_array_foreach(calls, i, call)
-        {
-            json_t *copy = json_copy(call);
-            json_object_set_new(copy, "id", short_id(json_object_get(call, "id")));
-            json_array_append_new(list, copy);
-        }
-        if (json_array_size(list))
-            json_object_set(message, "tool_calls", list);
-        if (is_role(message, "tool"))
-            json_object_set_new(message, "tool_call_id", short_id(json_object_get(message, "tool_call_id")));
+    json_array_foreach(calls, i, call)
+    {
+        json_t *copy = json_copy(call);
+        json_object_set_new(copy, "id", short_id(json_object_get(call, "id")));
+        json_array_append_new(list, copy);
     }
+    if (json_array_size(list))
+        json_object_set(message, "tool_calls", list);
+    if (is_role(message, "tool"))
+        json_object_set_new(message, "tool_call_id", short_id(json_object_get(message, "tool_call_id")));
     json_decref(list);
 }
 
@@ -142,36 +151,39 @@ static void write_calls(json_t *message)
     json_object_del(message, "tool_calls");
 }
 
+/* Appends a message of the user's with what was gathered, if anything was. */
+static void end_results(json_t *all, struct buf *results)
+{
+    if (results->len == 0)
+        return;
+    json_t *message = json_pack("{s:s}", "role", "user");
+    set_content(message, results);
+    json_array_append_new(all, message);
+}
+
 /* Takes the messages one by one; results, and what the user says behind them, become one message of the user's, since
  * templates want users and assistants to take turns. */
 static json_t *put_into_words(const json_t *messages, const json_t *tools)
 {
-    json_t *all = json_array(), *message, *results = NULL;
+    json_t *all = json_array(), *message;
+    struct buf results = {0};
     size_t i;
     json_array_foreach(messages, i, message)
     {
         bool is_result = is_role(message, "tool");
-        struct str said = content_of(message);
-        struct buf text = {0};
         if (is_role(message, "assistant"))
             write_calls(message);
-        if (!is_result && !(results && is_role(message, "user"))) {
+        if (!is_result && !(results.len && is_role(message, "user"))) {
+            end_results(all, &results);
             json_array_append(all, message);
-            results = NULL;
             continue;
         }
-        if (results)
-            buf_str(&text, content_of(results));
-        buf_str(&text, results ? STR("\n") : STR(""));
-        buf_str(&text, is_result ? STR("<tool_response>\n") : STR(""));
-        buf_str(&text, said);
-        buf_str(&text, is_result ? STR("\n</tool_response>") : STR(""));
-        if (!results) {
-            results = json_pack("{s:s}", "role", "user");
-            json_array_append_new(all, results);
-        }
-        set_content(results, &text);
+        buf_str(&results, results.len ? STR("\n") : STR(""));
+        buf_str(&results, is_result ? STR("<tool_response>\n") : STR(""));
+        buf_str(&results, content_of(message));
+        buf_str(&results, is_result ? STR("\n</tool_response>") : STR(""));
     }
+    end_results(all, &results);
     if (json_array_size(tools))
         tell_tools(all, tools);
     return all;
@@ -183,10 +195,12 @@ json_t *conversation_messages(const json_t *request, struct str template_text)
     json_t *all = json_array();
     if (json_is_string(system))
         json_array_append_new(all, json_pack("{s:s, s:O}", "role", "system", "content", system));
+    struct habits habits = find_habits(template_text);
     for (size_t i = 0; i < json_array_size(given); i++) {
         json_t *message = json_copy(json_array_get(given, i));
-        name_thinking(message, template_text);
-        shorten_ids(message, template_text);
+        name_thinking(message, &habits);
+        if (habits.short_ids)
+            shorten_ids(message);
         json_array_append_new(all, message);
     }
     if (!conversation_is_generic(request, template_text))

@@ -332,17 +332,17 @@ static bool prepare(struct generation *g, struct hob_error *err)
     }
     json_t *seed = json_incref(json_object_get(g->request, "seed"));
     bool good = true;
-    for (size_t i = 0; good && i < g->n; i++) {
+    for (size_t i = 0; good && i < g->n && !atomic_load(&g->cancelled); i++) {
         struct answer *answer = &g->answers[i];
         vary_seed(g->request, seed, i % (g->n / g->n_prompts));
         set_prompt(g, i);
         do
             answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
-        while (!answer->reply && (soften(g, err) || tools_relax(g, err)));
+        while (!answer->reply && !atomic_load(&g->cancelled) && (soften(g, err) || tools_relax(g, err)));
         good = answer->reply != NULL;
     }
     json_decref(seed);
-    return good;
+    return good && (!atomic_load(&g->cancelled) || error_set(err, HOB_USAGE, "the client has left"));
 }
 
 /* A request that only loads or unloads. */

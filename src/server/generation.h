@@ -80,6 +80,7 @@ struct generation {
     size_t n_prompts;          /* of which each has as many answers */
     size_t n;                  /* answers */
     size_t n_started, n_ended; /* of them */
+    size_t n_relaxed;          /* times that tools were relaxed (tools.h) */
     struct answer *answers;
     bool stream, include_usage, receipt, wants_logprobs, raw, echo, special, bos, verbose, no_store, think_softened;
     const char *think_name; /* the member that asked for thinking; NULL: none did */

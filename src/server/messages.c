@@ -160,32 +160,49 @@ static bool read_message(json_t *messages, const json_t *given, size_t i, struct
     return true;
 }
 
-/* Whether an earlier message has made a call, as a result needs. */
-static bool was_called(const json_t *messages, const json_t *id)
+/* The calls that messages have made so far, each of which a result may answer. Zero-initialised: none. */
+struct calls {
+    json_t *ids; /* an object whose keys they are; NULL: none */
+    bool any, unnamed;
+};
+
+static void note_calls(struct calls *calls, const json_t *message)
 {
-    for (size_t i = json_array_size(messages); i-- > 0;) {
-        const json_t *calls = json_object_get(json_array_get(messages, i), "tool_calls");
-        for (size_t k = 0; k < json_array_size(calls); k++) {
-            const json_t *own = json_object_get(json_array_get(calls, k), "id");
-            if (!json_is_string(id) || !own || json_equal(own, id))
-                return true;
-        }
+    const json_t *list = json_object_get(message, "tool_calls");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        struct str id = json_span(json_object_get(json_array_get(list, i), "id"));
+        calls->any = true;
+        calls->unnamed |= id.len == 0;
+        if (id.len && !calls->ids)
+            calls->ids = json_object();
+        if (id.len)
+            json_object_setn_new(calls->ids, id.ptr, id.len, json_true());
     }
-    return false;
+}
+
+/* Whether an earlier message has made the call that a result names, or any where one of the two has no name. */
+static bool was_called(const struct calls *calls, const json_t *id)
+{
+    struct str name = json_span(id);
+    return calls->any && (calls->unnamed || name.len == 0 || json_object_getn(calls->ids, name.ptr, name.len));
 }
 
 bool messages_openai(struct generation *g, const json_t *value, struct hob_error *err)
 {
     json_t *messages = json_array();
+    struct calls calls = {0};
     bool good = check_array(value, false, err);
     for (size_t i = 0; good && i < json_array_size(value); i++) {
         const json_t *given = json_array_get(value, i);
         good = read_message(messages, given, i, err);
-        if (good && is(json_object_get(json_array_get(messages, i), "role"), "tool") &&
-            !was_called(messages, json_object_get(given, "tool_call_id")))
+        const json_t *message = json_array_get(messages, i);
+        if (good && is(json_object_get(message, "role"), "tool") &&
+            !was_called(&calls, json_object_get(given, "tool_call_id")))
             good =
                 error_set(err, HOB_USAGE, "messages[%zu]: is the result of a call that no message before it makes", i);
+        note_calls(&calls, message);
     }
+    json_decref(calls.ids);
     json_object_set_new(g->request, "messages", messages);
     return good;
 }
@@ -204,9 +221,9 @@ bool messages_ollama(struct generation *g, const json_t *value, struct hob_error
     return good;
 }
 
-/* A block of an assistant's or a user's message in Anthropic's dialect. */
-static bool read_block(const json_t *block, const char *where, json_t *messages, json_t *message, struct buf *text,
-                       struct hob_error *err)
+/* A block of an assistant's or a user's message in Anthropic's dialect; a result is appended to `messages`. */
+static bool read_block(const json_t *block, const char *where, const struct calls *calls, json_t *messages,
+                       json_t *message, struct buf *text, struct hob_error *err)
 {
     const json_t *type = json_object_get(block, "type");
     if (is(type, "text")) {
@@ -228,7 +245,7 @@ static bool read_block(const json_t *block, const char *where, json_t *messages,
     if (is(type, "tool_result")) {
         struct buf result = {0};
         const json_t *id = json_object_get(block, "tool_use_id");
-        bool good = (was_called(messages, id) ||
+        bool good = (was_called(calls, id) ||
                      error_set(err, HOB_USAGE, "%s: is the result of a call that no message before it makes", where)) &&
                     content_text(json_object_get(block, "content"), where, &result, err);
         if (good)
@@ -243,6 +260,7 @@ static bool read_block(const json_t *block, const char *where, json_t *messages,
 bool messages_anthropic(struct generation *g, const json_t *value, struct hob_error *err)
 {
     json_t *messages = json_array();
+    struct calls calls = {0};
     bool good = check_array(value, false, err);
     for (size_t i = 0; good && i < json_array_size(value); i++) {
         const json_t *given = json_array_get(value, i), *content = json_object_get(given, "content");
@@ -250,6 +268,7 @@ bool messages_anthropic(struct generation *g, const json_t *value, struct hob_er
         struct buf text = {0};
         json_t *message = json_object(); /* appended once its results, which are messages of their own, are */
         char where[64];
+        size_t n_before = json_array_size(messages);
         good = role && (strcmp(role, "tool") != 0 ||
                         error_set(err, HOB_USAGE, "messages[%zu].role: want user or assistant", i));
         if (good && (json_is_string(content) || !json_is_array(content))) {
@@ -258,17 +277,19 @@ bool messages_anthropic(struct generation *g, const json_t *value, struct hob_er
         }
         for (size_t k = 0; good && k < json_array_size(content); k++) {
             snprintf(where, sizeof where, "messages[%zu].content[%zu]", i, k);
-            good = read_block(json_array_get(content, k), where, messages, message, &text, err);
+            good = read_block(json_array_get(content, k), where, &calls, messages, message, &text, err);
         }
-        bool only_results = role && strcmp(role, "user") == 0 && text.len == 0 && json_array_size(content) > 0;
+        bool only_results = role && strcmp(role, "user") == 0 && text.len == 0 && json_array_size(messages) > n_before;
         if (good && !only_results) {
             json_object_set_new(message, "role", json_string(role));
             json_object_set_new(message, "content", json_bytes(buf_view(&text)));
             json_array_append(messages, message);
+            note_calls(&calls, message);
         }
         json_decref(message);
         buf_clear(&text);
     }
+    json_decref(calls.ids);
     json_object_set_new(g->request, "messages", messages);
     return good;
 }

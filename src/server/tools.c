@@ -86,6 +86,8 @@ bool tools_anthropic(struct generation *g, const json_t *value, struct hob_error
 
 /* ----------------------------------------------------------------------------------------------------- relaxing */
 
+enum { MAX_RELAXED = 16 }; /* tools that are found one by one, at the cost of a prompt each; then all are relaxed */
+
 /* What a schema says of types and names. The caller owns it. */
 static json_t *outline(const json_t *schema)
 {
@@ -110,6 +112,7 @@ static json_t *outline(const json_t *schema)
 bool tools_relax(struct generation *g, const struct hob_error *err)
 {
     json_t *tools = json_object_get(g->request, "held_tools"), *taken = json_object_get(g->extra, "relaxed"), *tool;
+    bool all = g->n_relaxed >= MAX_RELAXED, done = false;
     size_t i;
     if (!str_starts(str_of(err->text), STR("tools: ")))
         return false;
@@ -122,11 +125,13 @@ bool tools_relax(struct generation *g, const struct hob_error *err)
         json_t *function = json_object_get(tool, "function");
         const char *name = json_string_value(json_object_get(function, "name"));
         size_t len = name ? strlen(name) : 0;
-        if (len == 0 || strncmp(err->text + 7, name, len) != 0 || err->text[7 + len] != ':')
-            continue;
-        json_int_t times = json_integer_value(json_object_get(taken, name));
-        if (times == 2 || json_object_get(json_object_get(g->extra, "strict"), name))
+        bool named = len && strncmp(err->text + 7, name, len) == 0 && err->text[7 + len] == ':';
+        json_int_t times = len ? json_integer_value(json_object_get(taken, name)) : 0;
+        bool fixed = times == 2 || json_object_get(json_object_get(g->extra, "strict"), name);
+        if (named && fixed)
             return false;
+        if (len == 0 || fixed || !(named || all))
+            continue;
         if (times == 0) {
             char ignored[96];
             snprintf(ignored, sizeof ignored, "tools.%.80s", name);
@@ -136,9 +141,12 @@ bool tools_relax(struct generation *g, const struct hob_error *err)
         json_object_set_new(function, "parameters",
                             times ? json_pack("{s:s}", "type", "object")
                                   : outline(json_object_get(function, "parameters")));
-        return true;
+        done = true;
+        if (!all)
+            break;
     }
-    return false;
+    g->n_relaxed++;
+    return done;
 }
 
 /* ------------------------------------------------------------------------------------------------------ choice */

@@ -18,6 +18,7 @@ bool tools_anthropic(struct generation *generation, const json_t *value, struct 
 
 /* A tool's schema could not be honoured, as `err` says: from now on calls of that tool are held to less, types and
  * names of arguments alone, then to any object, and the tool is named in X-Hob-Ignored; the model is told all of it.
+ * Beyond a number of such tools all are taken for ones.
  * False where the error is another, where nothing is left to take, or where the client has made the tool "strict". */
 bool tools_relax(struct generation *generation, const struct hob_error *err);
 
