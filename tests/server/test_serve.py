@@ -193,7 +193,7 @@ def test_library_while_serving():
 
 
 def test_options_are_honoured():
-    """A71 to A82 of what is asked of an API, and more of their kind."""
+    """Values out of range, and null for what is absent."""
     path = "/v1/chat/completions"
     for raw, word in ((b'{"a":' * 65 + b"1" + b"}" * 65, "deeper"), (b"[" + b"1," * 100000 + b"1]", ""),
                       (b'{"model":"chat"} x', "end of file"), (b"\xef\xbb\xbf{}", "byte order"),
