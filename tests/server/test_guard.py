@@ -99,6 +99,23 @@ def test_framing():
                 ["Content-Length: 18446744073709551616"], ["Content-Length: 99999999999999999999"],
                 ["Transfer-Encoding: gzip"], ["Transfer-Encoding: chunked, gzip"], ["X : y"], ["X\x01: y"], ["X: a\x01b"]):
         assert status(post + bad, b"hello") in (0, 400, 413, 501), bad
+    for lines in ("GET /health HTTP/1.1\n%s\r\n\r\n", "GET /health HTTP/1.1\r\n%s\n\r\n", "GET /health HTTP/1.1\r\n%s\r\n\n",
+                  "GET /health HTTP/1.1\n%s\n\n", "GET /health HTTP/1.1\r\nX: a\nY: b\r\n%s\r\n\r\n",
+                  "GET /health HTTP/1.1\r\n%s\r\nX: a\r\n b\r\n\r\n", "GET /health HTTP/1.1\r\n%s\r\nX: a\r\n\tY: b\r\n\r\n",
+                  "GET /health HTTP/1.1\r\nX: a\r\n  \r\n%s\r\n\r\n", "GET /health HTTP/1.1\r\n%s\r\nX: a\0b\r\n\r\n",
+                  "GET /health HTTP/1.1\r\n%s\r\nX\0: b\r\n\r\n", "GET /health\0 HTTP/1.1\r\n%s\r\n\r\n",
+                  "GET  /health HTTP/1.1\r\n%s\r\n\r\n", "GET /health  HTTP/1.1\r\n%s\r\n\r\n",
+                  "GET /health HTTP/1.1 \r\n%s\r\n\r\n", "GET /health\tHTTP/1.1\r\n%s\r\n\r\n",
+                  "GET /health HTTP/1.1\r\n %s\r\n\r\n", "GET /health HTTP/1.1\r\nX\r\n%s\r\n\r\n"):
+        answer = S.raw((lines % (host() + "\r\n" + CLOSE)).encode(), 2)
+        assert answer.split()[1:2] in ([], [b"400"], [b"505"]), (lines, answer)
+        answer = S.raw((lines % host()).encode() + ("GET /health HTTP/1.1\r\n%s\r\n\r\n" % host()).encode(), 1)
+        assert b" 200 " not in answer, (lines, answer)  # nor is what follows taken for a request
+    for lines in ("GET /health?a=b&c=%%20 HTTP/1.1\r\n%s\r\n%s\r\n\r\n", "GET /health HTTP/1.0\r\n%s\r\n%s\r\n\r\n",
+                  "GET /health HTTP/1.1\r\nX:\r\nY:b\r\nZ: \t c\r\nZ: c \t\r\nCookie: a=b; c=d\r\n%s\r\n%s\r\n\r\n",
+                  "\r\nGET /health HTTP/1.1\r\n%s\r\n%s\r\n\r\n"):
+        answer = S.raw((lines % (host(), CLOSE)).encode(), 2)
+        assert answer.split()[1] == b"200", (lines, answer)
     for size in (b"FFFFFFFFFFFFFFFF", b"fffffffffffffffff", b"-1", b"0x5", b"5;" + b"a" * 60000, b"g"):
         answer = send(S, post + ["Transfer-Encoding: chunked"], size + b"\r\nhello\r\n0\r\n\r\n", 1)
         assert not answer or answer.split()[1][:1] in (b"4", b"5"), (size[:20], answer)  # the HTTP library's own words
