@@ -126,6 +126,8 @@ static bool serve_run(struct args *args, struct hob_error *err)
     struct server *server = server_start(&options, err);
     if (!server)
         return false;
+    if (*server_notice(server))
+        message("%s", server_notice(server));
     message("listening on %s", server_address(server));
     bool good = wait_for_end(err);
     message("stopping; replies in flight have %lld seconds, a second signal ends them now",

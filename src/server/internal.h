@@ -23,7 +23,7 @@ struct counters {
 struct server {
     struct server_options options;
     struct guard guard;
-    char address[160];
+    char address[160], notice[128];
     struct MHD_Daemon *daemon;
     int epoll;
     pthread_t watcher, handlers[N_HANDLERS];

@@ -71,32 +71,67 @@ static bool check_reach(const struct listener *l, const struct server_options *o
                      l->host);
 }
 
+/* Listens on one address; false with errno, or (0) with an error. */
+static bool open_address(struct listener *l, const struct addrinfo *found, const struct server_options *options,
+                         struct hob_error *err)
+{
+    int one = 1;
+    l->is_local = is_loopback(found->ai_addr);
+    if (!l->is_local && !check_reach(l, options, err)) {
+        errno = 0;
+        return false;
+    }
+    l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (l->fd < 0)
+        return error_system(err, l->host, "no socket can be had");
+    setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 && listen(l->fd, BACKLOG) == 0)
+        return true;
+    int error = errno;
+    if (error == EADDRINUSE)
+        taken(l, err);
+    else
+        error_system(err, l->host, "cannot be listened on");
+    close(l->fd);
+    l->fd = -1;
+    errno = error;
+    return false;
+}
+
+/* Whether that was for want of IPv6. */
+static bool is_six_off(const struct addrinfo *found)
+{
+    return found->ai_family == AF_INET6 && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL);
+}
+
 static bool open_tcp(struct listener *l, const struct server_options *options, struct hob_error *err)
 {
-    char port[8], bare[64];
+    static const char *const kin[][2] = {{"::1", "127.0.0.1"}, {"::", "0.0.0.0"}}; /* the same reach without IPv6 */
+    char port[8], bare[64], given[64];
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found;
     size_t n = strlen(l->host);
     bool brackets = n > 2 && l->host[0] == '[' && l->host[n - 1] == ']';
     snprintf(bare, sizeof bare, "%.*s", brackets ? (int)(n - 2) : (int)n, l->host + brackets);
     snprintf(port, sizeof port, "%u", l->port);
+    snprintf(given, sizeof given, "%s", l->host);
     int code = getaddrinfo(bare, port, &hints, &found);
     if (code != 0)
         return error_set(err, HOB_NOT_FOUND, "--listen: %s: %s", l->host, gai_strerror(code));
-    l->is_local = is_loopback(found->ai_addr);
-    bool good = l->is_local || check_reach(l, options, err);
-    int one = 1;
-    if (good) {
-        l->fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        good = l->fd >= 0 || error_system(err, l->host, "no socket can be had");
+    const struct addrinfo *at = found;
+    bool good = open_address(l, at, options, err), off = !good && is_six_off(at);
+    while (!good && is_six_off(at) && at->ai_next) /* a name may mean more than one */
+        good = open_address(l, at = at->ai_next, options, err);
+    for (size_t i = 0; off && !good && is_six_off(at) && i < sizeof kin / sizeof *kin; i++) {
+        struct addrinfo *four;
+        if (strcmp(bare, kin[i][0]) != 0 || getaddrinfo(kin[i][1], port, &hints, &four) != 0)
+            continue;
+        snprintf(l->host, sizeof l->host, "%s", kin[i][1]);
+        good = open_address(l, four, options, err);
+        freeaddrinfo(four);
+        break;
     }
-    if (good) {
-        setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-        good = bind(l->fd, found->ai_addr, found->ai_addrlen) == 0 && listen(l->fd, BACKLOG) == 0;
-        if (!good && errno == EADDRINUSE)
-            taken(l, err);
-        else if (!good)
-            error_system(err, l->host, "cannot be listened on");
-    }
+    if (good && off)
+        snprintf(l->notice, sizeof l->notice, "--listen %s: IPv6 is off here; IPv4 is listened on alone", given);
     struct sockaddr_storage bound = {0};
     socklen_t size = sizeof bound;
     if (good && getsockname(l->fd, (struct sockaddr *)&bound, &size) == 0) /* port 0: the system has chosen */

@@ -14,11 +14,13 @@ struct listener {
     bool is_local; /* loopback, or a Unix socket */
     char *path;    /* of a Unix socket; the caller owns it */
     char address[160];
+    char notice[128]; /* what is not as it was asked for; "": nothing */
 };
 
 /* Opens what options->listen names: "HOST:PORT", "HOST", ":PORT", "http://..." or "unix:PATH"; NULL: 127.0.0.1:11434.
  * HOB_REFUSED when others than this machine could reach it, and neither a key and TLS nor the words that allow their
- * lack are there; HOB_LIMIT when it is taken, with by what. */
+ * lack are there; HOB_LIMIT when it is taken, with by what. Where there is no IPv6, ::1, :: and names fall back to
+ * IPv4. */
 bool listener_open(struct listener *listener, const struct server_options *options, struct hob_error *err);
 
 #endif

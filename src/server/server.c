@@ -466,6 +466,7 @@ struct server *server_start(const struct server_options *options, struct hob_err
     server_init_wait(&server->resident_left);
     bool good = listener_open(&listener, options, err);
     snprintf(server->address, sizeof server->address, "%s", listener.address);
+    snprintf(server->notice, sizeof server->notice, "%s", listener.notice);
     good = good && guard_init(&server->guard, &listener, options, err) && read_tls(&tls, options, err);
     good = good && options->seal(options->user, listener.fd, listener.path, err);
     server->wall = wall_status();
@@ -493,6 +494,11 @@ struct server *server_start(const struct server_options *options, struct hob_err
 const char *server_address(const struct server *server)
 {
     return server->address;
+}
+
+const char *server_notice(const struct server *server)
+{
+    return server->notice;
 }
 
 enum { FLUSH_S = 1 }; /* for the last words of what the end of the server cuts */

@@ -40,6 +40,9 @@ struct server *server_start(const struct server_options *options, struct hob_err
 /* Where it listens: "http://127.0.0.1:11434" or "unix:PATH". Borrowed. */
 const char *server_address(const struct server *server);
 
+/* What is not as it was asked for, or "". Borrowed. */
+const char *server_notice(const struct server *server);
+
 /* Takes no more requests (503), and waits until those in flight have ended, `seconds` at most or until *hurry; polls.
  */
 void server_drain(struct server *server, double seconds, bool (*hurry)(void));
