@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -33,6 +33,11 @@ int file_descriptor(const char *path, enum file_use use, struct hob_error *err)
     return fd;
 }
 
+int file_stat(int fd, struct stat *st)
+{
+    return (int)syscall(SYS_fstat, fd, st);
+}
+
 static int64_t time_ns(struct timespec t)
 {
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
@@ -45,7 +50,7 @@ bool file_open(struct file *file, const char *path, struct hob_error *err)
     if (fd < 0)
         return false;
     struct stat st;
-    bool good = fstat(fd, &st) == 0 || error_system(err, path, "cannot be examined");
+    bool good = file_stat(fd, &st) == 0 || error_system(err, path, "cannot be examined");
     if (good && S_ISDIR(st.st_mode))
         good = error_set(err, HOB_FORMAT, "%s: is a folder, want a file", path);
     else if (good && !S_ISREG(st.st_mode))
@@ -159,22 +164,34 @@ bool file_load(const char *path, size_t max, struct buf *out, struct hob_error *
     return good;
 }
 
-bool file_is_folder(const char *path)
+enum file_kind file_kind(const char *path)
 {
     struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    if (file_broker)
+        return file_broker->kind(path);
+    if (stat(path, &st) != 0)
+        return FILE_NOTHING;
+    return S_ISREG(st.st_mode) ? FILE_REGULAR : S_ISDIR(st.st_mode) ? FILE_FOLDER : FILE_OTHER;
+}
+
+char *file_absolute(const char *path)
+{
+    return file_broker ? file_broker->absolute(path) : realpath(path, NULL);
+}
+
+bool file_is_folder(const char *path)
+{
+    return file_kind(path) == FILE_FOLDER;
 }
 
 bool file_is_stream(const char *path)
 {
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    return file_kind(path) == FILE_OTHER;
 }
 
 bool file_exists(const char *path)
 {
-    struct stat st;
-    return stat(path, &st) == 0;
+    return file_kind(path) != FILE_NOTHING;
 }
 
 bool file_make_folder(const char *path, struct hob_error *err)

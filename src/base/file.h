@@ -7,6 +7,7 @@
 #define HOB_BASE_FILE_H
 
 #include <hob.h>
+#include <sys/stat.h>
 
 #include "base/str.h"
 
@@ -30,17 +31,32 @@ enum file_use {
     FILE_REPLACE  /* a temporary that becomes the file (struct file_writer) */
 };
 
+/* What lies at a path, after following links. */
+enum file_kind {
+    FILE_NOTHING,
+    FILE_REGULAR,
+    FILE_FOLDER,
+    FILE_OTHER /* a pipe, a device, a socket */
+};
+
 /* Who opens files for a process that may not: the wall's keeper. NULL for a process that may. */
 struct file_broker {
     /* A descriptor, or -1 with an error. *handle (FILE_REPLACE only) names the temporary to finish(). */
     int (*open)(const char *path, enum file_use use, int *handle, struct hob_error *err);
     /* Gives a temporary its name, durably, or takes it away. */
     bool (*finish)(int handle, bool keep, struct hob_error *err);
+    /* What lies at a path; FILE_NOTHING for what it would not open. */
+    enum file_kind (*kind)(const char *path);
+    /* As file_absolute(). */
+    char *(*absolute)(const char *path);
 };
 extern const struct file_broker *file_broker; /* set while there is one thread */
 
 /* A descriptor on `path` for any use but FILE_REPLACE, close-on-exec; -1 with an error. The caller closes it. */
 int file_descriptor(const char *path, enum file_use use, struct hob_error *err);
+
+/* As fstat(), which in the C library is a call that takes paths as well, and is not there behind the walls. */
+int file_stat(int fd, struct stat *st);
 
 /* Opens a regular file for reading (close-on-exec, never blocks on a FIFO or device). */
 bool file_open(struct file *file, const char *path, struct hob_error *err);
@@ -80,6 +96,12 @@ bool file_writer_end(struct file_writer *writer, struct hob_error *err);
 
 /* Gives up: nothing is left behind. Safe on a closed writer. */
 void file_writer_drop(struct file_writer *writer);
+
+/* What lies at `path`. */
+enum file_kind file_kind(const char *path);
+
+/* Where `path` leads, without links; NULL with errno. The caller frees it. */
+char *file_absolute(const char *path);
 
 /* Whether `path` is a folder. */
 bool file_is_folder(const char *path);

@@ -93,7 +93,7 @@ static bool open_by_broker(struct file_writer *writer, const char *path, struct 
 bool file_writer_open(struct file_writer *writer, const char *path, struct hob_error *err)
 {
     struct stat st = {0};
-    bool good, is_path = strcmp(path, "-") != 0, is_new = is_path && stat(path, &st) != 0;
+    bool good, is_path = strcmp(path, "-") != 0, is_new = is_path && !file_broker && stat(path, &st) != 0;
     *writer = (struct file_writer){.fd = -1};
     if (is_path && file_broker) {
         good = open_by_broker(writer, path, err);

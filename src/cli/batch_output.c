@@ -90,7 +90,7 @@ bool batch_output_open(struct batch_output *output, const char *path, FILE *inpu
         output->fd = file_descriptor(path, FILE_THROUGH, err);
     if (output->fd < 0)
         return false;
-    if (fstat(output->fd, &st) != 0 || fstat(fileno(input), &in) != 0)
+    if (file_stat(output->fd, &st) != 0 || file_stat(fileno(input), &in) != 0)
         return error_system(err, path, "cannot be opened");
     output->is_file = S_ISREG(st.st_mode);
     if (output->is_file && st.st_dev == in.st_dev && st.st_ino == in.st_ino)

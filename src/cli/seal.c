@@ -11,6 +11,7 @@
 #include "cli/commands.h"
 #include "cli/line.h"
 #include "cli/output.h"
+#include "engine/engine.h"
 #include "wall/keeper.h"
 #include "wall/wall.h"
 
@@ -34,8 +35,14 @@ static bool grant_option(const struct option *option, const struct option_value 
 {
     if (option->kind != OPTION_TEXT || !value->text || strcmp(value->text, "-") == 0)
         return true;
-    bool is_output = strcmp(option->name, "output") == 0;
-    return (!is_output && !file_exists(value->text)) || keeper_grant(value->text, is_output, err);
+    bool is_output = strcmp(option->name, "output") == 0, is_file = option->value && strcmp(option->value, "FILE") == 0;
+    return (!is_file && !file_exists(value->text)) || keeper_grant(value->text, is_output, err);
+}
+
+/* Whether a word may be a prompt, which the keeper must not see. */
+static bool is_text(const struct args *args, size_t i)
+{
+    return i > 0 && (strstr(args->command->usage, "TEXT") || strstr(args->command->usage, "PROMPT"));
 }
 
 /* Grants what the command line names. */
@@ -45,18 +52,21 @@ static bool grant_named(const struct args *args, struct hob_error *err)
     const struct option *own = args->command->options, *table = options_table(&n);
     bool good = true;
     for (size_t i = 0; good && i < args->n_words; i++)
-        good = !file_exists(args->words[i]) || keeper_grant(args->words[i], false, err);
+        good = (is_text(args, i) && !file_exists(args->words[i])) || keeper_grant(args->words[i], false, err);
     bool is_read = args->command->wall == WALL_LATER; /* what its own options name it has read before */
     for (size_t i = 0; good && !is_read && own && own[i].name; i++)
         good = grant_option(&own[i], &args->own[i], err);
     for (size_t i = 0; good && i < n; i++)
         good = grant_option(&table[i], &args->options.values[i], err);
+    for (size_t i = 0; good && i < ENGINE_N_MEMORY_FILES; i++)
+        good = keeper_grant(engine_memory_files[i], false, err);
     return good;
 }
 
 /* Does what reads files of the system once and remembers. */
 static void read_ahead(const struct args *args)
 {
+    setenv("TZ", ":/etc/localtime", 0); /* named, it is not read again and again */
     tzset();
     if (args->command->takes & TAKES_MACHINE)
         cpu_threads_allowed();
@@ -69,13 +79,14 @@ bool seal(const struct args *args, int listener, struct hob_error *err)
         .role = WALL_ENGINE,
         .listener = listener,
         .keeper = keeper_channel(),
+        .keep = -1,
         .allow_holes = args->allow_unsandboxed || (allowed && strcmp(allowed, "1") == 0),
     };
     bool chat = args->command == &run_command && args->n_words == 1 && isatty(STDIN_FILENO);
     read_ahead(args);
     if (chat)
         line_prepare();
-    if (!grant_named(args, err) || (chat && !keeper_grant_chat(err)) || !keeper_use(err))
+    if (!grant_named(args, err) || (chat && !keeper_grant_chat(err)) || !keeper_use(options.allow_holes, err))
         return false;
     if (is_traced())
         return true;

@@ -88,6 +88,10 @@ struct sequence_request {
     void *user;
 };
 
+/* The files that tell it, of which some may not be there. */
+enum { ENGINE_N_MEMORY_FILES = 3 };
+extern const char *const engine_memory_files[ENGINE_N_MEMORY_FILES];
+
 /* Bytes that may be taken: what the machine has left, and the control group's limit less its use. */
 size_t engine_memory_available(void);
 

@@ -2,12 +2,14 @@
  *
  * What an engine will take, known before it takes it.
  */
-#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "backends/backend.h"
 #include "base/cpu.h"
 #include "base/error.h"
+#include "base/file.h"
 #include "engine/engine.h"
 #include "engine/internal.h"
 
@@ -19,28 +21,28 @@
 /* A number in a small file of the kernel's, or SIZE_MAX. */
 static size_t file_number(const char *path, const char *key)
 {
-    char line[256];
-    size_t value = SIZE_MAX;
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file)) {
-        char *end;
-        if (strncmp(line, key, strlen(key)) != 0)
-            continue;
-        unsigned long long n = strtoull(line + strlen(key), &end, 10);
-        if (end > line + strlen(key)) /* "max" is no number */
-            value = (size_t)n;
-    }
-    if (file)
-        fclose(file);
-    return value;
+    char text[4096];
+    int fd = file_descriptor(path, FILE_STREAM, NULL);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
+    if (fd >= 0)
+        close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    const char *found = strstr(text, key);
+    if (!found || !*found)
+        return SIZE_MAX;
+    char *end;
+    unsigned long long value = strtoull(found + strlen(key), &end, 10);
+    return end > found + strlen(key) ? (size_t)value : SIZE_MAX; /* "max" is no number */
 }
+
+const char *const engine_memory_files[ENGINE_N_MEMORY_FILES] = {"/proc/meminfo", "/sys/fs/cgroup/memory.max",
+                                                                "/sys/fs/cgroup/memory.current"};
 
 size_t engine_memory_available(void)
 {
-    size_t available = file_number("/proc/meminfo", "MemAvailable:");
+    size_t available = file_number(engine_memory_files[0], "MemAvailable:");
     available = available == SIZE_MAX ? SIZE_MAX : available * 1024;
-    size_t limit = file_number("/sys/fs/cgroup/memory.max", ""),
-           used = file_number("/sys/fs/cgroup/memory.current", "");
+    size_t limit = file_number(engine_memory_files[1], ""), used = file_number(engine_memory_files[2], "");
     if (limit != SIZE_MAX && used != SIZE_MAX && limit > used && limit - used < available)
         available = limit - used;
     return available;

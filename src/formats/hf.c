@@ -131,19 +131,22 @@ static bool list_names(struct hf *hf, const char *folder, struct str suffix, con
         return error_memory(err, MAX_NAMES * sizeof **names);
     if (fd < 0)
         return why.status == HOB_NOT_FOUND || error_set(err, why.status, "%s", why.text);
-    DIR *dir = fdopendir(fd);
-    bool good = dir || error_system(err, path, "cannot be listed");
-    for (struct dirent *entry; good && (entry = readdir(dir));) {
-        if (!str_ends(str_of(entry->d_name), suffix))
-            continue;
-        (*names)[*n] = *n < MAX_NAMES ? arena_format(&hf->arena, "%s", entry->d_name) : NULL;
-        good = (*names)[*n] || error_set(err, HOB_LIMIT, "%s: want at most %d files *%s", path, MAX_NAMES, suffix.ptr);
-        *n += good;
+    _Alignas(struct dirent64) char entries[4096]; /* not by readdir(), which wants calls that take paths */
+    bool good = true;
+    for (ssize_t size; good && (size = getdents64(fd, entries, sizeof entries)) != 0;) {
+        good = size > 0 || error_system(err, path, "cannot be listed");
+        for (ssize_t at = 0; good && at < size;) {
+            const struct dirent64 *entry = (const struct dirent64 *)(entries + at);
+            at += entry->d_reclen;
+            if (!str_ends(str_of(entry->d_name), suffix))
+                continue;
+            (*names)[*n] = *n < MAX_NAMES ? arena_format(&hf->arena, "%s", entry->d_name) : NULL;
+            good =
+                (*names)[*n] || error_set(err, HOB_LIMIT, "%s: want at most %d files *%s", path, MAX_NAMES, suffix.ptr);
+            *n += good;
+        }
     }
-    if (dir)
-        closedir(dir);
-    else
-        close(fd);
+    close(fd);
     qsort(*names, *n, sizeof **names, compare_names);
     return good;
 }

@@ -12,24 +12,23 @@
 
 #define HEX 64
 
-bool digest_stamp(const char *path, char out[128])
-{
-    struct stat st;
-    if (stat(path, &st) != 0)
-        return false;
-    snprintf(out, 128, "%llu %llu %llu %lld.%09ld %lld.%09ld", (unsigned long long)st.st_dev,
-             (unsigned long long)st.st_ino, (unsigned long long)st.st_size, (long long)st.st_mtim.tv_sec,
-             st.st_mtim.tv_nsec, (long long)st.st_ctim.tv_sec, st.st_ctim.tv_nsec);
-    return true;
-}
-
-/* The same of an open file. */
+/* The stamp of an open file. */
 static void stamp_open(const struct file *file, char out[128])
 {
     snprintf(out, 128, "%llu %llu %llu %lld.%09lld %lld.%09lld", (unsigned long long)file->device,
              (unsigned long long)file->inode, (unsigned long long)file->size, (long long)(file->mtime_ns / 1000000000),
              (long long)(file->mtime_ns % 1000000000), (long long)(file->ctime_ns / 1000000000),
              (long long)(file->ctime_ns % 1000000000));
+}
+
+bool digest_stamp(const char *path, char out[128])
+{
+    struct file file;
+    if (!file_open(&file, path, NULL))
+        return false;
+    stamp_open(&file, out);
+    file_close(&file);
+    return true;
 }
 
 /* The remembered digest of a stamp. */
@@ -64,7 +63,7 @@ bool digest_recall(const char *stamp, char out[65])
 void digest_note(const char *stamp, const char *path, const char *digest)
 {
     struct hob_error none;
-    char *absolute = realpath(path, NULL);
+    char *absolute = file_absolute(path);
     path = absolute ? absolute : path;
     if (store_ask) {
         json_decref(store_ask(

@@ -32,7 +32,7 @@ static json_t *files_of(const char *path, struct hob_error *err)
     json_t *paths = json_array();
     bool good = model != NULL;
     for (size_t i = 0; good && i < n; i++) {
-        char *absolute = realpath(files[i]->path, NULL);
+        char *absolute = file_absolute(files[i]->path);
         json_t *name = absolute ? json_string(absolute) : NULL;
         if (name)
             json_array_append_new(paths, name);
@@ -148,7 +148,7 @@ bool library_add(struct str name, const char *path, const json_t *settings, stru
     char canonical[NAME_BYTES];
     if (!name_canonical(name, canonical, err))
         return false;
-    char *absolute = realpath(path, NULL);
+    char *absolute = file_absolute(path);
     if (!absolute)
         return error_system(err, path, "cannot be found");
     json_t *files = files_of(absolute, err);

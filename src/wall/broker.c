@@ -73,6 +73,24 @@ static bool broker_finish(int handle, bool keep, struct hob_error *err)
     return good;
 }
 
+static enum file_kind broker_kind(const char *path)
+{
+    json_t *answer = ask("look", json_pack("{s:o}", "path", channel_path(path)), NULL, NULL);
+    json_int_t kind = json_integer_value(json_object_get(answer, "kind"));
+    json_decref(answer);
+    return (enum file_kind)kind;
+}
+
+static char *broker_absolute(const char *path)
+{
+    json_t *answer = ask("look", json_pack("{s:o}", "path", channel_path(path)), NULL, NULL);
+    char *absolute = channel_read_path(json_object_get(answer, "absolute"));
+    json_decref(answer);
+    if (!absolute)
+        errno = ENOENT;
+    return absolute;
+}
+
 static json_t *ask_store(const char *call, json_t *arguments, struct hob_error *err)
 {
     return ask(call, arguments, NULL, err);
@@ -127,10 +145,10 @@ bool keeper_grant_socket(const char *path, struct hob_error *err)
     return tell("socket", json_pack("{s:o}", "path", channel_path(path)), err);
 }
 
-bool keeper_use(struct hob_error *err)
+bool keeper_use(bool allow_holes, struct hob_error *err)
 {
-    static const struct file_broker broker = {broker_open, broker_finish};
-    if (!tell("sealed", json_object(), err))
+    static const struct file_broker broker = {broker_open, broker_finish, broker_kind, broker_absolute};
+    if (!tell("sealed", json_pack("{s:b}", "holes", (int)allow_holes), err))
         return false;
     file_broker = &broker;
     store_ask = ask_store;

@@ -57,15 +57,21 @@ bool channel_send(int channel, const json_t *message, int fd)
     return good;
 }
 
-/* The descriptor of a head that was received, or -1. */
+/* The descriptor of a head that was received, or -1; of several none stays open. */
 static int received(struct msghdr *head)
 {
-    int fd = -1;
-    struct cmsghdr *rights = CMSG_FIRSTHDR(head);
-    if (rights && rights->cmsg_level == SOL_SOCKET && rights->cmsg_type == SCM_RIGHTS &&
-        rights->cmsg_len == CMSG_LEN(sizeof fd))
-        memcpy(&fd, CMSG_DATA(rights), sizeof fd);
-    return fd;
+    int fds[sizeof(union control) / sizeof(int)];
+    size_t n = 0;
+    for (struct cmsghdr *rights = CMSG_FIRSTHDR(head); rights; rights = CMSG_NXTHDR(head, rights)) {
+        if (rights->cmsg_level != SOL_SOCKET || rights->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t more = (rights->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        memcpy(fds + n, CMSG_DATA(rights), more * sizeof(int));
+        n += more;
+    }
+    for (size_t i = 0; n > 1 && i < n; i++)
+        close(fds[i]);
+    return n == 1 ? fds[0] : -1;
 }
 
 /* Reads exactly `size` bytes. */

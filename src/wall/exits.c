@@ -8,21 +8,26 @@
 #include <linux/io_uring.h>
 #include <mqueue.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
+#include <seccomp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "wall/exits.h"
+#include "wall/internal.h"
 #include "wall/keeper.h"
 
 enum { PROTOCOL_MPTCP = 262, FAMILY_ALG = 38, FAMILY_VSOCK = 40, NOBODY = 0x3fffffff /* a process that is not */ };
@@ -245,6 +250,65 @@ static int time_of_file(void)
     return error_of(syscall(SYS_utimensat, AT_FDCWD, "/nowhere", NULL, 0));
 }
 
+static int lookup(void)
+{
+    struct stat st;
+    return error_of(stat("/", &st));
+}
+
+static int link_target(void)
+{
+    char target[8];
+    return error_of(readlink("/proc/self", target, sizeof target));
+}
+
+/* Somebody else is signalled when a descriptor can be read. */
+static int owner_of_signals(void)
+{
+    return error_of(fcntl(-1, F_SETOWN, NOBODY));
+}
+
+static int kind_of_signals(void)
+{
+    return error_of(fcntl(-1, F_SETSIG, SIGKILL));
+}
+
+static int name_of_thread(void)
+{
+    return error_of(prctl(PR_SET_NAME, "hob", 0, 0, 0));
+}
+
+static int other_processors(void)
+{
+    cpu_set_t all;
+    memset(&all, 0xff, sizeof all);
+    return error_of(sched_setaffinity(NOBODY, sizeof all, &all));
+}
+
+static int repaired_stream(void)
+{
+    return error_of(setsockopt(-1, IPPROTO_TCP, TCP_REPAIR, "", 0));
+}
+
+static int bound_stream(void)
+{
+    return error_of(setsockopt(-1, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
+}
+
+static int code(void)
+{
+    void *memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    int error = memory == MAP_FAILED ? errno : 0;
+    if (!error)
+        munmap(memory, 4096);
+    return error;
+}
+
+static int code_later(void)
+{
+    return error_of(mprotect(NULL, 0, PROT_READ | PROT_EXEC));
+}
+
 static int try_open(const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC, 0600), error = error_of(fd);
@@ -261,6 +325,8 @@ static int list_folder(void) { return try_open("/", O_RDONLY | O_DIRECTORY); }
 static int core_on(void) { struct rlimit none = {0}; return error_of(setrlimit(RLIMIT_CORE, &none)); }
 static int dump_on(void) { return error_of(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); }
 /* clang-format on */
+
+static int other_calls(void);
 
 /* States: EPERM where the wall stands, like a call that is refused. */
 static int privileges(void)
@@ -324,16 +390,54 @@ static const struct exit_row rows[] = {
     {"the mode of a file", "fchmodat", mode_of_file},
     {"an attribute of a file", "setxattr", mark_of_file},
     {"the time of a file", "utimensat", time_of_file},
+    {"looking up a name", "newfstatat", lookup},
+    {"reading a link", "readlink", link_target},
+    {"signals sent by a descriptor", "fcntl", owner_of_signals},
+    {"which signals it sends", "fcntl", kind_of_signals},
+    {"a name that others can read", "prctl", name_of_thread},
+    {"processors of another process", "sched_setaffinity", other_processors},
+    {"a stream aimed anew", "setsockopt", repaired_stream},
+    {"a stream bound to an interface", "setsockopt", bound_stream},
+    {"new code in memory", "mmap", code},
+    {"memory made code", "mprotect", code_later},
     {"reading a file outside", "files", read_file},
     {"reading of another process", "files", read_others},
     {"writing a file outside", "files", write_file},
     {"listing a folder outside", "files", list_folder},
+    {"every other system call", "sync", other_calls},
     {"core files turned on", "prlimit64", core_on},
     {"memory made readable", "prctl", dump_on},
     {"new privileges", "no-new-privileges", privileges},
     {"memory readable by the user", "not-dumpable", dumpable},
     {"core files", "no-core", core_files},
 };
+
+/* Whether a call is the kernel's own way back from a probe: no filter sees it, and elsewhere it ends the process. */
+static bool is_probe(int call)
+{
+#ifdef __x86_64__
+    return call == 335 || call == 336;
+#else
+    return call < 0;
+#endif
+}
+
+/* Every number that is in no table and no row above, with arguments that no call takes. */
+static int other_calls(void)
+{
+    enum { MANY = 600 };
+    for (int call = 0; call < MANY; call++) {
+        bool tried = filter_lists(call) || is_probe(call);
+        for (size_t i = 0; !tried && i < sizeof rows / sizeof *rows; i++)
+            tried = rows[i].try != other_calls && seccomp_syscall_resolve_name(rows[i].wall) == call;
+        if (tried)
+            continue;
+        int error = error_of(syscall(call, -1L, -1L, -1L, -1L, -1L, -1L));
+        if (error != EPERM)
+            return error;
+    }
+    return EPERM;
+}
 
 const struct exit_row *exits_all(size_t *n)
 {
@@ -358,8 +462,8 @@ json_t *wall_try_exits(unsigned *n_leaks)
     bool stands = keeper_channel() >= 0 && json_is_true(json_object_get(status, "sandboxed"));
     json_decref(status);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bool keepers = rows[i].try == close_keeper || rows[i].try == replace_keeper;
-        if (!keepers || stands) /* what got through would cut the keeper off */
+        bool harms = rows[i].try == close_keeper || rows[i].try == replace_keeper || rows[i].try == other_calls;
+        if (!harms || stands) /* what got through would cut the keeper off, or fork, or wait for ever */
             json_array_append_new(list, exit_json(&rows[i], rows[i].try(), n_leaks));
     }
     return list;

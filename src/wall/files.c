@@ -16,8 +16,8 @@
 #include "base/error.h"
 #include "wall/internal.h"
 
-enum { CALL_CREATE = 444, CALL_ADD = 445, CALL_RESTRICT = 446 }; /* on every architecture */
-enum { CREATE_VERSION = 1, RULE_PATH = 1, READ_FILE = 1 << 2, READ_DIR = 1 << 3, MEMORY_DEVICES = 1 };
+enum { CALL_CREATE = 444, CALL_RESTRICT = 446 }; /* on every architecture */
+enum { CREATE_VERSION = 1, MEMORY_DEVICES = 1 };
 
 /* Landlock's rights to files, in the order of their bits: how many each version of it knows (0 is none). */
 static const unsigned char n_rights[] = {0, 13, 14, 15, 15, 16};
@@ -28,41 +28,7 @@ struct ruleset {
     uint64_t files, network, scopes;
 };
 
-struct path_rule {
-    uint64_t rights;
-    int32_t folder;
-} __attribute__((packed));
-
-/* What may be read by path, because it is asked for again and again. Everything else that the engine reads it has open
- * before, or gets from the keeper. */
-static const char *const readable[] = {
-    "/proc/meminfo",                 /* what memory is left, at each load */
-    "/sys/fs/cgroup/memory.max",     /* the same, for a control group */
-    "/sys/fs/cgroup/memory.current", /* */
-    "/etc/terminfo",                 /* descriptions of terminals, for the line editor */
-    "/lib/terminfo",                 /* */
-    "/usr/share/terminfo",           /* */
-};
-
-static bool allow_readable(int ruleset, struct hob_error *err)
-{
-    bool good = true;
-    for (size_t i = 0; good && i < sizeof readable / sizeof *readable; i++) {
-        struct stat st;
-        int fd = open(readable[i], O_PATH | O_CLOEXEC);
-        if (fd < 0)
-            continue;
-        struct path_rule rule = {.rights = READ_FILE, .folder = fd};
-        if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode))
-            rule.rights |= READ_DIR;
-        good = syscall(CALL_ADD, ruleset, RULE_PATH, &rule, 0) == 0 ||
-               error_system(err, readable[i], "cannot be made readable");
-        close(fd);
-    }
-    return good;
-}
-
-/* How many threads there are. */
+/* How many threads there are; 0 when that cannot be known. */
 static unsigned count_threads(void)
 {
     unsigned n = 0;
@@ -77,6 +43,10 @@ static unsigned count_threads(void)
 bool files_raise(const struct wall_options *options, struct hob_error *err)
 {
     unsigned n_threads = count_threads();
+    if (wall_is_without(options, "landlock"))
+        return true;
+    if (n_threads == 0)
+        return error_system(err, "/proc/self/task", "cannot be read");
     if (n_threads != (options->n_threads ? options->n_threads : 1))
         return error_set(err, HOB_REFUSED, "it cannot be drawn around %u threads that are there already", n_threads);
     long version = syscall(CALL_CREATE, NULL, 0, CREATE_VERSION);
@@ -91,13 +61,12 @@ bool files_raise(const struct wall_options *options, struct hob_error *err)
     int ruleset = (int)syscall(CALL_CREATE, &rules, sizeof rules, 0);
     if (ruleset < 0)
         return error_system(err, "Landlock", "makes no rules");
-    bool good = allow_readable(ruleset, err) &&
-                (syscall(CALL_RESTRICT, ruleset, 0) == 0 || error_system(err, "Landlock", "does not restrict"));
+    bool good = syscall(CALL_RESTRICT, ruleset, 0) == 0 || error_system(err, "Landlock", "does not restrict");
     close(ruleset);
     return good;
 }
 
-/* Whether a descriptor can reach nothing but a file, a pipe or a terminal. */
+/* Whether standard input or output can reach nothing but a file, a pipe or a terminal. */
 static bool is_harmless(int fd, const struct stat *st)
 {
     return S_ISREG(st->st_mode) || S_ISDIR(st->st_mode) || S_ISFIFO(st->st_mode) ||
@@ -122,11 +91,11 @@ bool descriptors_raise(const struct wall_options *options, struct hob_error *err
         struct stat st;
         int fd = (int)strtol(entry->d_name, NULL, 10);
         if (entry->d_name[0] == '.' || fd == dirfd(dir) || fd == options->listener || fd == options->keeper ||
-            fstat(fd, &st) != 0 || is_harmless(fd, &st))
+            fd == options->keep)
             continue;
         if (fd > STDERR_FILENO)
             close(fd);
-        else if (!S_ISSOCK(st.st_mode) || !is_connected(fd))
+        else if (fstat(fd, &st) == 0 && !is_harmless(fd, &st) && (!S_ISSOCK(st.st_mode) || !is_connected(fd)))
             good = error_set(err, HOB_REFUSED, "descriptor %d is a device or a socket that is not connected", fd);
     }
     if (dir)

@@ -6,10 +6,14 @@
  */
 #include <asm/unistd.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,10 +31,13 @@ enum narrow {
     NO_FAST_OPEN, /* no data with the first packet */
     THREAD,       /* a thread, not a process, in no new namespace */
     OWN_PROCESS,  /* signals to itself */
+    PATH,         /* not the engine's */
+    FLAGS,        /* flags, copies and locks of a descriptor; nobody is signalled */
+    NO_CODE,      /* memory of which nothing can be run */
     TERMINAL,     /* asks and sets modes; types nothing into it */
-    TUNING,       /* socket options of streams */
+    TUNING,       /* when TCP sends what there is */
     READ_LIMIT,   /* limits are read, not set */
-    NAMES,        /* names of threads and of memory; whether the other walls stand */
+    STATES,       /* whether the other walls stand; a thread's name would be read by others */
     NOT_THERE     /* ENOSYS, so that the C library takes the older call that can be narrowed */
 };
 
@@ -53,8 +60,8 @@ static const struct allowed {
     {"dup", ANY, BOTH},
     {"dup2", NOT_KEEPER_1, BOTH},
     {"dup3", NOT_KEEPER_1, BOTH},
-    {"fcntl", ANY, BOTH},
-    {"fcntl64", ANY, BOTH},
+    {"fcntl", FLAGS, BOTH},
+    {"fcntl64", FLAGS, BOTH},
     {"flock", ANY, BOTH},
     {"fsync", ANY, BOTH},
     {"fdatasync", ANY, BOTH},
@@ -75,22 +82,22 @@ static const struct allowed {
     {"epoll_wait", ANY, BOTH},
     {"epoll_pwait", ANY, BOTH},
     {"eventfd2", ANY, BOTH},
-    /* paths: what they reach is the wall "files" */
-    {"open", ANY, BOTH},
-    {"openat", ANY, BOTH},
-    {"stat", ANY, BOTH},
-    {"lstat", ANY, BOTH},
-    {"newfstatat", ANY, BOTH},
-    {"statx", ANY, BOTH},
-    {"statfs", ANY, BOTH},
+    /* paths, of the keeper. The engine looks up none: a name can travel to a server of files, whatever comes of it. */
+    {"open", PATH, BOTH},
+    {"openat", PATH, BOTH},
+    {"stat", PATH, BOTH},
+    {"lstat", PATH, BOTH},
+    {"newfstatat", PATH, BOTH},
+    {"statx", PATH, BOTH},
+    {"statfs", PATH, BOTH},
     {"fstatfs", ANY, BOTH},
-    {"access", ANY, BOTH},
-    {"faccessat", ANY, BOTH},
-    {"faccessat2", ANY, BOTH},
-    {"readlink", ANY, BOTH},
-    {"readlinkat", ANY, BOTH},
-    {"getcwd", ANY, BOTH},
-    {"umask", ANY, BOTH},
+    {"access", PATH, BOTH},
+    {"faccessat", PATH, BOTH},
+    {"faccessat2", PATH, BOTH},
+    {"readlink", PATH, BOTH},
+    {"readlinkat", PATH, BOTH},
+    {"getcwd", ANY, WALL_KEEPER},
+    {"umask", ANY, WALL_KEEPER},
     /* files are made, named and removed by the keeper */
     {"unlink", ANY, WALL_KEEPER},
     {"unlinkat", ANY, WALL_KEEPER},
@@ -116,9 +123,9 @@ static const struct allowed {
     {"setsockopt", TUNING, WALL_ENGINE},
     /* memory */
     {"brk", ANY, BOTH},
-    {"mmap", ANY, BOTH},
+    {"mmap", NO_CODE, BOTH},
     {"munmap", ANY, BOTH},
-    {"mprotect", ANY, BOTH},
+    {"mprotect", NO_CODE, BOTH},
     {"mremap", ANY, BOTH},
     {"madvise", ANY, BOTH},
     {"membarrier", ANY, BOTH},
@@ -131,7 +138,6 @@ static const struct allowed {
     {"set_tid_address", ANY, BOTH},
     {"sched_yield", ANY, BOTH},
     {"sched_getaffinity", ANY, BOTH},
-    {"sched_setaffinity", ANY, WALL_ENGINE},
     {"gettid", ANY, BOTH},
     {"getpid", ANY, BOTH},
     {"getppid", ANY, BOTH},
@@ -145,7 +151,7 @@ static const struct allowed {
     {"rt_sigreturn", ANY, BOTH},
     {"sigaltstack", ANY, BOTH},
     {"restart_syscall", ANY, BOTH},
-    {"prctl", NAMES, BOTH},
+    {"prctl", STATES, BOTH},
     /* what time it is, and who asks */
     {"clock_gettime", ANY, BOTH},
     {"clock_getres", ANY, BOTH},
@@ -164,6 +170,14 @@ static const struct allowed {
     {"getrlimit", ANY, BOTH},
     {"prlimit64", READ_LIMIT, BOTH},
 };
+
+bool filter_lists(int call)
+{
+    bool listed = false;
+    for (size_t i = 0; !listed && i < sizeof calls / sizeof *calls; i++)
+        listed = seccomp_syscall_resolve_name(calls[i].name) == call;
+    return listed;
+}
 
 /* Arguments that the kernel takes as 32 bits are compared as such: what stands above them it does not look at. */
 #define LOW 0xffffffffu
@@ -199,12 +213,13 @@ static int add_call(scmp_filter_ctx filter, const struct allowed *row, const str
     /* TCGETS2 and its kin, which <asm/termbits.h> has, but not beside <sys/ioctl.h>, stand as numbers. */
     static const unsigned terminal[] = {TCGETS,  TCSETS,    TCSETSW,    TCSETSF,    TIOCGWINSZ, FIONREAD,
                                         FIONBIO, TIOCGPGRP, 0x802c542a, 0x402c542b, 0x402c542c, 0x402c542d};
-    static const unsigned tuning[] = {SOL_SOCKET, 6 /* TCP */},
-                          names[] = {PR_SET_NAME, 0x53564d41 /* of memory */, PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS};
+    static const unsigned flags[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL,
+                                     F_SETFL, F_GETLK,         F_SETLK, F_SETLKW},
+                          tuning[] = {TCP_NODELAY, TCP_CORK}, states[] = {PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS};
     const unsigned namespaces =
         CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
     const unsigned keeper = (unsigned)options->keeper, self = (unsigned)getpid();
-    int call = seccomp_syscall_resolve_name(row->name);
+    int code = 0, call = seccomp_syscall_resolve_name(row->name);
     if (call < 0) /* not on this architecture */
         return 0;
     if (wall_is_without(options, row->name))
@@ -229,12 +244,23 @@ static int add_call(scmp_filter_ctx filter, const struct allowed *row, const str
         return pass_values(filter, call, 0, &self, 1);
     case TERMINAL:
         return pass_values(filter, call, 1, terminal, sizeof terminal / sizeof *terminal);
+    case PATH:
+        return options->role == WALL_KEEPER || wall_is_without(options, "paths") || wall_is_without(options, "files")
+                   ? seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0)
+                   : 0;
+    case FLAGS:
+        return pass_values(filter, call, 1, flags, sizeof flags / sizeof *flags);
+    case NO_CODE:
+        return pass(filter, call, SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     case TUNING:
-        return pass_values(filter, call, 1, tuning, sizeof tuning / sizeof *tuning);
+        for (size_t i = 0; code == 0 && i < sizeof tuning / sizeof *tuning; i++)
+            code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A1(SCMP_CMP_MASKED_EQ, LOW, IPPROTO_TCP),
+                                    SCMP_A2(SCMP_CMP_MASKED_EQ, LOW, tuning[i]));
+        return code;
     case READ_LIMIT:
         return pass(filter, call, SCMP_CMP(2, SCMP_CMP_EQ, 0));
-    case NAMES:
-        return pass_values(filter, call, 0, names, sizeof names / sizeof *names);
+    case STATES:
+        return pass_values(filter, call, 0, states, sizeof states / sizeof *states);
     case NOT_THERE:
         return seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), call, 0);
     }

@@ -35,6 +35,7 @@ struct writer {
 struct keeper {
     int channel;
     bool sealed;
+    struct hob_error hole; /* the wall that does not stand around it, if one does not */
     struct policy policy;
     struct writer writers[MAX_WRITERS]; /* handle h is writers[h - 1] */
     char *socket_path;                  /* removed at the end */
@@ -79,14 +80,12 @@ static json_t *do_open(struct keeper *keeper, const char *path, const json_t *me
         error_set(err, HOB_USAGE, "open: want a path and a use");
         return NULL;
     }
-    if (!policy_allows(&keeper->policy, path, (enum file_use)use)) {
-        if (file_exists(path) || (use != FILE_READ && use != FILE_STREAM && use != FILE_LIST))
-            error_set(err, HOB_REFUSED,
-                      "%.300s: cannot be opened: it was not named on the command line or added to "
-                      "the library",
-                      path);
-        else
-            error_set(err, HOB_NOT_FOUND, "%.300s: cannot be opened: No such file or directory", path);
+    if (!policy_allows(&keeper->policy, path, (enum file_use)use)) { /* whether it is there is not looked at: names that
+                                                                          are looked up can travel, as open files can */
+        error_set(
+            err, HOB_REFUSED,
+            "%.300s: cannot be opened: it is not there, or was not named on the command line or added to the library",
+            path);
         return NULL;
     }
     if (use == FILE_REPLACE)
@@ -100,6 +99,17 @@ static json_t *do_open(struct keeper *keeper, const char *path, const json_t *me
         *fd = file_descriptor(path, (enum file_use)use, err);
     }
     return *fd < 0 ? NULL : json_object();
+}
+
+/* What lies at a path that may be opened. */
+static json_t *do_look(const struct keeper *keeper, const char *path)
+{
+    bool may = policy_allows(&keeper->policy, path, FILE_READ) || policy_allows(&keeper->policy, path, FILE_APPEND);
+    char *absolute = may ? file_absolute(path) : NULL;
+    json_t *found = json_pack("{s:i, s:o*}", "kind", may ? (int)file_kind(path) : FILE_NOTHING, "absolute",
+                              absolute ? channel_path(absolute) : NULL);
+    free(absolute);
+    return found;
 }
 
 /* Ends a writer; a blob is read and compared first, which takes its time. */
@@ -157,6 +167,10 @@ static json_t *do_grant(struct keeper *keeper, const char *call, const char *pat
         error_set(err, HOB_REFUSED, "%s: the walls stand", call);
         return NULL;
     }
+    if (strcmp(call, "sealed") == 0 && keeper->hole.status && !json_is_true(json_object_get(message, "holes"))) {
+        *err = keeper->hole;
+        return NULL;
+    }
     if (strcmp(call, "sealed") == 0)
         keeper->sealed = true;
     else if (strcmp(call, "chat") == 0)
@@ -164,7 +178,7 @@ static json_t *do_grant(struct keeper *keeper, const char *call, const char *pat
     else if (strcmp(call, "grant") == 0)
         good = policy_grant(&keeper->policy, path, json_is_true(json_object_get(message, "write")));
     else
-        good = (keeper->socket_path = strdup(path)) != NULL;
+        good = keeper->socket_path || (keeper->socket_path = strdup(path)) != NULL;
     if (good)
         return json_object();
     error_memory(err, 1);
@@ -177,13 +191,15 @@ static json_t *answer_path(struct keeper *keeper, const char *call, const char *
 {
     if (strcmp(call, "finish") == 0)
         return do_finish(keeper, message, err);
+    if (strcmp(call, "look") == 0)
+        return do_look(keeper, path);
     return strcmp(call, "open") == 0 ? do_open(keeper, path, message, fd, err)
                                      : do_grant(keeper, call, path, message, err);
 }
 
 static json_t *answer(struct keeper *keeper, const json_t *message, int *fd, struct hob_error *err)
 {
-    static const char *const own[] = {"open", "finish", "grant", "chat", "socket", "sealed"};
+    static const char *const own[] = {"open", "look", "finish", "grant", "chat", "socket", "sealed"};
     const char *call = json_string_value(json_object_get(message, "do"));
     call = call ? call : "";
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
@@ -230,6 +246,15 @@ static void serve(struct keeper *keeper)
             file_writer_drop(&keeper->writers[i].file);
     if (keeper->socket_path)
         unlink(keeper->socket_path);
+    policy_clear(&keeper->policy);
+    free(keeper->socket_path);
+}
+
+void keeper_serve(int channel, const struct hob_error *hole)
+{
+    static struct keeper keeper;
+    keeper = (struct keeper){.channel = channel, .hole = *hole};
+    serve(&keeper);
 }
 
 /* Whoever looks at the command line sees the engine's; here it is wiped before it is read. */
@@ -241,16 +266,17 @@ static void wipe_words(int argc, char **argv)
 
 void keeper_run(int channel, int argc, char **argv)
 {
-    static struct keeper keeper;
-    struct hob_error err = {0};
+    struct hob_error hole = {0};
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE, SIGTSTP, SIGQUIT}; /* it ends with the engine */
     for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
         signal(ignored[i], SIG_IGN);
     wipe_words(argc, argv);
     prctl(PR_SET_NAME, "hob-keeper", 0, 0, 0);
-    keeper.channel = channel;
-    wall_raise(&(struct wall_options){.role = WALL_KEEPER, .listener = -1, .keeper = channel, .allow_holes = true},
-               &err);
-    serve(&keeper);
+    struct wall_options options = {.role = WALL_KEEPER, .listener = -1, .keeper = channel, .keep = -1};
+    if (!wall_raise(&options, &hole)) {
+        options.allow_holes = true;
+        wall_raise(&options, &(struct hob_error){0});
+    }
+    keeper_serve(channel, &hole);
     _exit(0);
 }

@@ -10,8 +10,9 @@
  *   grant    {"path", "write"}          before "sealed" only; so are "chat" and "socket"
  *   chat     {}                         a person types names of files: those of chats (policy.c)
  *   socket   {"path"}                   is removed at the end
- *   sealed   {}                         the engine's walls stand: no more grants
+ *   sealed   {"holes"}                  the engine's walls rise: no more grants; its own must stand, unless "holes"
  *   open     {"path", "use"}            a descriptor; {"handle"} for FILE_REPLACE
+ *   look     {"path"}                   {"kind", "absolute"}: what lies there, if it may be opened
  *   finish   {"handle", "keep"}         {"pending"} while a blob is being read
  *   the calls of store/remote.h
  */
@@ -36,8 +37,9 @@ bool keeper_grant_chat(struct hob_error *err);
 /* Makes it remove this UNIX socket at the end. Before keeper_use(). */
 bool keeper_grant_socket(const char *path, struct hob_error *err);
 
-/* From now on files are opened and the library is asked through it, by all threads, and it is granted no more. */
-bool keeper_use(struct hob_error *err);
+/* From now on files are opened and the library is asked through it, by all threads, and it is granted no more.
+ * HOB_REFUSED where a wall does not stand around it, unless that is allowed. */
+bool keeper_use(bool allow_holes, struct hob_error *err);
 
 /* Ends it, and waits for it. */
 void keeper_stop(void);

@@ -17,6 +17,14 @@ bool policy_grant(struct policy *policy, const char *path, bool write)
     return copy != NULL;
 }
 
+void policy_clear(struct policy *policy)
+{
+    for (size_t i = 0; i < policy->n; i++)
+        free(policy->grants[i].path);
+    free(policy->grants);
+    *policy = (struct policy){0};
+}
+
 /* Whether `path` is a file that lies in the folder `folder`, not deeper but for the folders that a model's has. */
 static bool lies_in(const char *path, const char *folder)
 {

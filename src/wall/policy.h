@@ -22,6 +22,9 @@ struct policy {
 /* Adds a path. False without memory. */
 bool policy_grant(struct policy *policy, const char *path, bool write);
 
+/* Frees what was granted. */
+void policy_clear(struct policy *policy);
+
 /* Whether the path may be opened for this use: it was granted, lies in a folder that was, is another part of a split
  * file that was; or the library names it; or it is a blob, or the history of a chat. */
 bool policy_allows(const struct policy *policy, const char *path, enum file_use use);

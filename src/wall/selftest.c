@@ -3,6 +3,7 @@
  * hob selftest: processes that raise the walls around themselves and then try to get out.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -57,16 +58,16 @@ static void try_all(const struct wall_options *wanted, int out)
     struct early early;
     struct wall_options options = *wanted;
     static const struct exit_row before = {"a thread from before", "all-threads", NULL},
-                                 inherited = {"a socket from before", "descriptors", NULL};
+                                 inherited = {"a descriptor from before", "descriptors", NULL};
     pthread_t thread;
-    struct stat st;
     unsigned n_leaks = 0;
     const struct rlimit some = {1 << 20, 1 << 20};
     setrlimit(RLIMIT_CORE, &some);
-    int from_before = socket(AF_INET, SOCK_DGRAM, 0);
+    int from_before = open("/dev/null", O_WRONLY | O_CLOEXEC);
     pthread_barrier_init(&early.stand, NULL, 2);
     char *no_words[] = {NULL};
     options.n_threads = 2;
+    options.keep = out;
     bool good = keeper_start(0, no_words, &err);
     good = good && pthread_create(&thread, NULL, try_early, &early) == 0;
     options.keeper = keeper_channel();
@@ -77,7 +78,7 @@ static void try_all(const struct wall_options *wanted, int out)
         pthread_join(thread, NULL);
         rows = wall_try_exits(&n_leaks);
         json_array_append_new(rows, exit_json(&before, early.socket_error, &n_leaks));
-        json_array_append_new(rows, exit_json(&inherited, fstat(from_before, &st) == 0 ? 0 : EPERM, &n_leaks));
+        json_array_append_new(rows, exit_json(&inherited, fcntl(from_before, F_GETFD) >= 0 ? 0 : EPERM, &n_leaks));
     }
     report(out, rows, n_leaks, &err);
     _exit(0);
@@ -142,7 +143,7 @@ static json_t *read_report(int in)
 
 json_t *wall_selftest(const char *without, unsigned *n_leaks, struct hob_error *err)
 {
-    struct wall_options options = {.role = WALL_ENGINE, .listener = -1, .keeper = -1, .without = without};
+    struct wall_options options = {.role = WALL_ENGINE, .listener = -1, .keeper = -1, .keep = -1, .without = without};
     int fds[2];
     *n_leaks = 0;
     if (pipe(fds) != 0) {

@@ -24,9 +24,11 @@ struct wall_options {
     enum wall_role role;
     int listener;       /* the one socket that stays besides the keeper's; -1: none */
     int keeper;         /* the descriptor of the socket between engine and keeper; -1: none */
+    int keep;           /* one more descriptor that stays; -1: none */
     unsigned n_threads; /* that there may be already; the wall "files" does not stand around those before. 0: one */
     bool allow_holes;   /* a wall that cannot be raised is noted, not an error */
-    /* For tests: the name of a wall, or of a system call, that is left out. NULL: none. */
+    /* For tests: the name of a wall, of a system call, or "paths" (all calls that take paths) or "landlock", that is
+     * left out; "files" is both of these. NULL: none. */
     const char *without;
 };
 

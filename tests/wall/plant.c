@@ -5,19 +5,36 @@
  *   early   sends packets before main(), where there are no walls: whoever counts packets must see them
  *   late    sends packets from a thread of the server, behind the walls; says what it found on standard error
  *   clock   the time of day jumps by a year, back and forth
+ *
+ * or a system that lacks something:
+ *
+ *   landlock-N  Landlock of version N, which refuses what it does not know
+ *   no-tsync    filters of system calls reach no other thread
+ *   no-proc     /proc is not there
+ *   disk-E-K    from the Kth call on, what writes to files fails with error E
  */
+#include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #define YEAR_S 31557600
+
+enum { LANDLOCK_CREATE = 444, FILTER_THREADS = 1 };
+
+/* A call of the C library, which these functions stand before. */
+#define NEXT(function, name) (*(void **)&(function) = (function) ? *(void **)&(function) : dlsym(RTLD_NEXT, name))
 
 static int is_planted(const char *what)
 {
@@ -59,4 +76,126 @@ __attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct
     if (code == 0 && clock == CLOCK_REALTIME && is_planted("clock"))
         time->tv_sec += ++calls % 2 ? YEAR_S : -YEAR_S;
     return code;
+}
+
+/* The system call itself, which the C library would make through the function below. */
+static long call(long number, const long *a)
+{
+#if defined(__x86_64__)
+    register long r10 __asm__("r10") = a[3], r8 __asm__("r8") = a[4], r9 __asm__("r9") = a[5];
+    long result;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a[0]), "S"(a[1]), "d"(a[2]), "r"(r10), "r"(r8), "r"(r9)
+                     : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+    register long x8 __asm__("x8") = number, result __asm__("x0") = a[0], x1 __asm__("x1") = a[1],
+                     x2 __asm__("x2") = a[2], x3 __asm__("x3") = a[3], x4 __asm__("x4") = a[4], x5 __asm__("x5") = a[5];
+    __asm__ volatile("svc 0" : "+r"(result) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+#else
+#error "system calls of this processor"
+#endif
+    if (result >= 0 || result < -4095)
+        return result;
+    errno = (int)-result;
+    return -1;
+}
+
+/* What Landlock of version `version` says to a ruleset, or 0: the kernel is asked. */
+static int landlock_error(int version, const uint64_t *rights, size_t size)
+{
+    static const unsigned char n_files[] = {0, 13, 14, 15, 15, 16};
+    unsigned n = n_files[version < 5 ? version : 5];
+    if (version == 0)
+        return ENOSYS;
+    if (!rights)
+        return 0;
+    if (rights[0] >> n || (size > 8 && version < 4 && rights[1]) || (size > 16 && version < 6 && rights[2]))
+        return size > 8 && !(rights[0] >> n) ? E2BIG : EINVAL;
+    return 0;
+}
+
+__attribute__((visibility("default"))) long syscall(long number, ...)
+{
+    const char *plant = getenv("HOB_PLANT");
+    long a[6];
+    va_list args;
+    va_start(args, number);
+    for (int i = 0; i < 6; i++)
+        a[i] = va_arg(args, long);
+    va_end(args);
+    if (number == LANDLOCK_CREATE && plant && strncmp(plant, "landlock-", 9) == 0) {
+        int version = plant[9] - '0', error = landlock_error(version, (const uint64_t *)a[0], (size_t)a[1]);
+        if (error) {
+            errno = error;
+            return -1;
+        }
+        if (!a[0]) /* asks for the version; no more than the kernel has */
+            return call(number, a) < version ? call(number, a) : version;
+    }
+    if (number == SYS_seccomp && is_planted("no-tsync") && a[2] && a[1] & FILTER_THREADS)
+        return 1; /* a thread that could not be reached */
+    return call(number, a);
+}
+
+__attribute__((visibility("default"))) DIR *opendir(const char *path)
+{
+    static DIR *(*next)(const char *path);
+    NEXT(next, "opendir");
+    if (is_planted("no-proc") && strncmp(path, "/proc", 5) == 0) {
+        errno = ENOENT;
+        return NULL;
+    }
+    return next(path);
+}
+
+/* Whether a call that writes fails, and with which error. */
+static int disk_error(int fd)
+{
+    static int calls;
+    const char *plant = getenv("HOB_PLANT");
+    struct stat st;
+    int error, first;
+    if (!plant || sscanf(plant, "disk-%d-%d", &error, &first) != 2 ||
+        (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)))
+        return 0;
+    if (++calls < first)
+        return 0;
+    errno = error;
+    return error;
+}
+
+__attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, size_t size)
+{
+    static ssize_t (*next)(int fd, const void *bytes, size_t size);
+    NEXT(next, "write");
+    return disk_error(fd) ? -1 : next(fd, bytes, size);
+}
+
+__attribute__((visibility("default"))) ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at)
+{
+    static ssize_t (*next)(int fd, const void *bytes, size_t size, off64_t at);
+    NEXT(next, "pwrite64");
+    return disk_error(fd) ? -1 : next(fd, bytes, size, at);
+}
+
+__attribute__((visibility("default"))) int fsync(int fd)
+{
+    static int (*next)(int fd);
+    NEXT(next, "fsync");
+    return disk_error(fd) ? -1 : next(fd);
+}
+
+__attribute__((visibility("default"))) int fdatasync(int fd)
+{
+    static int (*next)(int fd);
+    NEXT(next, "fdatasync");
+    return disk_error(fd) ? -1 : next(fd);
+}
+
+__attribute__((visibility("default"))) int rename(const char *from, const char *to)
+{
+    static int (*next)(const char *from, const char *to);
+    NEXT(next, "rename");
+    return disk_error(-1) ? -1 : next(from, to);
 }

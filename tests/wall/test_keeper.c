@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "store/digest.h"
 #include "store/library.h"
 #include "store/remote.h"
+#include "wall/channel.h"
 #include "wall/keeper.h"
 
 static char folder[] = "/tmp/hob-keeper-XXXXXX";
@@ -62,7 +64,13 @@ static void grants_are_what_opens(void)
 {
     assert_int_equal(reading(in_folder("named")), HOB_OK);
     assert_int_equal(reading(in_folder("other")), HOB_REFUSED);
-    assert_int_equal(reading(in_folder("absent")), HOB_NOT_FOUND);
+    assert_int_equal(reading(in_folder("absent")), HOB_REFUSED); /* nobody learns that it is not there */
+    assert_int_equal(reading(in_folder("m-00001-of-00003.gguf")), HOB_REFUSED);
+    assert_int_equal(reading(in_folder("shelf/absent")), HOB_NOT_FOUND);
+    assert_int_equal(file_kind(in_folder("named")), FILE_REGULAR);
+    assert_int_equal(file_kind(in_folder("shelf")), FILE_FOLDER);
+    assert_int_equal(file_kind(in_folder("other")), FILE_NOTHING);
+    assert_int_equal(file_kind("/etc/passwd"), FILE_NOTHING);
     assert_int_equal(reading("/etc/passwd"), HOB_REFUSED);
     assert_int_equal(reading(in_folder("shelf/book")), HOB_OK);
     assert_int_equal(reading(in_folder("shelf//book")), HOB_OK);
@@ -120,7 +128,7 @@ static void library_is_no_way_out(void)
     digest_note(stamp, in_folder("named"), "0000000000000000000000000000000000000000000000000000000000000000");
     assert_true(digest_recall(stamp, hex));
     assert_int_equal(strspn(hex, "0"), 64);
-    assert_true(file_exists(in_folder("home/library.db")));
+    assert_int_equal(access(in_folder("home/library.db"), F_OK), 0);
     assert_int_equal(reading(in_folder("home/library.db")), HOB_REFUSED);
 }
 
@@ -139,12 +147,44 @@ static void blobs_are_what_they_say(void)
     for (int good = 0; good < 2; good++) {
         assert_true(blob_open(&writer, buf_text(&path), &err));
         assert_true(file_writer_add(&writer, good ? STR("bytes") : STR("other"), &err));
-        assert_false(file_exists(path.ptr));
+        assert_int_equal(access(path.ptr, F_OK), -1);
         assert_int_equal(blob_end(&writer, &err), good);
-        assert_int_equal(file_exists(path.ptr), good);
+        assert_int_equal(access(path.ptr, F_OK), good ? 0 : -1);
     }
     assert_int_equal(reading(path.ptr), HOB_OK);
     buf_clear(&path);
+}
+
+/* Descriptors that nobody asked for do not pile up in the keeper, nor do those it answers with. */
+static void descriptors_are_closed(void **state)
+{
+    (void)state;
+    int pair[2], came, fds[2] = {0, 1};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof fds)];
+    } control = {0};
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+    static const char message[] = "{}";
+    uint32_t size = sizeof message - 1;
+    struct iovec parts[2] = {{&size, sizeof size}, {(char *)message, size}};
+    for (int first_free = -1, round = 0; round < 3; round++) {
+        struct msghdr head = {.msg_iov = parts, .msg_iovlen = 2, .msg_control = control.bytes};
+        head.msg_controllen = sizeof control.bytes;
+        *CMSG_FIRSTHDR(&head) = (struct cmsghdr){CMSG_LEN(sizeof fds), SOL_SOCKET, SCM_RIGHTS};
+        memcpy(CMSG_DATA(CMSG_FIRSTHDR(&head)), fds, sizeof fds);
+        assert_int_equal(sendmsg(pair[0], &head, 0), sizeof size + size);
+        json_t *got = channel_receive(pair[1], &came);
+        assert_non_null(got);
+        assert_int_equal(came, -1);
+        json_decref(got);
+        int next = dup(0);
+        close(next);
+        assert_true(first_free < 0 || next == first_free);
+        first_free = next;
+    }
+    close(pair[0]);
+    close(pair[1]);
 }
 
 /* The engine's part, in a process of its own; its exit status is 0 when all holds. */
@@ -157,7 +197,7 @@ static void be_engine(void **state)
     assert_true(keeper_grant(in_folder("named"), false, &err) && keeper_grant(in_folder("shelf"), false, &err) &&
                 keeper_grant(in_folder("m-00001-of-00002.gguf"), false, &err) &&
                 keeper_grant(in_folder("out"), true, &err) && keeper_grant(in_folder("half"), true, &err) &&
-                keeper_use(&err));
+                keeper_use(false, &err));
     grants_are_what_opens();
     no_more_is_granted();
     library_is_no_way_out();
@@ -165,7 +205,7 @@ static void be_engine(void **state)
     struct file_writer half;
     assert_true(file_writer_open(&half, in_folder("half"), &err) && file_writer_add(&half, STR("x"), &err));
     keeper_stop(); /* with a file half written, which goes */
-    assert_false(file_exists(in_folder("half")));
+    assert_int_equal(access(in_folder("half"), F_OK), -1);
     assert_int_equal(reading(in_folder("named")), HOB_DISK);
     file_writer_drop(&half);
 }
@@ -180,7 +220,7 @@ static void nothing_is_left(void **state)
     if (pid == 0) {
         struct file_writer half;
         char *no_words[] = {NULL};
-        if (keeper_start(0, no_words, NULL) && keeper_grant(in_folder("half"), true, NULL) && keeper_use(NULL) &&
+        if (keeper_start(0, no_words, NULL) && keeper_grant(in_folder("half"), true, NULL) && keeper_use(false, NULL) &&
             file_writer_open(&half, in_folder("half"), NULL))
             raise(SIGKILL);
         _exit(1);
@@ -212,6 +252,7 @@ int main(void)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         put(files[i], "text");
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(descriptors_are_closed),
         cmocka_unit_test(nothing_is_left),
         cmocka_unit_test(be_engine),
     };

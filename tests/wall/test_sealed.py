@@ -82,9 +82,60 @@ def lacking(calls, word, error=errno.ENOSYS):
     return test
 
 
+def older_landlock():
+    """Any version of Landlock will do: what older ones do not know is refused by the other walls."""
+    need_walls()
+    for version in range(1, 9):
+        plant = {"HOB_PLANT": "landlock-%d" % version, "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+        rows = hob.run_json("selftest", env=plant)
+        assert rows and all(row["held"] for row in rows), (version, [row for row in rows if not row["held"]])
+        assert hob.run(*GENERATE, env=plant)[1]
+    plant["HOB_PLANT"] = "landlock-0"
+    assert "Landlock" in hob.run(*GENERATE, env=plant, ok=(6,))[2]
+
+
+def planted(what, word):
+    def test():
+        need_walls()
+        plant = {"HOB_PLANT": what, "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+        code, out, said = hob.run(*GENERATE, env=plant, ok=None)
+        assert code == 6 and not out and said.count("\n") == 1 and word in said, (code, out, said)
+        code, out, said = hob.run(*GENERATE, "--allow-unsandboxed", env=plant, ok=None)
+        assert code == 0 and out and "not sandboxed" in said and word in said, (code, out, said)
+    return test
+
+
+def not_needed():
+    """What containers refuse, and walls are not made of."""
+    need_walls()
+    calls = (seccomp.UNSHARE, seccomp.MEMFD, seccomp.CLOSE_RANGE)
+    for error in (errno.ENOSYS, errno.EPERM):
+        assert run_without(calls, *GENERATE, error=error)[0] == 0
+        assert run_without(calls, "selftest", error=error)[0] == 0
+
+
+def shown():
+    """A server without a wall says so wherever it tells of itself."""
+    need_walls()
+    env = {"HOB_PLANT": "landlock-0", "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+    with serve.Server("--allow-unsandboxed", "--metrics", env=env) as server:
+        assert any("not sandboxed" in line and "Landlock" in line for line in server.said)
+        assert server.ask("GET", "/health")[2]["sandboxed"] is False
+        assert server.ask("GET", "/api/ps")[2]["sandboxed"] is False
+        assert "Landlock" in str(server.ask("GET", "/api/privacy")[2])
+        assert "hob_sandboxed 0" in server.ask("GET", "/metrics")[2]
+
+
 hob.main([("every exit is closed", selftest), ("around every thread", every_thread),
           ("models come and go", nothing_changes),
           ("a kernel without Landlock", lacking(seccomp.LANDLOCK, "Landlock")),
           ("Landlock is turned off", lacking(seccomp.LANDLOCK, "Landlock", errno.EOPNOTSUPP)),
           ("a kernel without filters", lacking((seccomp.SECCOMP,), "filter")),
-          ("filters are refused", lacking((seccomp.SECCOMP,), "filter", errno.EPERM))])
+          ("filters are refused", lacking((seccomp.SECCOMP,), "filter", errno.EPERM)),
+          ("filters hold for one thread only", lacking(((seccomp.SECCOMP, 1, 1),), "filter", errno.EINVAL)),
+          ("privileges cannot be given up", lacking(((seccomp.PRCTL, 0, 0xffffffff, 38),), "no-new-privileges", errno.EINVAL)),
+          ("memory stays readable", lacking(((seccomp.PRCTL, 0, 0xffffffff, 4),), "not-dumpable", errno.EINVAL)),
+          ("core files stay", lacking(((seccomp.PRLIMIT, 1, 0xffffffff, 4),), "no-core", errno.EPERM)),
+          ("other threads cannot be reached", planted("no-tsync", "filter")),
+          ("no /proc", planted("no-proc", "/proc/self")),
+          ("Landlock of any version", older_landlock), ("what is not needed", not_needed), ("it is shown", shown)])

@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a system may do to a program: limits, a full disk, a clock that jumps, no home, odd paths, closed descriptors.
 Each ends well or with one line and its exit code, never with a signal."""
+import errno
 import hashlib
 import os
 import resource
+import socket
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "server"))
+import seccomp  # noqa: E402
 import serve  # noqa: E402
 from serve import hob  # noqa: E402
 
@@ -101,7 +104,6 @@ def closed():
 def sockets():
     """What came from outside: a socket that is connected may be standard input or output, another may not; those beyond
     are closed."""
-    import socket
     ours, theirs = socket.socketpair()
     with ours, theirs:
         done = subprocess.run([hob.HOB, *WORDS], env=hob.ENV, stdout=theirs, stderr=subprocess.PIPE, timeout=60)
@@ -143,6 +145,49 @@ def full_disk():
     server.stop()
 
 
+def failing_disk():
+    """Each call that writes to a file fails, from the first, the second, ... on, until none is left: exit 7 and one line;
+    what is written is there whole or not at all."""
+    out, keys = (os.path.join(hob.TEMP, name) for name in ("failing.npy", "failing-keys"))
+    jobs = ((out, ("logits", serve.TINY, "--tokens", "1,2", "-o", out)), (keys, ("key", keys)))
+    for error in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        for path, words in jobs:
+            whole, codes = None, []
+            while not codes or codes[-1]:
+                assert len(codes) < 100, codes
+                plant = {"HOB_PLANT": "disk-%d-%d" % (error, len(codes) + 1), "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+                codes.append(run(words, env=plant)[0])
+                assert codes[-1] in (0, 7), (words, plant, codes)
+                assert path == keys or codes[-1] == 0 or not os.path.exists(path), (words, plant)
+            whole = os.path.getsize(path)
+            assert len(codes) > 1 and whole > 50, (words, codes, whole)
+            os.unlink(path)
+            assert not [name for name in os.listdir(hob.TEMP) if name.endswith(".tmp")]
+
+
+def no_six():
+    """Without IPv6 a server that was to listen there listens on IPv4, and says so; the default never minds."""
+    for listen, more, told in (("[::1]:0", (), True), ("[::]:0", ("--allow-no-key", "--allow-no-tls"), True),
+                               ("localhost:0", (), False), ("127.0.0.1:0", (), False)):
+        process = subprocess.Popen([hob.HOB, "serve", "--listen", listen, *more], stderr=subprocess.PIPE, text=True,
+                                   env=hob.ENV, preexec_fn=seccomp.without([(seccomp.SOCKET, 0, 0xffffffff, 10)],
+                                                                           errno.EAFNOSUPPORT))
+        try:
+            said = [process.stderr.readline()]
+            while said[-1] and "listening on" not in said[-1]:
+                said.append(process.stderr.readline())
+            assert not told or any("IPv6 is off" in line for line in said), (listen, said)
+            port = int(said[-1].rsplit(":", 1)[1])
+            with socket.create_connection(("127.0.0.1", port), 10) as s:
+                s.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % port)
+                assert b" 200 " in s.recv(1000)
+        finally:
+            process.terminate()
+            assert process.wait(40) == 0
+    said = hob.run("serve", "--listen", "[::]:0", ok=(6,))[2]
+    assert "--allow-no-" in said, said
+
+
 def clock():
     """The time of day jumps by a year at every look: models leave when they should, deadlines are kept."""
     with serve.Server("--keep-alive", "300ms", "--limit", "header-seconds=1",
@@ -155,4 +200,4 @@ def clock():
 
 
 hob.main([("limits", limits), ("no more processes", processes), ("homes", homes), ("odd paths", paths), ("closed", closed),
-          ("sockets from outside", sockets), ("a full disk", full_disk), ("the clock jumps", clock)])
+          ("sockets from outside", sockets), ("a full disk", full_disk), ("a failing disk", failing_disk), ("no IPv6", no_six), ("the clock jumps", clock)])
