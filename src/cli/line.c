@@ -210,6 +210,14 @@ static void load_history(struct line_reader *reader)
     buf_clear(&text);
 }
 
+/* What line_open() uses: the terminal's description is a file. */
+static EditLine *prepared;
+
+static EditLine *new_edit(void)
+{
+    return el_init("hob", stdin, output_is_terminal() ? stdout : stderr, stderr);
+}
+
 void line_prepare(void)
 {
     struct buf path = {0};
@@ -219,6 +227,8 @@ void line_prepare(void)
     setlocale(LC_CTYPE, "");
     if (strcmp(nl_langinfo(CODESET), "UTF-8") != 0)
         setlocale(LC_CTYPE, "C.UTF-8");
+    if (!prepared)
+        prepared = new_edit();
 }
 
 struct line_reader *line_open(struct hob_error *err)
@@ -228,7 +238,8 @@ struct line_reader *line_open(struct hob_error *err)
         const char *term = getenv("TERM");
         tty_take(output_is_terminal() && term && strcmp(term, "dumb") != 0);
         reader->writes = true;
-        reader->edit = el_init("hob", stdin, output_is_terminal() ? stdout : stderr, stderr);
+        reader->edit = prepared ? prepared : new_edit();
+        prepared = NULL;
         reader->history = history_init();
     }
     if (!reader || !reader->edit || !reader->history) {

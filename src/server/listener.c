@@ -130,6 +130,8 @@ static bool open_tcp(struct listener *l, const struct server_options *options, s
         freeaddrinfo(four);
         break;
     }
+    if (good) /* what came before is no error then */
+        error_clear(err);
     if (good && off)
         snprintf(l->notice, sizeof l->notice, "--listen %s: IPv6 is off here; IPv4 is listened on alone", given);
     struct sockaddr_storage bound = {0};

@@ -108,7 +108,7 @@ static int landlock_error(int version, const uint64_t *rights, size_t size)
     unsigned n = n_files[version < 5 ? version : 5];
     if (version == 0)
         return ENOSYS;
-    if (!rights)
+    if (!rights || rights == (const uint64_t *)-1)
         return 0;
     if (rights[0] >> n || (size > 8 && version < 4 && rights[1]) || (size > 16 && version < 6 && rights[2]))
         return size > 8 && !(rights[0] >> n) ? E2BIG : EINVAL;
@@ -133,8 +133,10 @@ __attribute__((visibility("default"))) long syscall(long number, ...)
         if (!a[0]) /* asks for the version; no more than the kernel has */
             return call(number, a) < version ? call(number, a) : version;
     }
-    if (number == SYS_seccomp && is_planted("no-tsync") && a[2] && a[1] & FILTER_THREADS)
-        return 1; /* a thread that could not be reached */
+    if (number == SYS_seccomp && is_planted("no-tsync") && a[2] && a[1] & FILTER_THREADS) {
+        errno = ESRCH; /* a thread that could not be reached */
+        return -1;
+    }
     return call(number, a);
 }
 
@@ -157,7 +159,7 @@ static int disk_error(int fd)
     struct stat st;
     int error, first;
     if (!plant || sscanf(plant, "disk-%d-%d", &error, &first) != 2 ||
-        (fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode)))
+        (fd >= 0 && call(SYS_fstat, (long[6]){fd, (long)&st}) == 0 && !S_ISREG(st.st_mode)))
         return 0;
     if (++calls < first)
         return 0;
