@@ -13,8 +13,8 @@
 
 struct line_reader;
 
-/* What must be done before the walls are raised: makes the data directory, and sets a locale whose characters are
- * UTF-8, whatever the environment says. */
+/* What must be done before the walls are raised: makes the data directory, sets a locale whose characters are UTF-8,
+ * whatever the environment says, and reads the description of the terminal. */
 void line_prepare(void);
 
 /* A reader on standard input. The caller owns it; one at a time. */
