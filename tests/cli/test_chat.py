@@ -125,7 +125,7 @@ def test_set_and_show():
     assert "want a value" in chat.say("/set temp")
     assert "want 0 or 2" in chat.say("/set mirostat 1") and "mirostat             0" in chat.say("/show parameters")
     assert "on or off" in chat.say("/set ignore-eos maybe")
-    assert "class" in chat.say("/set regex [") and "No such file" in chat.say("/set schema /nonexistent")
+    assert "class" in chat.say("/set regex [") and "not there" in chat.say("/set schema /nonexistent")
     assert "json-object" in chat.say("/set format json") and "another is given" in chat.say("/set choice a")
     chat.say("/set noformat")
     assert "choice" in chat.say("/set choice yes") and "yes" in chat.say("say it")
