@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
@@ -295,20 +294,6 @@ static int bound_stream(void)
     return error_of(setsockopt(-1, SOL_SOCKET, SO_BINDTODEVICE, "", 0));
 }
 
-static int code(void)
-{
-    void *memory = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    int error = memory == MAP_FAILED ? errno : 0;
-    if (!error)
-        munmap(memory, 4096);
-    return error;
-}
-
-static int code_later(void)
-{
-    return error_of(mprotect(NULL, 0, PROT_READ | PROT_EXEC));
-}
-
 static int try_open(const char *path, int flags)
 {
     int fd = open(path, flags | O_CLOEXEC, 0600), error = error_of(fd);
@@ -398,8 +383,6 @@ static const struct exit_row rows[] = {
     {"processors of another process", "sched_setaffinity", other_processors},
     {"a stream aimed anew", "setsockopt", repaired_stream},
     {"a stream bound to an interface", "setsockopt", bound_stream},
-    {"new code in memory", "mmap", code},
-    {"memory made code", "mprotect", code_later},
     {"reading a file outside", "files", read_file},
     {"reading of another process", "files", read_others},
     {"writing a file outside", "files", write_file},

@@ -13,7 +13,6 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -33,7 +32,6 @@ enum narrow {
     OWN_PROCESS,  /* signals to itself */
     PATH,         /* not the engine's */
     FLAGS,        /* flags, copies and locks of a descriptor; nobody is signalled */
-    NO_CODE,      /* memory of which nothing can be run */
     TERMINAL,     /* asks and sets modes; types nothing into it */
     TUNING,       /* when TCP sends what there is */
     READ_LIMIT,   /* limits are read, not set */
@@ -121,11 +119,11 @@ static const struct allowed {
     {"getpeername", ANY, WALL_ENGINE},
     {"getsockopt", ANY, WALL_ENGINE},
     {"setsockopt", TUNING, WALL_ENGINE},
-    /* memory */
+    /* memory, also that of regular expressions, which are compiled */
     {"brk", ANY, BOTH},
-    {"mmap", NO_CODE, BOTH},
+    {"mmap", ANY, BOTH},
     {"munmap", ANY, BOTH},
-    {"mprotect", NO_CODE, BOTH},
+    {"mprotect", ANY, BOTH},
     {"mremap", ANY, BOTH},
     {"madvise", ANY, BOTH},
     {"membarrier", ANY, BOTH},
@@ -250,8 +248,6 @@ static int add_call(scmp_filter_ctx filter, const struct allowed *row, const str
                    : 0;
     case FLAGS:
         return pass_values(filter, call, 1, flags, sizeof flags / sizeof *flags);
-    case NO_CODE:
-        return pass(filter, call, SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
     case TUNING:
         for (size_t i = 0; code == 0 && i < sizeof tuning / sizeof *tuning; i++)
             code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A1(SCMP_CMP_MASKED_EQ, LOW, IPPROTO_TCP),
