@@ -205,8 +205,11 @@ bool file_make_folder(const char *path, struct hob_error *err)
         if (part[i] != '/' && part[i] != '\0')
             continue;
         part[i] = '\0';
-        if (mkdir(part, 0700) != 0 && !file_is_folder(part))
+        int failure = mkdir(part, 0700) != 0 ? errno : 0;
+        if (failure && !file_is_folder(part)) {
+            errno = failure;
             good = error_system(err, part, "cannot be made");
+        }
         if (i < len)
             part[i] = '/';
     }

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/library_view.h"
 #include "cli/output.h"
+#include "store/collect.h"
 #include "store/name.h"
 
 /* A name for the model at `path`: its file's, without the ending and with what no name may have turned into "-". */
@@ -47,7 +48,10 @@ static bool add_run(struct args *args, struct hob_error *err)
         good = library_take_copy(path, &copy, err);
         path = copy.ptr;
     }
+    bool copied = good && copy.len;
     good = good && library_add(buf_view(&name), path, NULL, err);
+    if (copied && !good)
+        collect(path);
     if (good) {
         digest_in_background(path);
         if (args->json) {

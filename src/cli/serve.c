@@ -15,6 +15,7 @@
 #include "cli/seal.h"
 #include "server/limits.h"
 #include "server/server.h"
+#include "store/collect.h"
 #include "wall/keeper.h"
 
 enum { DEFAULT_PARALLEL = 4, DEFAULT_KEEP_ALIVE_S = 300 };
@@ -123,6 +124,7 @@ static bool serve_run(struct args *args, struct hob_error *err)
         return false;
     mallopt(M_ARENA_MAX, 4); /* memory that one thread has freed serves the others */
     interrupt_catch();
+    collect_old();
     struct server *server = server_start(&options, err);
     if (!server)
         return false;

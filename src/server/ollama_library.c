@@ -7,6 +7,7 @@
 #include "chat/modelfile.h"
 #include "server/ollama.h"
 #include "store/blob.h"
+#include "store/collect.h"
 
 /* A dialect of an endpoint that does what it does and answers. */
 #define ACTS(function, what, ...)                                                                                      \
@@ -103,21 +104,22 @@ static const struct field create_fields[] = {
     {0},
 };
 
-/* The path of the one file that "files" gives by its digest. */
-static bool file_of(const json_t *files, struct buf *path, struct hob_error *err)
+/* The path of the one file that "files" gives by its digest, and the file, which is not removed while it is open. */
+static bool file_of(const json_t *files, struct buf *path, struct file *file, struct hob_error *err)
 {
     const json_t *digest = json_object_iter_value(json_object_iter((json_t *)files));
     if (json_object_size(files) != 1 || !json_is_string(digest))
         return error_set(err, HOB_USAGE, "files: want one GGUF file, by its digest");
-    return blob_find(json_string_value(digest), path, err);
+    return blob_find(json_string_value(digest), path, err) && file_open(file, path->ptr, err) &&
+           (collect_hold(file) || error_set(err, HOB_NOT_FOUND, "%s: was removed", json_string_value(digest)));
 }
 
 /* What it is made from: a file that was sent, or a name, whose settings go to g->settings. The API takes no path. */
-static bool find_base(struct generation *g, struct buf *path, struct hob_error *err)
+static bool find_base(struct generation *g, struct buf *path, struct file *file, struct hob_error *err)
 {
     const json_t *from = json_object_get(g->extra, "from"), *files = json_object_get(g->extra, "files");
     if (json_object_size(files))
-        return file_of(files, path, err);
+        return file_of(files, path, file, err);
     if (!from)
         return error_set(err, HOB_USAGE, "want \"from\", a model, or \"files\"");
     return library_find(&g->arena, json_span(from), &g->entry, err) && library_check(&g->entry, err) &&
@@ -129,14 +131,16 @@ static void create(struct generation *g)
 {
     struct hob_error err;
     struct buf path = {0}, lines = {0};
+    struct file file = {.fd = -1};
     const json_t *stream = json_object_get(g->exchange->json, "stream");
-    bool good = (g->model[0] || error_set(&err, HOB_USAGE, "model: is missing")) && find_base(g, &path, &err);
+    bool good = (g->model[0] || error_set(&err, HOB_USAGE, "model: is missing")) && find_base(g, &path, &file, &err);
     json_t *settings = g->settings ? g->settings : json_object();
     g->settings = settings;
     if (json_object_get(g->request, "template"))
         json_object_del(settings, "go_template");
     json_object_update_recursive(settings, g->request);
     good = good && buf_text(&path) && library_add(str_of(g->model), path.ptr, settings, &err);
+    file_close(&file);
     buf_clear(&path);
     if (!good || json_is_false(stream)) {
         if (good)

@@ -71,9 +71,12 @@ void ollama_blob_head(struct exchange *exchange)
 {
     struct hob_error err;
     struct buf path = {0}, none = {0};
-    if (blob_find(exchange->tail, &path, &err))
+    struct file file = {.fd = -1};
+    /* It is opened so that it stays for the hour in which something may be made of it. */
+    if (blob_find(exchange->tail, &path, &err) && file_open(&file, path.ptr, &err))
         exchange_answer(exchange, MHD_HTTP_OK, NULL, &none);
     else
         exchange_fail(exchange, exchange_status(&err), NULL, &err);
+    file_close(&file);
     buf_clear(&path);
 }

@@ -3,9 +3,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/sha256.h"
+#include "store/collect.h"
+#include "store/database.h"
 #include "store/home.h"
 
 #define HEX 64
@@ -47,9 +50,25 @@ bool blob_open(struct file_writer *writer, const char *path, struct hob_error *e
     const char *slash = strrchr(path, '/');
     char *parent = slash ? strndup(path, (size_t)(slash - path)) : NULL;
     *writer = (struct file_writer){.fd = -1};
+    if (!file_broker)
+        collect_old();
     bool good = (parent || error_memory(err, strlen(path))) && (file_broker || file_make_folder(parent, err)) &&
                 file_writer_open(writer, path, err);
     free(parent);
+    return good;
+}
+
+/* Whether the blob `path` is there already, and whole; then it is held for an hour. What a name uses is not written
+ * anew, since it would seem to have changed. */
+static bool is_there(const char *path, const char *want)
+{
+    char hex[65];
+    struct file file = {.fd = -1};
+    bool good = file_open(&file, path, NULL) && collect_hold(&file) && sha256_file(&file, hex, NULL, NULL, NULL) &&
+                strcmp(want, hex) == 0;
+    if (good)
+        collect_renew(&file);
+    file_close(&file);
     return good;
 }
 
@@ -64,8 +83,18 @@ bool blob_end(struct file_writer *writer, struct hob_error *err)
     file_close(&file);
     if (good && strcmp(want, hex) != 0)
         good = error_set(err, HOB_FORMAT, "digest mismatch: want sha256:%s, found sha256:%s", want, hex);
-    if (good)
-        return file_writer_end(writer, err);
-    file_writer_drop(writer);
-    return false;
+    bool other = good && file_exists(writer->path);
+    if (!good || (other && is_there(writer->path, want))) {
+        file_writer_drop(writer);
+        return good;
+    }
+    fsync(writer->fd); /* so that what follows, errors and all, takes no time */
+    /* Without the lock an old file of that name might be removed, and be this one by then. */
+    sqlite3 *lock = database_begin(NULL);
+    if (!other && file_exists(writer->path)) /* somebody else was faster, and a name may use it */
+        file_writer_drop(writer);
+    else
+        good = file_writer_end(writer, err);
+    sqlite3_close(lock);
+    return good;
 }

@@ -15,13 +15,14 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "model/model.h"
+#include "store/collect.h"
 #include "store/database.h"
 #include "store/home.h"
 #include "store/library.h"
 #include "store/name.h"
 #include "store/remote.h"
 
-enum { COPY_BYTES = 1 << 20, ABANDONED_S = 3600 };
+enum { COPY_BYTES = 1 << 20 };
 
 /* The absolute paths of the files of the model at `path`, an array. The caller owns it. */
 static json_t *files_of(const char *path, struct hob_error *err)
@@ -75,68 +76,42 @@ static bool copies_folder(struct buf *path, struct hob_error *err)
     return home_data(path, err) && (buf_str(path, STR("/files")) || error_memory(err, path->len));
 }
 
-/* Removes a folder of copies and what is in it. Copies are flat. */
-static void remove_folder(const char *path)
+/* The path that a name stands for, in the index that is open. The caller frees it; NULL: there is none. */
+static char *path_of(sqlite3 *db, const char *name)
 {
-    DIR *dir = opendir(path);
-    for (struct dirent *file; dir && (file = readdir(dir));)
-        if (strcmp(file->d_name, ".") != 0 && strcmp(file->d_name, "..") != 0)
-            unlinkat(dirfd(dir), file->d_name, 0);
-    if (dir)
-        closedir(dir);
-    rmdir(path);
-}
-
-/* Removes the copy at `path` unless a name still uses it. */
-static void remove_copy(const char *path)
-{
-    struct buf folder = {0};
-    struct arena arena = {0};
-    struct library_entry *entries;
-    size_t n;
-    char real[PATH_MAX]; /* entries hold resolved paths */
-    bool ours = copies_folder(&folder, NULL) && buf_text(&folder) && realpath(folder.ptr, real);
-    struct str base = str_of(ours ? real : "");
-    ours = ours && str_starts(str_of(path), base) && path[base.len] == '/' && library_list(&arena, &entries, &n, NULL);
-    size_t end = ours ? base.len + 1 + strcspn(path + base.len + 1, "/") : 0;
-    for (size_t i = 0; ours && i < n; i++)
-        ours = strncmp(entries[i].path, path, end) != 0;
-    char *whole = ours ? arena_copy(&arena, path, end) : NULL;
-    if (whole)
-        remove_folder(whole);
-    arena_clear(&arena);
-    buf_clear(&folder);
+    sqlite3_stmt *row = database_prepare(db, "SELECT path FROM model WHERE name = ?1", &name, 1, NULL);
+    char *path = row && sqlite3_step(row) == SQLITE_ROW ? strdup(database_text(row, 0).ptr) : NULL;
+    sqlite3_finalize(row);
+    return path;
 }
 
 bool library_index(struct str name, const char *path, const json_t *files, const json_t *settings,
                    struct hob_error *err)
 {
-    char canonical[NAME_BYTES], modified[32];
+    char canonical[NAME_BYTES], modified[32], *old = NULL;
     struct buf stamps_text = {0}, options = {0};
-    struct arena arena = {0};
-    struct library_entry old;
     if (!name_canonical(name, canonical, err))
         return false;
-    json_t *stamps = stamps_of(files, err);
-    bool replaces = library_find(&arena, name, &old, NULL) && old.indexed && strcmp(old.path, path) != 0;
-    sqlite3 *db = NULL;
+    sqlite3 *db = database_begin(err); /* from here on no file is removed */
+    json_t *stamps = db ? stamps_of(files, err) : NULL;
     bool good =
         stamps && ((json_write(stamps, &stamps_text) && buf_text(&stamps_text) &&
                     (settings ? json_write(settings, &options) : buf_str(&options, STR("{}"))) && buf_text(&options)) ||
                    error_memory(err, stamps_text.len));
-    good = good && (db = database_open(err)) != NULL;
     if (good) {
         snprintf(modified, sizeof modified, "%lld", (long long)time(NULL));
         const char *const texts[] = {canonical, path, stamps_text.ptr, modified, options.ptr};
+        old = path_of(db, canonical);
         good = database_run(db,
                             "INSERT OR REPLACE INTO model (name, path, stamps, modified, settings)"
                             " VALUES (?1, ?2, ?3, CAST(?4 AS INTEGER), ?5)",
-                            texts, 5, err);
+                            texts, 5, err) &&
+               database_commit(db, err);
     }
     sqlite3_close(db);
-    if (good && replaces)
-        remove_copy(old.path);
-    arena_clear(&arena);
+    if (good && old && strcmp(old, path) != 0)
+        collect(old);
+    free(old);
     json_decref(stamps);
     buf_clear(&stamps_text);
     buf_clear(&options);
@@ -166,27 +141,6 @@ bool library_add(struct str name, const char *path, const json_t *settings, stru
     json_decref(files);
     free(absolute);
     return good;
-}
-
-/* Removes what a program that was killed has left: folders without a name's claim, an hour old. */
-static void sweep(const char *folder)
-{
-    struct arena arena = {0};
-    struct library_entry *entries;
-    size_t n;
-    DIR *dir = library_list(&arena, &entries, &n, NULL) ? opendir(folder) : NULL;
-    for (struct dirent *file; dir && (file = readdir(dir));) {
-        struct stat st;
-        char *path = arena_format(&arena, "%s/%s", folder, file->d_name);
-        bool used = !path || file->d_name[0] == '.' || stat(path, &st) != 0 || st.st_mtime + ABANDONED_S > time(NULL);
-        for (size_t i = 0; !used && i < n; i++)
-            used = str_starts(str_of(entries[i].path), str_of(path));
-        if (!used)
-            remove_folder(path);
-    }
-    if (dir)
-        closedir(dir);
-    arena_clear(&arena);
 }
 
 /* Copies one file, in pieces. */
@@ -241,7 +195,7 @@ static bool make_copy_folder(struct buf *path, struct hob_error *err)
     unsigned char random[8];
     if (!copies_folder(path, err) || !buf_text(path))
         return false;
-    sweep(path->ptr);
+    collect_old();
     if (getrandom(random, sizeof random, 0) != sizeof random)
         return error_set(err, HOB_DISK, "the system gives no random bytes");
     buf_byte(path, '/');
@@ -266,7 +220,7 @@ bool library_take_copy(const char *path, struct buf *copy, struct hob_error *err
         free(beside);
     }
     if (!good && folder.len)
-        remove_folder(copy->ptr);
+        collect_folder(copy->ptr);
     if (good && !file_is_folder(path))
         good = (buf_format(copy, "/%s", file_name(files[0])) && buf_text(copy)) || error_memory(err, copy->len);
     model_close(model);
@@ -300,7 +254,7 @@ bool library_remove(struct str name, struct hob_error *err)
         good = db && database_run(db, "DELETE FROM model WHERE name = ?1", &entry.name, 1, err);
         sqlite3_close(db);
         if (good)
-            remove_copy(entry.path);
+            collect(entry.path);
     } else if (good) {
         good = unlink(entry.path) == 0 || error_system(err, entry.path, "cannot be removed");
     }

@@ -107,6 +107,7 @@ static const struct allowed {
     {"renameat2", ANY, WALL_KEEPER},
     {"fchmod", ANY, WALL_KEEPER},
     {"fchown", ANY, WALL_KEEPER},
+    {"utimensat", ANY, WALL_KEEPER},
     /* streams that are connected, and the listener */
     {"accept", ANY, WALL_ENGINE},
     {"accept4", ANY, WALL_ENGINE},
@@ -269,9 +270,10 @@ bool filter_raise(const struct wall_options *options, struct hob_error *err)
     bool listed = false;
     int code = filter ? 0 : -ENOMEM;
     for (size_t i = 0; code == 0 && i < sizeof calls / sizeof *calls; i++) {
+        if (!(calls[i].roles & (unsigned)options->role))
+            continue;
         listed = listed || wall_is_without(options, calls[i].name);
-        if (calls[i].roles & (unsigned)options->role)
-            code = add_call(filter, &calls[i], options);
+        code = add_call(filter, &calls[i], options);
     }
     int without = options->without && !listed ? seccomp_syscall_resolve_name(options->without) : __NR_SCMP_ERROR;
     if (code == 0 && without >= 0)

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/json.h"
 #include "store/blob.h"
+#include "store/collect.h"
 #include "store/remote.h"
 #include "wall/channel.h"
 #include "wall/internal.h"
@@ -93,6 +94,9 @@ static json_t *do_open(struct keeper *keeper, const char *path, const json_t *me
     if (use == FILE_READ) {
         if (!file_open(&file, path, err))
             return NULL;
+        char hex[65];
+        if (blob_is(path, hex))
+            collect_renew(&file);
         free(file.path);
         *fd = file.fd;
     } else {
