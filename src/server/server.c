@@ -4,6 +4,7 @@
  */
 #include "server/server.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -287,6 +288,10 @@ static bool admit(struct server *server, struct exchange *exchange, const char *
                                                                : SCOPE_USE;
     if (!guard_check(&server->guard, exchange, method, scope))
         return false;
+    if (strchr(path, '%')) {
+        exchange_refuse(exchange, MHD_HTTP_BAD_REQUEST, "the path has an escape that is not taken");
+        return false;
+    }
     if (!exchange->route) {
         snprintf(exchange->request_id, sizeof exchange->request_id, "%.31s", allowed);
         exchange_refuse(exchange, allowed[0] ? MHD_HTTP_METHOD_NOT_ALLOWED : MHD_HTTP_NOT_FOUND, "%s",
@@ -375,12 +380,47 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
                    exchange->refused || link_requests(connection) >= (unsigned)limits[LIMIT_REQUESTS].value);
 }
 
-/* libmicrohttpd decodes %xx in paths; nothing here needs that, and what it would make of "%00" nobody wants. */
-static size_t unescape_nothing(void *user, struct MHD_Connection *connection, char *text)
+/* The byte that "%xx" stands for, or -1: bad digits, a control character, or "%" again. */
+static int escaped_byte(const char *at)
+{
+    int byte = 0;
+    for (int i = 1; i <= 2; i++) {
+        if (!isxdigit((unsigned char)at[i]))
+            return -1;
+        byte = 16 * byte + (isdigit((unsigned char)at[i]) ? at[i] - '0' : (at[i] | 32) - 'a' + 10);
+    }
+    return byte < 32 || byte == 127 || byte == '%' ? -1 : byte;
+}
+
+/* Decodes a path, once. One that nobody sends in earnest stays as it is, and admit() refuses it by its "%": with bad
+ * escapes, or where what was escaped makes a part "..". */
+static size_t unescape(void *user, struct MHD_Connection *connection, char *text)
 {
     (void)user;
     (void)connection;
-    return strlen(text);
+    size_t len = strlen(text), n = 0;
+    char *plain = strchr(text, '%') ? malloc(len + 3) : NULL;
+    bool good = plain != NULL;
+    if (good)
+        plain[n++] = '/';
+    for (const char *at = text; good && *at; at++) {
+        int byte = *at == '%' ? escaped_byte(at) : (unsigned char)*at;
+        good = byte >= 0;
+        plain[n++] = (char)byte;
+        at += *at == '%' && good ? 2 : 0;
+    }
+    if (good) {
+        plain[n] = '/';
+        plain[n + 1] = 0;
+        good = !strstr(plain, "/../") && !strstr(plain, "/./") && utf8_valid((struct str){plain, n});
+    }
+    if (good) {
+        len = n - 1;
+        memcpy(text, plain + 1, len);
+        text[len] = 0;
+    }
+    free(plain);
+    return len;
 }
 
 static void log_nothing(void *user, const char *format, va_list args)
@@ -445,8 +485,7 @@ static struct MHD_Daemon *start_daemon(struct server *server, const struct liste
         MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_ip, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)limits[LIMIT_HEADER_BYTES].value + (32 << 10), MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, link_notify, server, MHD_OPTION_URI_LOG_CALLBACK, link_uri, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape_nothing, NULL, MHD_OPTION_ARRAY, has_tls ? with_tls : none,
-        MHD_OPTION_END);
+        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_ARRAY, has_tls ? with_tls : none, MHD_OPTION_END);
 }
 
 struct server *server_start(const struct server_options *options, struct hob_error *err)

@@ -128,6 +128,12 @@ def test_paths():
                  "/metrics", "/api", "/v1/", "/api/tags/", "/API/TAGS", "http://evil/", "http://evil/api/tags", "*",
                  "/v1/models/../../etc/passwd", "/v1/models/%00", "/api/blobs/sha256:../../etc/passwd"):
         assert status(["GET %s HTTP/1.1" % path] + get) in (400, 403, 404, 405), path
+    assert S.ask("GET", "/v1/models/chat%3Alatest")[2]["id"].startswith("chat")
+    S.post("/api/copy", {"source": "chat", "destination": "hf.co/a/b:q4"})
+    for path in ("hf.co%2Fa%2fb%3Aq4", "hf.co/a/b:q4", "%68f.co%2Fa%2Fb:q4"):
+        assert S.ask("GET", "/v1/models/" + path)[0] == 200, path
+    for path in ("%00", "chat%00", "%2e%2e", "a%2F..%2Fb", "%2E%2e/x", "%zz", "%4", "%", "chat%253Alatest", "%0a", "%ff"):
+        assert S.ask("GET", "/v1/models/" + path)[0] == 400, path
     for method, path, want in (("PUT", "/api/tags", 405), ("GET", "/api/chat", 405), ("TRACE", "/", 405),
                                ("CONNECT", "evil:443", 405), ("BREW", "/", 405)):
         assert status(["%s %s HTTP/1.1" % (method, path)] + get) in (400, 404, want), (method, path)
