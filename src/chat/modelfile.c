@@ -294,6 +294,13 @@ bool modelfile_parameters(const json_t *settings, struct buf *out)
     return write_parameters(settings, true, out);
 }
 
+/* A string's text; "" for what is none, as an index that somebody else has written may hold. */
+static const char *text_of(const json_t *value)
+{
+    const char *text = json_string_value(value);
+    return text ? text : "";
+}
+
 bool modelfile_write(const json_t *settings, struct str from, struct buf *out)
 {
     const json_t *template = json_object_get(settings, "go_template");
@@ -303,18 +310,18 @@ bool modelfile_write(const json_t *settings, struct str from, struct buf *out)
         template = json_object_get(settings, "template");
     buf_format(out, "FROM %.*s\n", (int)from.len, from.ptr);
     if (template)
-        buf_format(out, "TEMPLATE \"\"\"%s\"\"\"\n", json_string_value(template));
+        buf_format(out, "TEMPLATE \"\"\"%s\"\"\"\n", text_of(template));
     if (json_object_get(settings, "system"))
-        buf_format(out, "SYSTEM \"\"\"%s\"\"\"\n", json_string_value(json_object_get(settings, "system")));
+        buf_format(out, "SYSTEM \"\"\"%s\"\"\"\n", text_of(json_object_get(settings, "system")));
     write_parameters(settings, false, out);
     json_array_foreach(json_object_get(settings, "messages"), i, item)
     {
-        buf_format(out, "MESSAGE %s \"\"\"%s\"\"\"\n", json_string_value(json_object_get(item, "role")),
-                   json_string_value(json_object_get(item, "content")));
+        buf_format(out, "MESSAGE %s \"\"\"%s\"\"\"\n", text_of(json_object_get(item, "role")),
+                   text_of(json_object_get(item, "content")));
     }
     json_array_foreach(json_object_get(settings, "license"), i, item)
     {
-        buf_format(out, "LICENSE \"\"\"%s\"\"\"\n", json_string_value(item));
+        buf_format(out, "LICENSE \"\"\"%s\"\"\"\n", text_of(item));
     }
     return !out->failed;
 }

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "chat/modelfile.h"
+#include "server/messages.h"
 #include "server/ollama.h"
 #include "store/blob.h"
 #include "store/collect.h"
@@ -64,7 +65,13 @@ static bool read_template(struct generation *g, const json_t *value, struct hob_
 
 static bool read_license(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    (void)err;
+    size_t i;
+    json_t *text;
+    json_array_foreach((json_t *)value, i, text)
+    {
+        if (!json_is_string(text))
+            return error_set(err, HOB_USAGE, "license[%zu]: want a string", i);
+    }
     if (json_string_length(value) || json_array_size(value))
         json_object_set_new(g->request, "license",
                             json_is_array(value) ? json_incref((json_t *)value) : json_pack("[O]", value));
@@ -99,7 +106,7 @@ static const struct field create_fields[] = {
     {"template", FIELD_STRING, .read = read_template},
     {"license", FIELD_STRING | FIELD_ARRAY, .read = read_license},
     {"parameters", FIELD_OBJECT, .read = read_parameters},
-    {"messages", FIELD_ARRAY, .request = "messages"},
+    {"messages", FIELD_ARRAY, .read = messages_ollama},
     {"info", FIELD_OBJECT},
     {0},
 };

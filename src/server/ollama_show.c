@@ -110,7 +110,7 @@ static json_t *show_json(struct generation *g, struct model *model, const json_t
         parameters.len--;
     json_array_foreach(licenses, i, item)
     {
-        buf_format(&license, "%s\n", json_string_value(item));
+        buf_format(&license, "%s\n", json_is_string(item) ? json_string_value(item) : "");
     }
     json_object_set_new(json, "license",
                         license.len ? json_bytes(buf_view(&license)) : json_incref(json_object_get(facts, "license")));

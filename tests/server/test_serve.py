@@ -168,6 +168,9 @@ def test_library_while_serving():
     assert S.post("/api/show", {"model": "pirate"})["system"] == "Arr"
     assert S.post("/v1/chat/completions", {"model": "pirate", "messages": [{"role": "user", "content": "Hi"}]})[
         "choices"][0]["message"]["content"] == S.text("run", "pirate", "Hi")
+    for key, bad in (("messages", [1]), ("messages", [None]), ("messages", [{"role": 5}]), ("license", [1, None]),
+                     ("messages", [{"role": "user", "content": 5}])):
+        refused("/api/create", {"model": "x", "from": "chat", key: bad}, key)
     refused("/api/create", {"model": "x", "from": "chat", "adapters": {"a": "b"}}, "adapters")
     for name in ("alias", "other:v2", "pirate"):
         assert S.ask("DELETE", "/api/delete", {"model": name})[0] == 200
