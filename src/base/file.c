@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -30,6 +32,13 @@ int file_descriptor(const char *path, enum file_use use, struct hob_error *err)
     int fd = open(path, flags[use] | O_CLOEXEC | O_NOCTTY, use == FILE_HISTORY ? 0600 : 0666);
     if (fd < 0)
         error_system(err, path, "cannot be opened");
+    struct stat st;
+    if (fd >= 0 && use == FILE_APPEND && file_stat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+        flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        error_set(err, HOB_USAGE, "%s: another hob is writing to it", path);
+        close(fd);
+        fd = -1;
+    }
     return fd;
 }
 

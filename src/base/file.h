@@ -25,7 +25,7 @@ enum file_use {
     FILE_READ,    /* never blocks on a FIFO or device */
     FILE_STREAM,  /* to be read to its end: a pipe, a device */
     FILE_LIST,    /* a folder, whose names are read */
-    FILE_APPEND,  /* made where it is missing, 0666; read too */
+    FILE_APPEND,  /* made where it is missing, 0666, and locked, HOB_USAGE where another has it; read too */
     FILE_HISTORY, /* the same without reading, 0600, and no link is followed */
     FILE_THROUGH, /* written to as it is: a pipe, a device */
     FILE_REPLACE  /* a temporary that becomes the file (struct file_writer) */

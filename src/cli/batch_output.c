@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,7 +84,12 @@ bool batch_output_open(struct batch_output *output, const char *path, FILE *inpu
     *output = (struct batch_output){.path = path, .fd = -1, .synced_ms = clock_ms()};
     if (strcmp(path, "-") == 0)
         return true;
-    output->fd = file_descriptor(path, FILE_APPEND, NULL);
+    struct hob_error busy = {0};
+    output->fd = file_descriptor(path, FILE_APPEND, &busy);
+    if (output->fd < 0 && busy.status == HOB_USAGE) {
+        *err = busy;
+        return false;
+    }
     if (output->fd < 0) /* a pipe or a device may be for writing only */
         output->fd = file_descriptor(path, FILE_THROUGH, err);
     if (output->fd < 0)
@@ -95,8 +99,6 @@ bool batch_output_open(struct batch_output *output, const char *path, FILE *inpu
     output->is_file = S_ISREG(st.st_mode);
     if (output->is_file && st.st_dev == in.st_dev && st.st_ino == in.st_ino)
         return error_set(err, HOB_USAGE, "%s: is the input as well; want another file", path);
-    if (output->is_file && flock(output->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return error_set(err, HOB_USAGE, "%s: another hob is writing to it", path);
     return !output->is_file || take_lines(output, st.st_size, first, err);
 }
 

@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -29,7 +30,13 @@
 #include "wall/internal.h"
 #include "wall/keeper.h"
 
-enum { PROTOCOL_MPTCP = 262, FAMILY_ALG = 38, FAMILY_VSOCK = 40, NOBODY = 0x3fffffff /* a process that is not */ };
+enum {
+    SO_PEER_HANDLE = 77,
+    PROTOCOL_MPTCP = 262,
+    FAMILY_ALG = 38,
+    FAMILY_VSOCK = 40,
+    NOBODY = 0x3fffffff /* a process that is not */
+};
 
 /* The error of a call's result. */
 static int error_of(long result)
@@ -97,11 +104,30 @@ static int fast_open(void)
     return error_of(sendto(-1, "", 1, MSG_FASTOPEN, NULL, 0));
 }
 
-static int fast_open_message(void)
+static int urgent(void)
 {
-    struct iovec part = {(char *)"", 1};
-    struct msghdr message = {.msg_name = &discard, .msg_namelen = sizeof discard, .msg_iov = &part, .msg_iovlen = 1};
-    return error_of(sendmsg(-1, &message, MSG_FASTOPEN));
+    return error_of(sendto(-1, "", 1, MSG_OOB, NULL, 0));
+}
+
+static int receive_urgent(void)
+{
+    char byte;
+    return error_of(recvfrom(-1, &byte, 1, MSG_OOB | MSG_DONTWAIT, NULL, NULL));
+}
+
+/* A message of many parts: it could have an address, or descriptors with it. */
+static int send_parts(void)
+{
+    struct msghdr message = {0};
+    return error_of(syscall(SYS_sendmsg, -1, &message, 0));
+}
+
+/* Who is at the other end, as a descriptor of that process. */
+static int other_end(void)
+{
+    int option = SO_PEER_HANDLE, handle;
+    socklen_t size = sizeof handle;
+    return error_of(getsockopt(-1, SOL_SOCKET, option, &handle, &size));
 }
 
 static int send_many(void)
@@ -272,6 +298,23 @@ static int kind_of_signals(void)
     return error_of(fcntl(-1, F_SETSIG, SIGKILL));
 }
 
+static int signals_of_descriptor(void)
+{
+    return error_of(fcntl(-1, F_SETFL, O_ASYNC));
+}
+
+/* Others see who has locked a file that they can open. */
+static int lock_of_part(void)
+{
+    struct flock part = {.l_type = F_RDLCK};
+    return error_of(fcntl(-1, F_SETLK, &part));
+}
+
+static int lock_of_file(void)
+{
+    return error_of(flock(-1, LOCK_SH));
+}
+
 static int name_of_thread(void)
 {
     return error_of(prctl(PR_SET_NAME, "hob", 0, 0, 0));
@@ -348,10 +391,13 @@ static const struct exit_row rows[] = {
     {"listening", "listen", wait_for_callers},
     {"a packet to an address", "sendto", send_to},
     {"TCP fast open", "sendto", fast_open},
-    {"TCP fast open by sendmsg", "sendmsg", fast_open_message},
+    {"urgent data", "sendto", urgent},
+    {"urgent data taken in", "recvfrom", receive_urgent},
+    {"a descriptor passed out", "sendmsg", send_parts},
     {"many messages at once", "sendmmsg", send_many},
     {"receiving many at once", "recvmmsg", receive_many},
     {"a descriptor passed in", "recvmsg", receive_descriptor},
+    {"who is at the other end", "getsockopt", other_end},
     {"the keeper's socket closed", "close", close_keeper},
     {"the keeper's socket replaced", "dup3", replace_keeper},
     {"io_uring", "io_uring_setup", uring},
@@ -379,6 +425,9 @@ static const struct exit_row rows[] = {
     {"reading a link", "readlink", link_target},
     {"signals sent by a descriptor", "fcntl", owner_of_signals},
     {"which signals it sends", "fcntl", kind_of_signals},
+    {"signals asked for", "fcntl", signals_of_descriptor},
+    {"a lock of a part of a file", "fcntl", lock_of_part},
+    {"a lock of a file", "flock", lock_of_file},
     {"a name that others can read", "prctl", name_of_thread},
     {"processors of another process", "sched_setaffinity", other_processors},
     {"a stream aimed anew", "setsockopt", repaired_stream},
@@ -405,12 +454,12 @@ static bool is_probe(int call)
 #endif
 }
 
-/* Every number that is in no table and no row above, with arguments that no call takes. */
+/* Every number that is not the engine's and in no row above, with arguments that no call takes. */
 static int other_calls(void)
 {
     enum { MANY = 600 };
     for (int call = 0; call < MANY; call++) {
-        bool tried = filter_lists(call) || is_probe(call);
+        bool tried = filter_lists(call, WALL_ENGINE) || is_probe(call);
         for (size_t i = 0; !tried && i < sizeof rows / sizeof *rows; i++)
             tried = rows[i].try != other_calls && seccomp_syscall_resolve_name(rows[i].wall) == call;
         if (tried)

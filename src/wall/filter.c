@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * System calls, by seccomp: those of a table pass, all others are refused with EPERM. What is not in the table needs no
- * row: socket, connect, bind, listen, sendmmsg, recvmmsg, execve, ptrace, io_uring, message queues, keys, mounts, and
- * whatever a later kernel brings.
+ * row: socket, connect, bind, listen, sendmsg, sendmmsg, recvmmsg, execve, ptrace, io_uring, message queues, keys,
+ * mounts, and whatever a later kernel brings.
  */
 #include <asm/unistd.h>
 #include <errno.h>
@@ -25,15 +25,16 @@ enum narrow {
     ANY,
     NOT_KEEPER_0, /* argument 0 is not the keeper's descriptor, which stays what it is */
     NOT_KEEPER_1, /* argument 1 */
-    ONLY_KEEPER,  /* argument 0 is it: descriptors are received there and nowhere else */
-    NO_ADDRESS,   /* no address, and no data with the first packet */
-    NO_FAST_OPEN, /* no data with the first packet */
+    ONLY_KEEPER,  /* argument 0 is it: descriptors are passed there and nowhere else */
+    PLAIN_SEND,   /* no address, nothing with the first packet, nothing urgent */
+    PLAIN_RECEIVE,
     THREAD,       /* a thread, not a process, in no new namespace */
     OWN_PROCESS,  /* signals to itself */
     PATH,         /* not the engine's */
-    FLAGS,        /* flags, copies and locks of a descriptor; nobody is signalled */
+    FLAGS,        /* flags and copies of a descriptor, the keeper's also locks; nobody is signalled */
     TERMINAL,     /* asks and sets modes; types nothing into it */
     TUNING,       /* when TCP sends what there is */
+    SOCKET_STATE, /* what a socket is, not who is at its other end */
     READ_LIMIT,   /* limits are read, not set */
     STATES,       /* whether the other walls stand; a thread's name would be read by others */
     NOT_THERE     /* ENOSYS, so that the C library takes the older call that can be narrowed */
@@ -60,7 +61,7 @@ static const struct allowed {
     {"dup3", NOT_KEEPER_1, BOTH},
     {"fcntl", FLAGS, BOTH},
     {"fcntl64", FLAGS, BOTH},
-    {"flock", ANY, BOTH},
+    {"flock", ANY, WALL_KEEPER}, /* locks are seen by whoever has the file, on other machines too */
     {"fsync", ANY, BOTH},
     {"fdatasync", ANY, BOTH},
     {"ftruncate", ANY, BOTH},
@@ -111,14 +112,14 @@ static const struct allowed {
     /* streams that are connected, and the listener */
     {"accept", ANY, WALL_ENGINE},
     {"accept4", ANY, WALL_ENGINE},
-    {"recvfrom", ANY, BOTH},
+    {"recvfrom", PLAIN_RECEIVE, BOTH},
     {"recvmsg", ONLY_KEEPER, BOTH},
-    {"sendto", NO_ADDRESS, BOTH},
-    {"sendmsg", NO_FAST_OPEN, BOTH},
+    {"sendto", PLAIN_SEND, BOTH},
+    {"sendmsg", ONLY_KEEPER, WALL_KEEPER},
     {"shutdown", ANY, WALL_ENGINE},
     {"getsockname", ANY, WALL_ENGINE},
     {"getpeername", ANY, WALL_ENGINE},
-    {"getsockopt", ANY, WALL_ENGINE},
+    {"getsockopt", SOCKET_STATE, WALL_ENGINE},
     {"setsockopt", TUNING, WALL_ENGINE},
     /* memory, also that of regular expressions, which are compiled */
     {"brk", ANY, BOTH},
@@ -170,11 +171,11 @@ static const struct allowed {
     {"prlimit64", READ_LIMIT, BOTH},
 };
 
-bool filter_lists(int call)
+bool filter_lists(int call, enum wall_role role)
 {
     bool listed = false;
     for (size_t i = 0; !listed && i < sizeof calls / sizeof *calls; i++)
-        listed = seccomp_syscall_resolve_name(calls[i].name) == call;
+        listed = (calls[i].roles & (unsigned)role) && seccomp_syscall_resolve_name(calls[i].name) == call;
     return listed;
 }
 
@@ -196,6 +197,12 @@ static int pass_values(scmp_filter_ctx filter, int call, unsigned at, const unsi
     return code;
 }
 
+/* Passes when argument `at` has no bits but these. */
+static int pass_bits(scmp_filter_ctx filter, int call, unsigned at, unsigned bits)
+{
+    return pass(filter, call, SCMP_CMP(at, SCMP_CMP_MASKED_EQ, LOW & ~bits, 0));
+}
+
 /* Passes when argument `at` is a descriptor other than `fd`: one that differs in some bit. */
 static int pass_others(scmp_filter_ctx filter, int call, unsigned at, int fd)
 {
@@ -212,9 +219,9 @@ static int add_call(scmp_filter_ctx filter, const struct allowed *row, const str
     /* TCGETS2 and its kin, which <asm/termbits.h> has, but not beside <sys/ioctl.h>, stand as numbers. */
     static const unsigned terminal[] = {TCGETS,  TCSETS,    TCSETSW,    TCSETSF,    TIOCGWINSZ, FIONREAD,
                                         FIONBIO, TIOCGPGRP, 0x802c542a, 0x402c542b, 0x402c542c, 0x402c542d};
-    static const unsigned flags[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL,
-                                     F_SETFL, F_GETLK,         F_SETLK, F_SETLKW},
-                          tuning[] = {TCP_NODELAY, TCP_CORK}, states[] = {PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS};
+    static const unsigned flags[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL},
+                          locks[] = {F_GETLK, F_SETLK, F_SETLKW}, tuning[] = {TCP_NODELAY, TCP_CORK},
+                          sockets[] = {SO_TYPE, SO_ERROR}, states[] = {PR_GET_DUMPABLE, PR_GET_NO_NEW_PRIVS};
     const unsigned namespaces =
         CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET;
     const unsigned keeper = (unsigned)options->keeper, self = (unsigned)getpid();
@@ -232,11 +239,13 @@ static int add_call(scmp_filter_ctx filter, const struct allowed *row, const str
         return pass_others(filter, call, 1, options->keeper);
     case ONLY_KEEPER:
         return options->keeper < 0 ? 0 : pass_values(filter, call, 0, &keeper, 1);
-    case NO_ADDRESS:
-        return seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0),
-                                SCMP_A4(SCMP_CMP_EQ, 0));
-    case NO_FAST_OPEN:
-        return pass(filter, call, SCMP_CMP(2, SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0));
+    case PLAIN_SEND:
+        return seccomp_rule_add(
+            filter, SCMP_ACT_ALLOW, call, 2,
+            SCMP_A3(SCMP_CMP_MASKED_EQ, LOW & ~(unsigned)(MSG_NOSIGNAL | MSG_DONTWAIT | MSG_MORE), 0),
+            SCMP_A4(SCMP_CMP_EQ, 0));
+    case PLAIN_RECEIVE:
+        return pass_bits(filter, call, 3, MSG_NOSIGNAL | MSG_DONTWAIT | MSG_PEEK | MSG_WAITALL);
     case THREAD:
         return pass(filter, call, SCMP_CMP(0, SCMP_CMP_MASKED_EQ, CLONE_THREAD | namespaces, CLONE_THREAD));
     case OWN_PROCESS:
@@ -248,11 +257,21 @@ static int add_call(scmp_filter_ctx filter, const struct allowed *row, const str
                    ? seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 0)
                    : 0;
     case FLAGS:
-        return pass_values(filter, call, 1, flags, sizeof flags / sizeof *flags);
+        code = pass_values(filter, call, 1, flags, sizeof flags / sizeof *flags);
+        if (code == 0 && options->role == WALL_KEEPER)
+            code = pass_values(filter, call, 1, locks, sizeof locks / sizeof *locks);
+        return code ? code
+                    : seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A1(SCMP_CMP_MASKED_EQ, LOW, F_SETFL),
+                                       SCMP_A2(SCMP_CMP_MASKED_EQ, O_ASYNC, 0));
     case TUNING:
         for (size_t i = 0; code == 0 && i < sizeof tuning / sizeof *tuning; i++)
             code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A1(SCMP_CMP_MASKED_EQ, LOW, IPPROTO_TCP),
                                     SCMP_A2(SCMP_CMP_MASKED_EQ, LOW, tuning[i]));
+        return code;
+    case SOCKET_STATE:
+        for (size_t i = 0; code == 0 && i < sizeof sockets / sizeof *sockets; i++)
+            code = seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 2, SCMP_A1(SCMP_CMP_MASKED_EQ, LOW, SOL_SOCKET),
+                                    SCMP_A2(SCMP_CMP_MASKED_EQ, LOW, sockets[i]));
         return code;
     case READ_LIMIT:
         return pass(filter, call, SCMP_CMP(2, SCMP_CMP_EQ, 0));

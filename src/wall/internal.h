@@ -10,8 +10,8 @@
 /* System calls: all but those of a table are refused (EPERM), in every thread; foreign instruction sets kill. */
 bool filter_raise(const struct wall_options *options, struct hob_error *err);
 
-/* Whether that wall's table has a system call, by its number. */
-bool filter_lists(int call);
+/* Whether that wall's table has a system call for this role, by its number. */
+bool filter_lists(int call, enum wall_role role);
 
 /* Files: none may be opened by path; no signal to, and no abstract socket of, others. */
 bool files_raise(const struct wall_options *options, struct hob_error *err);
