@@ -23,13 +23,12 @@ bool duration_read(const char *text, double *seconds)
         return false;
     while (*text) {
         char *end;
-        if (!byte_in(*text, "0123456789."))
-            return false;
+        size_t i = 0, length = strspn(text, "0123456789.");
         double number = strtod(text, &end);
-        size_t i = 0;
         while (i < 6 && strncmp(end, units[i].unit, strlen(units[i].unit)) != 0)
             i++;
-        if (end == text || i == 6)
+        if (length == 0 || end != text + length ||
+            i == 6) /* no sign, exponent or hexadecimal digit, which strtod() reads */
             return false;
         sum += number * units[i].seconds;
         text = end + strlen(units[i].unit);

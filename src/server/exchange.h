@@ -29,6 +29,7 @@ struct exchange {
     const struct dialect *dialect; /* how errors are told */
     char tail[256];                /* what the path has beyond the route's */
     bool head, is_http10;
+    bool bad_line;      /* spaces or control characters are in the target */
     bool refused;       /* before its body was read */
     double answer_ms;   /* the time at which a refusal goes out; 0: at once */
     char origin[128];   /* of a page that may read the answer; "": none */

@@ -186,11 +186,13 @@ void generation_handle(struct exchange *exchange)
     }
 }
 
-/* The members "seed" of the n-th answer: the n-th number from the request's. */
+/* The member "seed" of the i-th answer: the i-th number from the request's, after the largest comes 0. */
 static void vary_seed(json_t *request, const json_t *seed, size_t i)
 {
+    json_int_t value = json_integer_value(seed);
     if (json_is_integer(seed))
-        json_object_set_new(request, "seed", json_integer(json_integer_value(seed) + (json_int_t)i));
+        json_object_set_new(request, "seed",
+                            json_integer(value < 0 ? value : (json_int_t)(((uint64_t)value + i) & INT64_MAX)));
 }
 
 /* Gives the request the n-th answer's prompt, where there are several. */

@@ -45,6 +45,7 @@ struct headers {
     unsigned n, n_host, n_length, n_transfer, n_origin;
     size_t bytes, span; /* of all, as told and as they lie in memory with their lines' ends */
     const char *host, *origin, *site, *type, *authorization, *key, *transfer, *length, *encoding;
+    char host_text[256];
     bool bad;
 };
 
@@ -59,11 +60,16 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
     h->bad = h->bad || strlen(name) != name_len || (value && strlen(value) != value_len);
     for (const unsigned char *c = (const unsigned char *)value; c && *c; c++)
         h->bad = h->bad || (*c < 0x20 && *c != '\t') || *c == 0x7f;
-    for (const char *c = name; *c; c++)
-        h->bad = h->bad || *c <= ' ' || byte_in(*c, "()<>@,;:\\\"/[]?={}");
+    for (const unsigned char *c = (const unsigned char *)name; *c; c++)
+        h->bad = h->bad || *c <= ' ' || *c >= 0x7f || byte_in((char)*c, "()<>@,;:\\\"/[]?={}");
     if (strcasecmp(name, "Host") == 0) {
+        size_t n = value ? value_len : 0;
+        while (n > 0 && byte_in(value[n - 1], " \t")) /* space around a value is no part of it */
+            n--;
         h->n_host++;
-        h->host = value;
+        h->bad = h->bad || n >= sizeof h->host_text;
+        snprintf(h->host_text, sizeof h->host_text, "%.*s", (int)(n < sizeof h->host_text ? n : 0), value ? value : "");
+        h->host = h->host_text;
     } else if (strcasecmp(name, "Content-Length") == 0) {
         h->n_length++;
         h->length = value;
@@ -131,8 +137,8 @@ static unsigned check_framing(const struct headers *h, const struct exchange *ex
         return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
     if (h->n > (unsigned)limits[LIMIT_HEADERS].value)
         return MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE;
-    if (h->bad || h->n_host > 1 || (h->n_host == 0 && !is_http10) || h->n_length > 1 || h->n_transfer > 1 ||
-        h->n_origin > 1 || (h->n_length && h->n_transfer) || !is_exact(h, exchange))
+    if (h->bad || exchange->bad_line || h->n_host > 1 || (h->n_host == 0 && !is_http10) || h->n_length > 1 ||
+        h->n_transfer > 1 || h->n_origin > 1 || (h->n_length && h->n_transfer) || !is_exact(h, exchange))
         return MHD_HTTP_BAD_REQUEST;
     if (h->n_transfer && strcasecmp(h->transfer, "chunked") != 0)
         return MHD_HTTP_NOT_IMPLEMENTED;
@@ -148,11 +154,12 @@ static bool is_address(const char *host)
     return host && (host[0] == '[' || (*host && strspn(host, "0123456789.:") == strlen(host)));
 }
 
-/* Whether Host is this server. Where others can reach it, it has names that nobody told it: with keys any will do, else
- * it must be an address, which no page's own name can be made to mean. */
+/* Whether Host is this server. HTTP/1.0 may lack it, but no browser does, and pages are what this keeps out. Where
+ * others can reach it, it has names that nobody told it: with keys any will do, else it must be an address, which no
+ * page's own name can be made to mean. */
 static bool is_known(const struct guard *guard, const char *host)
 {
-    bool known = guard->is_unix || (guard->is_open && (guard->keys.n || is_address(host)));
+    bool known = !host || guard->is_unix || (guard->is_open && (guard->keys.n || is_address(host)));
     for (size_t i = 0; i < guard->n_hosts; i++)
         known = known || (host && strcasecmp(host, guard->hosts[i]) == 0);
     return known;
@@ -201,6 +208,17 @@ static bool check_key(const struct guard *guard, struct exchange *exchange, cons
         exchange_refuse(exchange, MHD_HTTP_FORBIDDEN, "this key may not manage models");
     }
     return false;
+}
+
+const char *guard_path(const struct guard *guard, const struct exchange *exchange, const char *target)
+{
+    const char *host = MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Host"),
+               *scheme = guard->scheme;
+    size_t n = host ? strcspn(host, " \t") : 0, before = strlen(scheme);
+    if (n == 0 || strncasecmp(target, scheme, before) != 0 || strncasecmp(target + before, host, n) != 0)
+        return target;
+    const char *path = target + before + n;
+    return *path == '/' ? path : *path ? target : "/";
 }
 
 bool guard_check(const struct guard *guard, struct exchange *exchange, const char *method, enum scope wanted)

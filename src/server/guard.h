@@ -29,6 +29,9 @@ bool guard_init(struct guard *guard, const struct listener *listener, const stru
 /* Frees it. */
 void guard_clear(struct guard *guard);
 
+/* The path of a target, which may name this server in full, as its Host does: "http://HOST/path". */
+const char *guard_path(const struct guard *guard, const struct exchange *exchange, const char *target);
+
 /* Checks a request's headers, and whether its key lets it do what wants `wanted` (SCOPE_NONE: no key); sets its owner.
  * False after it was answered. */
 bool guard_check(const struct guard *guard, struct exchange *exchange, const char *method, enum scope wanted);

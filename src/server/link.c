@@ -2,6 +2,7 @@
 #include "server/link.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/clock.h"
 #include "server/limits.h"
+#include "server/listener.h"
 
 enum { GRACE_S = 5 }; /* before the rate of a body counts */
 
@@ -18,15 +20,45 @@ struct link {
     bool busy; /* a request's body is whole, and its answer is not */
     bool in_body, cut, plain;
     bool upload;      /* the body is a file: its rate counts, not its time */
+    bool bad_uri;     /* control characters or spaces are in it */
     size_t uri_bytes; /* of the request's line; the daemon's alone */
     size_t received;  /* bytes of the body */
     int fd;
+    struct in6_addr peer; /* IPv4 as mapped; zeros for a Unix socket */
     struct link *next, **back;
 };
 
 /* The links of all daemons of the process; only the watcher and the daemon's thread use them. */
 static pthread_mutex_t links_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct link *links;
+
+/* The peer's address, IPv4 as mapped. */
+static struct in6_addr peer_of(const struct sockaddr *address)
+{
+    struct in6_addr peer = IN6ADDR_ANY_INIT;
+    if (address && address->sa_family == AF_INET6)
+        peer = ((const struct sockaddr_in6 *)address)->sin6_addr;
+    if (address && address->sa_family == AF_INET) {
+        peer.s6_addr[10] = peer.s6_addr[11] = 0xff;
+        memcpy(peer.s6_addr + 12, &((const struct sockaddr_in *)address)->sin_addr, 4);
+    }
+    return peer;
+}
+
+enum MHD_Result link_admit(void *user, const struct sockaddr *address, socklen_t size)
+{
+    struct in6_addr peer = peer_of(address);
+    long long n = 0;
+    (void)user;
+    (void)size;
+    if (!address || address->sa_family == AF_UNIX || listener_is_loopback(address))
+        return MHD_YES;
+    pthread_mutex_lock(&links_lock);
+    for (const struct link *link = links; link; link = link->next)
+        n += memcmp(&link->peer, &peer, sizeof peer) == 0;
+    pthread_mutex_unlock(&links_lock);
+    return n < limits[LIMIT_CONNECTIONS_IP].value ? MHD_YES : MHD_NO;
+}
 
 void link_notify(void *user, struct MHD_Connection *connection, void **context,
                  enum MHD_ConnectionNotificationCode code)
@@ -35,9 +67,12 @@ void link_notify(void *user, struct MHD_Connection *connection, void **context,
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         struct link *link = calloc(1, sizeof *link);
         const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        const union MHD_ConnectionInfo *client =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
         *context = link;
         if (!link)
             return;
+        link->peer = peer_of(client ? client->client_addr : NULL);
         link->since_ms = clock_ms();
         link->fd = info ? info->connect_fd : -1;
         link->plain = !MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -87,9 +122,19 @@ void *link_uri(void *user, const char *uri, struct MHD_Connection *connection)
 {
     struct link *link = link_of(connection);
     (void)user;
-    if (link)
+    if (link) {
         link->uri_bytes = strlen(uri);
+        link->bad_uri = false;
+        for (const unsigned char *c = (const unsigned char *)uri; *c; c++)
+            link->bad_uri = link->bad_uri || *c <= ' ' || *c == 0x7f;
+    }
     return NULL; /* the request has no context yet */
+}
+
+bool link_bad_uri(struct MHD_Connection *connection)
+{
+    const struct link *link = link_of(connection);
+    return !link || link->bad_uri;
 }
 
 size_t link_uri_bytes(struct MHD_Connection *connection)

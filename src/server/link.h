@@ -8,14 +8,20 @@
 #include <microhttpd.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/socket.h>
 
 /* For MHD_OPTION_NOTIFY_CONNECTION. */
 void link_notify(void *user, struct MHD_Connection *connection, void **context,
                  enum MHD_ConnectionNotificationCode code);
 
-/* For MHD_OPTION_URI_LOG_CALLBACK: notes how long the request's target is. */
+/* Whether one more connection of that address may be accepted; loopback always may. */
+enum MHD_Result link_admit(void *user, const struct sockaddr *address, socklen_t size);
+
+/* For MHD_OPTION_URI_LOG_CALLBACK: notes how long the request's target is, and whether spaces or control characters are
+ * in it. */
 void *link_uri(void *user, const char *uri, struct MHD_Connection *connection);
 size_t link_uri_bytes(struct MHD_Connection *connection);
+bool link_bad_uri(struct MHD_Connection *connection);
 
 /* What a connection is about: whether it sends a body, and whether a request is whole and its answer is not. */
 void link_state(struct MHD_Connection *connection, bool in_body, bool busy);

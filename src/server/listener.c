@@ -27,6 +27,7 @@ static bool parse(struct listener *l, const char *text, struct hob_error *err)
     if (colon && (colon < bracket || (text[0] != '[' && strchr(text, ':') != colon)))
         colon = NULL; /* within an IPv6 address */
     size_t host_len = colon ? (size_t)(colon - text) : strcspn(text, "/");
+    bool bare = !colon && text[0] != '[' && memchr(text, ':', host_len);
     l->port = DEFAULT_PORT;
     if (colon) {
         char *end;
@@ -35,19 +36,21 @@ static bool parse(struct listener *l, const char *text, struct hob_error *err)
             return error_set(err, HOB_USAGE, "--listen: found \"%.60s\", want HOST:PORT or unix:PATH", text);
         l->port = (unsigned)port;
     }
-    if (host_len >= sizeof l->host)
+    if (host_len + 2 >= sizeof l->host)
         return error_set(err, HOB_USAGE, "--listen: the host of \"%.60s\" is too long", text);
-    snprintf(l->host, sizeof l->host, "%.*s", (int)host_len, text);
+    snprintf(l->host, sizeof l->host, "%s%.*s%s", bare ? "[" : "", (int)host_len, text, bare ? "]" : "");
     if (!l->host[0])
         snprintf(l->host, sizeof l->host, "%s", DEFAULT_HOST);
     return true;
 }
 
-static bool is_loopback(const struct sockaddr *address)
+bool listener_is_loopback(const struct sockaddr *address)
 {
     if (address->sa_family == AF_INET)
         return (ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24) == 127;
-    return address->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+    const struct in6_addr *ip = &((const struct sockaddr_in6 *)address)->sin6_addr;
+    return address->sa_family == AF_INET6 &&
+           (IN6_IS_ADDR_LOOPBACK(ip) || (IN6_IS_ADDR_V4MAPPED(ip) && ip->s6_addr[12] == 127));
 }
 
 /* The error for an address that is taken: what to ask. */
@@ -76,7 +79,7 @@ static bool open_address(struct listener *l, const struct addrinfo *found, const
                          struct hob_error *err)
 {
     int one = 1;
-    l->is_local = is_loopback(found->ai_addr);
+    l->is_local = listener_is_loopback(found->ai_addr);
     if (!l->is_local && !check_reach(l, options, err)) {
         errno = 0;
         return false;

@@ -5,6 +5,8 @@
 #ifndef HOB_SERVER_LISTENER_H
 #define HOB_SERVER_LISTENER_H
 
+#include <sys/socket.h>
+
 #include "server/server.h"
 
 struct listener {
@@ -22,5 +24,8 @@ struct listener {
  * lack are there; HOB_LIMIT when it is taken, with by what. Where there is no IPv6, ::1, :: and names fall back to
  * IPv4. */
 bool listener_open(struct listener *listener, const struct server_options *options, struct hob_error *err);
+
+/* Whether an address is this machine's own, IPv4 within IPv6 too. */
+bool listener_is_loopback(const struct sockaddr *address);
 
 #endif

@@ -249,8 +249,9 @@ static struct exchange *exchange_new(struct server *server, struct MHD_Connectio
     exchange->server = server;
     exchange->connection = connection;
     exchange->fd = info ? info->connect_fd : -1;
-    exchange->is_http10 = strcmp(version, "HTTP/1.1") != 0;
+    exchange->is_http10 = strcmp(version, "HTTP/1.0") == 0;
     exchange->received_ms = clock_ms();
+    exchange->bad_line = link_bad_uri(connection);
     exchange->line_bytes = strlen(method) + 1 + link_uri_bytes(connection) + 1 + strlen(version);
     exchange->dialect = &hob_dialect;
     atomic_init(&exchange->refs, 1);
@@ -271,6 +272,7 @@ static struct exchange *exchange_new(struct server *server, struct MHD_Connectio
 static bool admit(struct server *server, struct exchange *exchange, const char *method, const char *path)
 {
     char allowed[64];
+    path = guard_path(&server->guard, exchange, path);
     exchange->head = strcmp(method, "HEAD") == 0;
     exchange->route = routes_find(method, path, exchange->tail, allowed);
     if (exchange->route)
@@ -471,21 +473,22 @@ static void clear_tls(struct tls *tls)
 
 static struct MHD_Daemon *start_daemon(struct server *server, const struct listener *listener, const struct tls *tls)
 {
-    unsigned per_ip = listener->is_local ? 0 : (unsigned)limits[LIMIT_CONNECTIONS_IP].value;
     const struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}},
                                 with_tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, tls->certificate.ptr},
                                               {MHD_OPTION_HTTPS_MEM_KEY, 0, tls->key.ptr},
                                               {MHD_OPTION_END, 0, NULL}};
     bool has_tls = tls->key.len > 0;
+    /* Before 1.0 it refuses a lack of Host where it is strict, but with two heads. The guard refuses with one. */
+    int strict = MHD_get_version()[0] != '0';
     return MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG | (has_tls ? MHD_USE_TLS : 0), 0,
-        NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
-        listener->fd, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_CONNECTION_LIMIT,
+        link_admit, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, log_nothing, NULL, MHD_OPTION_LISTEN_SOCKET,
+        listener->fd, MHD_OPTION_STRICT_FOR_CLIENT, strict, MHD_OPTION_CONNECTION_LIMIT,
         (unsigned)limits[LIMIT_CONNECTIONS].value, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)limits[LIMIT_IDLE_S].value,
-        MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_ip, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)limits[LIMIT_HEADER_BYTES].value + (32 << 10), MHD_OPTION_NOTIFY_COMPLETED, on_completed, server,
-        MHD_OPTION_NOTIFY_CONNECTION, link_notify, server, MHD_OPTION_URI_LOG_CALLBACK, link_uri, NULL,
-        MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_ARRAY, has_tls ? with_tls : none, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)limits[LIMIT_HEADER_BYTES].value + (32 << 10),
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, link_notify, server,
+        MHD_OPTION_URI_LOG_CALLBACK, link_uri, NULL, MHD_OPTION_UNESCAPE_CALLBACK, unescape, NULL, MHD_OPTION_ARRAY,
+        has_tls ? with_tls : none, MHD_OPTION_END);
 }
 
 struct server *server_start(const struct server_options *options, struct hob_error *err)

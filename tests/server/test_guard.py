@@ -47,6 +47,20 @@ def test_host():
         assert status([get, bad, CLOSE]) in (400, 403), bad
     assert status([get, CLOSE]) in (400, 403) and status([get, host(), host(), CLOSE]) == 400
     assert status([get, host(), "hOST: evil.example", CLOSE]) == 400
+    assert status([get, "Host: \t127.0.0.1:%d \t " % S.port, CLOSE]) == 200  # space around it is no part of it
+    assert status(["GET /api/tags HTTP/1.0"]) == 200  # what is this old is no browser
+    assert status(["GET /api/tags HTTP/1.0", "Host: evil.example"]) == 403
+    assert status(["GET /api/tags HTTP/1.0", "Origin: http://127.0.0.1:%d" % S.port]) == 403
+
+
+def test_absolute():
+    """A target may name this server in full, as Host does."""
+    own = "http://127.0.0.1:%d" % S.port
+    for target, named, want in ((own + "/api/version", host(), 200), (own, host(), 200), (own + "?a", host(), 200),
+                                (own.upper() + "/api/version", host(), 200), (own + "1/", host(), 404),
+                                (own + "@evil/", host(), 404), ("http://evil/", host(), 404), ("http:///", host(), 404),
+                                ("https" + own[4:] + "/", host(), 404), ("http://evil/", "Host: evil", 403)):
+        assert status(["GET %s HTTP/1.1" % target, named, CLOSE]) == want, (target, named)
 
 
 def test_origin():
@@ -97,7 +111,8 @@ def test_framing():
                 ["Content-Length: 5", "Content-Length: 6"], ["Content-Length: +5"], ["Content-Length: 0x5"],
                 ["Content-Length: -5"], ["Content-Length: 5 5"], ["Content-Length: 5,5"], ["Content-Length: "],
                 ["Content-Length: 18446744073709551616"], ["Content-Length: 99999999999999999999"],
-                ["Transfer-Encoding: gzip"], ["Transfer-Encoding: chunked, gzip"], ["X : y"], ["X\x01: y"], ["X: a\x01b"]):
+                ["Transfer-Encoding: gzip"], ["Transfer-Encoding: chunked, gzip"], ["X : y"], ["X\x01: y"], ["X: a\x01b"],
+                ["X\x7f: y"], ["X: a\x7fb"]):
         assert status(post + bad, b"hello") in (0, 400, 413, 501), bad
     for lines in ("GET /health HTTP/1.1\n%s\r\n\r\n", "GET /health HTTP/1.1\r\n%s\n\r\n", "GET /health HTTP/1.1\r\n%s\r\n\n",
                   "GET /health HTTP/1.1\n%s\n\n", "GET /health HTTP/1.1\r\nX: a\nY: b\r\n%s\r\n\r\n",
@@ -116,6 +131,10 @@ def test_framing():
                   "\r\nGET /health HTTP/1.1\r\n%s\r\n%s\r\n\r\n"):
         answer = S.raw((lines % (host(), CLOSE)).encode(), 2)
         assert answer.split()[1] == b"200", (lines, answer)
+    for target in ("/api/ver sion", "/api/version\x01", "/api/version\x7f", "/api/version\t", "/api/version?a=\x02"):
+        assert status(["GET %s HTTP/1.1" % target, host(), CLOSE]) == 400, target
+    answer = send(S, ["GET /api/version HTTP/1.1", CLOSE])
+    assert answer.count(b"HTTP/1.1 400") == 1 and "error" in json.loads(answer.split(b"\r\n\r\n")[1]), answer
     for size in (b"FFFFFFFFFFFFFFFF", b"fffffffffffffffff", b"-1", b"0x5", b"5;" + b"a" * 60000, b"g"):
         answer = send(S, post + ["Transfer-Encoding: chunked"], size + b"\r\nhello\r\n0\r\n\r\n", 1)
         assert not answer or answer.split()[1][:1] in (b"4", b"5"), (size[:20], answer)  # the HTTP library's own words
@@ -233,6 +252,21 @@ def test_reach():
         for name in ("evil.example", "1.evil.example", "1", "a:1"):  # names that a page's owner can make mean it
             assert status([get, "Host: " + name, CLOSE], server=server) in (200, 403)
         assert status([get, "Host: evil.example", CLOSE], server=server) == 403
+
+
+def test_ipv6():
+    """An address of IPv6 is told in brackets, whether or not it was given so."""
+    if not socket.has_ipv6 or not os.path.exists("/proc/net/if_inet6"):
+        raise hob.Skip("no IPv6")
+    for words in ("::1", "[::1]:0"):
+        process = subprocess.Popen([hob.HOB, "serve", "--listen", words], stderr=subprocess.PIPE, text=True,
+                                   env=dict(hob.ENV, HOB_HOME=S.home))
+        try:
+            said = process.stderr.readline()
+            assert "http://[::1]:" in said or "[::1]:11434 is taken" in said, said
+        finally:
+            process.terminate()
+            process.wait(40)
 
 
 def test_tls():

@@ -208,7 +208,7 @@ def test_options_are_honoured():
                          ("n", (0, 1000, "1")), ("stop", ([""], [1])), ("logit_bias", ({"-1": 1}, {"999999": 1}, {"a": 1})),
                          ("dry_allowed_length", (-1,)), ("n_discard", (-1,)), ("tools", ({}, [{}], [{"type": "function"}])),
                          ("response_format", ({"type": "xml"}, {"type": "json_schema"})),
-                         ("keep_alive", ("5 parsecs", 2**63, [1])), ("stream", (1,)), ("logprobs", (5,)),
+                         ("keep_alive", ("5 parsecs", 2**63, [1], "0x10s", "1e5s", "1..5s", "1-s", "infs", ".s")), ("stream", (1,)), ("logprobs", (5,)),
                          ("top_logprobs", (3,)), ("chat_template_kwargs", ({"chat_template": "x"}, {"tokenize": False})),
                          ("tool_choice", (7, "maybe", "required")), ("no_such_field", (1,)),
                          ("reasoning_effort", ("a lot",))):
@@ -232,7 +232,8 @@ def test_options_are_honoured():
     refused(path, chat("no-such"), "no-such", "model_not_found", status=404)
     refused(path, chat("../../etc/passwd"), status=404)
     refused(path, {"messages": [{"role": "user", "content": "a"}]}, "model")
-    for value in (None, 0, 10, "10m", "1h30m", -1, "-1s"):
+    assert len(S.post(path, chat(seed=2 ** 63 - 1, n=3, max_tokens=1))["choices"]) == 3
+    for value in (None, 0, 10, "10m", "1h30m", "1.5s", ".5m", -1, "-1s"):
         assert S.post(path, chat(keep_alive=value))
     assert S.post(path, chat(temperature=None, tools=None, stop=None, n=None, functions=None))
     headers = S.ask("POST", path, chat(user="me", store=True, metadata={"a": "b"}, prompt_cache_key="k"))[1]

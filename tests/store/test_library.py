@@ -151,6 +151,10 @@ def test_files():
         if content:
             hob.run("list", ok=(code,), env=benv)
             assert open(os.path.join(broken, "library.db"), "rb").read() == content
+    folder, fenv = fresh("folder-for-a-library")
+    os.makedirs(os.path.join(folder, "library.db"))
+    said = hob.run("list", ok=(7,), env=fenv)[2]
+    assert "library.db: " in said and "null" not in said, said
 
 
 def test_kills():
