@@ -21,6 +21,7 @@ int file_descriptor(const char *path, enum file_use use, struct hob_error *err)
     static const int flags[] = {
         /* O_NONBLOCK: opening a FIFO must not wait for a writer. It means nothing to a regular file. */
         [FILE_READ] = O_RDONLY | O_NONBLOCK,
+        [FILE_HOLD] = O_RDONLY | O_NONBLOCK,
         [FILE_STREAM] = O_RDONLY,
         [FILE_LIST] = O_RDONLY | O_DIRECTORY,
         [FILE_APPEND] = O_RDWR | O_CREAT | O_APPEND,
@@ -33,13 +34,17 @@ int file_descriptor(const char *path, enum file_use use, struct hob_error *err)
     if (fd < 0)
         error_system(err, path, "cannot be opened");
     struct stat st;
+    bool good = true;
     if (fd >= 0 && use == FILE_APPEND && file_stat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
-        flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        error_set(err, HOB_USAGE, "%s: another hob is writing to it", path);
-        close(fd);
-        fd = -1;
-    }
-    return fd;
+        flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        good = error_set(err, HOB_USAGE, "%s: another hob is writing to it", path);
+    if (fd >= 0 && use == FILE_HOLD &&
+        ((flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) || file_stat(fd, &st) != 0 || st.st_nlink == 0))
+        good = error_set(err, HOB_NOT_FOUND, "%s: was removed", path);
+    if (good)
+        return fd;
+    close(fd);
+    return -1;
 }
 
 int file_stat(int fd, struct stat *st)
@@ -54,8 +59,13 @@ static int64_t time_ns(struct timespec t)
 
 bool file_open(struct file *file, const char *path, struct hob_error *err)
 {
+    return file_open_for(file, path, FILE_READ, err);
+}
+
+bool file_open_for(struct file *file, const char *path, enum file_use use, struct hob_error *err)
+{
     *file = (struct file){.fd = -1};
-    int fd = file_descriptor(path, FILE_READ, err);
+    int fd = file_descriptor(path, use, err);
     if (fd < 0)
         return false;
     struct stat st;

@@ -23,6 +23,7 @@ struct file {
 /* What a descriptor is for. */
 enum file_use {
     FILE_READ,    /* never blocks on a FIFO or device */
+    FILE_HOLD,    /* the same, and locked for readers: collect() leaves it; HOB_NOT_FOUND where it is being removed */
     FILE_STREAM,  /* to be read to its end: a pipe, a device */
     FILE_LIST,    /* a folder, whose names are read */
     FILE_APPEND,  /* made where it is missing, 0666, and locked, HOB_USAGE where another has it; read too */
@@ -60,6 +61,9 @@ int file_stat(int fd, struct stat *st);
 
 /* Opens a regular file for reading (close-on-exec, never blocks on a FIFO or device). */
 bool file_open(struct file *file, const char *path, struct hob_error *err);
+
+/* The same for a use that is FILE_READ or FILE_HOLD. */
+bool file_open_for(struct file *file, const char *path, enum file_use use, struct hob_error *err);
 
 /* Closes; safe on a zeroed file whose fd is -1 or a file already closed. */
 void file_close(struct file *file);

@@ -8,7 +8,6 @@
 #include "server/messages.h"
 #include "server/ollama.h"
 #include "store/blob.h"
-#include "store/collect.h"
 
 /* A dialect of an endpoint that does what it does and answers. */
 #define ACTS(function, what, ...)                                                                                      \
@@ -117,8 +116,7 @@ static bool file_of(const json_t *files, struct buf *path, struct file *file, st
     const json_t *digest = json_object_iter_value(json_object_iter((json_t *)files));
     if (json_object_size(files) != 1 || !json_is_string(digest))
         return error_set(err, HOB_USAGE, "files: want one GGUF file, by its digest");
-    return blob_find(json_string_value(digest), path, err) && file_open(file, path->ptr, err) &&
-           (collect_hold(file) || error_set(err, HOB_NOT_FOUND, "%s: was removed", json_string_value(digest)));
+    return blob_find(json_string_value(digest), path, err) && file_open_for(file, path->ptr, FILE_HOLD, err);
 }
 
 /* What it is made from: a file that was sent, or a name, whose settings go to g->settings. The API takes no path. */

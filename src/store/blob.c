@@ -64,7 +64,7 @@ static bool is_there(const char *path, const char *want)
 {
     char hex[65];
     struct file file = {.fd = -1};
-    bool good = file_open(&file, path, NULL) && collect_hold(&file) && sha256_file(&file, hex, NULL, NULL, NULL) &&
+    bool good = file_open_for(&file, path, FILE_HOLD, NULL) && sha256_file(&file, hex, NULL, NULL, NULL) &&
                 strcmp(want, hex) == 0;
     if (good)
         collect_renew(&file);

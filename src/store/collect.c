@@ -200,12 +200,6 @@ void collect_old(void)
     parts_clear(&parts);
 }
 
-bool collect_hold(const struct file *blob)
-{
-    struct stat st;
-    return flock(blob->fd, LOCK_SH | LOCK_NB) == 0 && file_stat(blob->fd, &st) == 0 && st.st_nlink > 0;
-}
-
 void collect_renew(const struct file *blob)
 {
     struct stat st;

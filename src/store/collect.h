@@ -21,9 +21,6 @@ void collect_folder(const char *path);
 /* Removes the copies, blobs and halves of such that nobody has used for an hour. */
 void collect_old(void);
 
-/* Keeps an open blob as long as the descriptor is open. False where it has been removed, or is about to be. */
-bool collect_hold(const struct file *blob);
-
 /* Keeps an open blob that no name uses for an hour from now. */
 void collect_renew(const struct file *blob);
 

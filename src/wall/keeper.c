@@ -91,8 +91,8 @@ static json_t *do_open(struct keeper *keeper, const char *path, const json_t *me
     }
     if (use == FILE_REPLACE)
         return open_writer(keeper, path, fd, err);
-    if (use == FILE_READ) {
-        if (!file_open(&file, path, err))
+    if (use == FILE_READ || use == FILE_HOLD) {
+        if (!file_open_for(&file, path, (enum file_use)use, err))
             return NULL;
         char hex[65];
         if (blob_is(path, hex))

@@ -111,10 +111,10 @@ static bool is_history(const char *path)
 bool policy_allows(const struct policy *policy, const char *path, enum file_use use)
 {
     char hex[65];
-    bool write = use != FILE_READ && use != FILE_STREAM && use != FILE_LIST;
+    bool write = use != FILE_READ && use != FILE_HOLD && use != FILE_STREAM && use != FILE_LIST;
     if (is_granted(policy, path, write) || (policy->chat && (is_of_chat(path, write) || is_history(path))))
         return true;
     if (blob_is(path, hex))
-        return use == FILE_READ || use == FILE_REPLACE;
+        return use == FILE_READ || use == FILE_HOLD || use == FILE_REPLACE;
     return (use == FILE_READ || use == FILE_LIST) && is_registered(path);
 }
