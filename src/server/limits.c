@@ -36,6 +36,8 @@ struct limit limits[N_LIMITS] = {
     [LIMIT_RESPONSES] = {"responses", "responses kept for previous_response_id, an owner", 256, "responses",
                          "the oldest goes"},
     [LIMIT_RESPONSE_BYTES] = {"response-bytes", "responses kept, all owners", 256 << 20, "bytes", "the oldest goes"},
+    [LIMIT_OWNER_RESPONSE_BYTES] = {"owner-response-bytes", "responses kept, an owner", 64 << 20, "bytes",
+                                    "the oldest goes"},
     [LIMIT_INPUTS] = {"inputs", "texts of a request for embeddings", 2048, "texts", "400"},
     [LIMIT_VECTOR_NUMBERS] = {"vector-numbers", "numbers of the vectors of a request", 4 << 20, "numbers", "400"},
     [LIMIT_RESPONSE_S] = {"response-seconds", "time that a response is kept", 3600, "seconds", "404"},

@@ -39,10 +39,14 @@ extern const struct field openai_fields[], openai_advisory[];
 /* "response_format", also as responses have it. As a row of fields. */
 bool openai_response_format(struct generation *generation, const json_t *value, struct hob_error *err);
 
+/* Keeps a response for the next: its body, and its messages and those before it. Takes `messages`. */
+void openai_keep(struct generation *generation, const json_t *body, json_t *messages);
+
 /* Handlers. */
 void openai_models(struct exchange *exchange);
 void openai_model(struct exchange *exchange);
 void openai_response_get(struct exchange *exchange);
+void openai_response_items(struct exchange *exchange);
 void openai_response_delete(struct exchange *exchange);
 
 extern const struct dialect openai_embeddings_dialect;

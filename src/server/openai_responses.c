@@ -12,6 +12,44 @@
 
 /* ------------------------------------------------------------------------------------------------------- fields */
 
+/* The id of an item that stands for one of a response that is kept, or NULL. */
+static const char *reference_id(const json_t *item)
+{
+    const json_t *type = json_object_get(item, "type"), *id = json_object_get(item, "id");
+    bool bare = (!type || json_is_null(type)) && !json_object_get(item, "role");
+    return bare || str_eq(json_span(type), STR("item_reference")) ? json_string_value(id) : NULL;
+}
+
+/* The items of an array, references to kept ones followed. The caller owns it; NULL with an error. */
+static json_t *follow_references(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    json_t *kept = json_object(), *items = json_array(), *item;
+    bool good = true;
+    size_t i;
+    json_array_foreach(value, i, item)
+    {
+        if (reference_id(item))
+            json_object_set_new(kept, reference_id(item), json_null());
+    }
+    if (json_object_size(kept))
+        responses_items(g->exchange->server, g->exchange->owner, kept);
+    json_array_foreach(value, i, item)
+    {
+        const char *id = reference_id(item);
+        json_t *found = id ? json_object_get(kept, id) : item;
+        if (id && json_is_null(found)) {
+            good = error_set(err, HOB_NOT_FOUND, "input[%zu].id: there is no item '%.60s' that is kept", i, id);
+            break;
+        }
+        json_array_append(items, found);
+    }
+    json_decref(kept);
+    if (good)
+        return items;
+    json_decref(items);
+    return NULL;
+}
+
 /* One item of "input" into messages. */
 static bool read_item(json_t *messages, const json_t *item, size_t i, struct hob_error *err)
 {
@@ -61,20 +99,23 @@ static bool read_item(json_t *messages, const json_t *item, size_t i, struct hob
 
 static bool read_input(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    json_t *messages = json_array();
+    json_t *messages = json_array(), *items = NULL;
     bool good = json_is_string(value) || (json_is_array(value) && json_array_size(value)) ||
                 error_set(err, HOB_USAGE, "input: want a string, or an array of items");
     if (json_is_string(value))
-        message_add(messages, "user", json_span(value));
-    for (size_t i = 0; good && i < json_array_size(value); i++)
-        good = read_item(messages, json_array_get(value, i), i, err);
+        items = json_pack("[{s:s, s:s, s:O}]", "type", "message", "role", "user", "content", value);
+    else if (good)
+        good = (items = follow_references(g, value, err)) != NULL;
+    for (size_t i = 0; good && i < json_array_size(items); i++)
+        good = read_item(messages, json_array_get(items, i), i, err);
     json_object_set_new(g->request, "messages", messages);
+    json_object_set_new(g->extra, "input", items);
     return good;
 }
 
 static bool read_previous(struct generation *g, const json_t *value, struct hob_error *err)
 {
-    json_t *before = responses_find(g->exchange->server, g->exchange->owner, json_string_value(value), true);
+    json_t *before = responses_find(g->exchange->server, g->exchange->owner, json_string_value(value), "messages");
     if (!before)
         return error_set(err, HOB_NOT_FOUND, "previous_response_id: there is no response '%.60s'",
                          json_string_value(value));
@@ -273,8 +314,8 @@ static void item_added(struct answer *answer, json_t *item)
               json_pack("{s:I, s:o}", "output_index", (json_int_t)answer->n_parts, "item", item));
 }
 
-/* Ends the part that is open. */
-static void close_part(struct answer *answer)
+/* Ends the part that is open; its text is "completed", or "incomplete". */
+static void close_part(struct answer *answer, const char *status)
 {
     struct generation *g = answer->generation;
     struct str text = buf_view(&answer->part);
@@ -287,7 +328,7 @@ static void close_part(struct answer *answer)
         done = place(answer, "content_index");
         json_object_set(done, "part", part);
         put_event(g, "response.content_part.done", done);
-        item_done(answer, message_item(answer->part_id, "completed", json_pack("[o]", part)));
+        item_done(answer, message_item(answer->part_id, status, json_pack("[o]", part)));
     } else if (answer->open[OPEN_THINKING]) {
         json_t *done = place(answer, "summary_index");
         json_object_set_new(done, "text", json_bytes(text));
@@ -306,7 +347,7 @@ static void close_part(struct answer *answer)
 static void open_part(struct answer *answer, int kind)
 {
     struct generation *g = answer->generation;
-    close_part(answer);
+    close_part(answer, "completed");
     make_id(kind == OPEN_TEXT ? "msg_" : "rs_", answer->part_id, sizeof answer->part_id);
     item_added(answer, kind == OPEN_TEXT ? message_item(answer->part_id, "in_progress", json_array())
                                          : reasoning_item(answer->part_id, STR("")));
@@ -345,6 +386,12 @@ static void close_call(struct answer *answer, bool cut)
     item_done(answer, call_item(answer->part_id, answer->call_id, name, arguments, cut ? "incomplete" : "completed"));
 }
 
+/* What becomes of the part that a reply ends in. */
+static const char *answer_status(const struct reply *reply)
+{
+    return strcmp(reply_finish_reason(reply), "length") == 0 ? "incomplete" : "completed";
+}
+
 static void event(struct answer *answer, const struct chat_event *e)
 {
     int kind = e->kind == CHAT_TEXT ? OPEN_TEXT : OPEN_THINKING;
@@ -357,7 +404,7 @@ static void event(struct answer *answer, const struct chat_event *e)
         send_text(answer, kind, e->text);
         break;
     case CHAT_CALL_BEGIN:
-        close_part(answer);
+        close_part(answer, "completed");
         make_id("fc_", answer->part_id, sizeof answer->part_id);
         item_added(answer, call_item(answer->part_id, answer->call_id, e->text, STR(""), "in_progress"));
         break;
@@ -370,7 +417,7 @@ static void event(struct answer *answer, const struct chat_event *e)
         close_call(answer, e->cut);
         break;
     case CHAT_END:
-        close_part(answer);
+        close_part(answer, answer_status(e->reply));
         break;
     default:
         break;
@@ -394,7 +441,8 @@ static void collect_output(struct generation *g)
     if (text.len || json_array_size(calls) == 0) {
         json_t *logged = g->wants_logprobs ? answer_logprobs(answer) : NULL;
         make_id("msg_", id, sizeof id);
-        json_array_append_new(output, message_item(id, "completed", json_pack("[o]", text_part(text, logged))));
+        const char *status = json_array_size(calls) ? "completed" : answer_status(answer->reply);
+        json_array_append_new(output, message_item(id, status, json_pack("[o]", text_part(text, logged))));
         json_decref(logged);
     }
     for (size_t i = 0; i < json_array_size(calls); i++) {
@@ -429,8 +477,7 @@ static void keep(struct generation *g, json_t *body)
             message_add_call(message, json_object_get(item, "call_id"), json_object_get(item, "name"),
                              json_object_get(item, "arguments"), "output", &none);
     }
-    responses_keep(g->exchange->server, g->exchange->owner, g->id, body, messages);
-    json_decref(messages);
+    openai_keep(g, body, messages);
 }
 
 static void end(struct generation *g)
@@ -493,30 +540,3 @@ const struct dialect openai_responses_dialect = {
     .event = event,
     .end = end,
 };
-
-/* --------------------------------------------------------------------------------------------------------- kept */
-
-static void not_kept(struct exchange *exchange)
-{
-    struct hob_error err;
-    error_set(&err, HOB_NOT_FOUND, "there is no response '%.60s'", exchange->tail);
-    exchange_fail(exchange, MHD_HTTP_NOT_FOUND, "id", &err);
-}
-
-void openai_response_get(struct exchange *exchange)
-{
-    json_t *body = responses_find(exchange->server, exchange->owner, exchange->tail, false);
-    if (body)
-        exchange_answer_json(exchange, MHD_HTTP_OK, body);
-    else
-        not_kept(exchange);
-}
-
-void openai_response_delete(struct exchange *exchange)
-{
-    if (responses_forget(exchange->server, exchange->owner, exchange->tail))
-        exchange_answer_json(exchange, MHD_HTTP_OK,
-                             json_pack("{s:s, s:s, s:b}", "id", exchange->tail, "object", "response", "deleted", 1));
-    else
-        not_kept(exchange);
-}

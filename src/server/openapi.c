@@ -92,7 +92,8 @@ void openapi_get(struct exchange *exchange)
     json_t *paths = json_object();
     for (size_t i = 0; i < n; i++) {
         char path[96], method[8];
-        snprintf(path, sizeof path, "%s%s", routes[i].path, routes[i].flags & ROUTE_TAIL ? "{id}" : "");
+        bool at_end = routes[i].flags & ROUTE_TAIL && !strchr(routes[i].path, '{');
+        snprintf(path, sizeof path, "%s%s", routes[i].path, at_end ? "{id}" : "");
         snprintf(method, sizeof method, "%s", routes[i].method);
         for (char *c = method; *c; c++)
             *c = (char)(*c | 0x20);

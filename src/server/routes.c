@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/str.h"
 #include "server/anthropic.h"
 #include "server/generation.h"
 #include "server/ollama.h"
@@ -31,6 +32,7 @@ static const struct route routes[] = {
     {"POST",   "/v1/chat/completions",      generation_handle,      &openai_chat_dialect,        0, "A reply to messages"},
     {"POST",   "/v1/completions",           generation_handle,      &openai_completions_dialect, 0, "A text goes on"},
     {"POST",   "/v1/responses",             generation_handle,      &openai_responses_dialect,   0, "A reply to items"},
+    {"GET",    "/v1/responses/{id}/input_items", openai_response_items, &openai_responses_dialect, ROUTE_TAIL, "What a response that is kept answers"},
     {"GET",    "/v1/responses/",            openai_response_get,    &openai_responses_dialect,   ROUTE_TAIL, "A response that is kept"},
     {"DELETE", "/v1/responses/",            openai_response_delete, &openai_responses_dialect,   ROUTE_TAIL, "Forgets a response"},
     {"POST",   "/v1/embeddings",            generation_handle,      &openai_embeddings_dialect,  0, "Vectors of texts"},
@@ -64,27 +66,38 @@ const struct route *routes_all(size_t *n)
     return routes;
 }
 
-/* Whether the path is the route's. */
-static bool matches(const struct route *route, const char *path)
+enum { MAX_TAIL = 256 };
+
+/* Where a route's tail stands in its path, "{id}", or at its end. */
+static size_t tail_at(const struct route *route)
 {
-    size_t n = strlen(route->path);
-    if (!(route->flags & ROUTE_TAIL))
-        return strcmp(path, route->path) == 0;
-    return strncmp(path, route->path, n) == 0 && path[n] && strlen(path + n) < 256;
+    return strcspn(route->path, "{");
 }
 
-const struct route *routes_find(const char *method, const char *path, char tail[256], char allowed[64])
+/* Bytes of the tail, where the path is the route's; SIZE_MAX where it is not. */
+static size_t match(const struct route *route, const char *path)
+{
+    size_t n = tail_at(route), len = strlen(path);
+    struct str end = str_of(route->path[n] ? route->path + n + strlen("{id}") : "");
+    if (!(route->flags & ROUTE_TAIL))
+        return strcmp(path, route->path) == 0 ? 0 : SIZE_MAX;
+    bool fits = strncmp(path, route->path, n) == 0 && len > n + end.len && len - n - end.len < MAX_TAIL &&
+                str_ends(str_of(path), end);
+    return fits ? len - n - end.len : SIZE_MAX;
+}
+
+const struct route *routes_find(const char *method, const char *path, char tail[MAX_TAIL], char allowed[64])
 {
     size_t used = 0;
     tail[0] = allowed[0] = 0;
     for (size_t i = 0; i < N_ROUTES; i++) {
         const struct route *route = &routes[i];
-        if (!matches(route, path))
+        size_t n_tail = match(route, path);
+        if (n_tail == SIZE_MAX)
             continue;
         bool head = strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0;
         if (head || strcmp(route->method, method) == 0) {
-            if (route->flags & ROUTE_TAIL)
-                snprintf(tail, 256, "%s", path + strlen(route->path));
+            snprintf(tail, MAX_TAIL, "%.*s", (int)n_tail, path + tail_at(route));
             return route;
         }
         if (used < 48)

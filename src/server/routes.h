@@ -9,7 +9,7 @@
 
 enum route_flag {
     ROUTE_INLINE = 1, /* answered by the daemon's thread: it waits for nothing and reads no file */
-    ROUTE_TAIL = 2,   /* the path goes on: `exchange->tail` */
+    ROUTE_TAIL = 2,   /* the path goes on, or has more at {id}: `exchange->tail` */
     ROUTE_UPLOAD = 4, /* the body is a file, of any size */
     ROUTE_HIDDEN = 8, /* another spelling of a row above: not in the document */
     ROUTE_OPEN = 16,  /* needs no key */

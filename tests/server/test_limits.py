@@ -216,7 +216,7 @@ def test_responses():
         serve.wait_for(lambda: there(ids[2]) == 404)
         late = {"model": "chat", "input": "b", "max_output_tokens": 1, "previous_response_id": ids[2]}
         server.post("/v1/responses", late, ok=404)
-    with start("--ctx", "4096", response_bytes=9000) as server:
+    with start("--ctx", "4096", response_bytes=11000) as server:
         ids = []
         for word in "abc":  # each of another owner: the bytes of all count, and the oldest goes
             body = {"model": "chat", "input": word * 500, "max_output_tokens": 1, "instructions": "x" * 2000, "metadata": {
@@ -225,6 +225,17 @@ def test_responses():
             ids.append((server.post("/v1/responses", body, headers=headers)["id"], headers))
         kept = [server.ask("GET", "/v1/responses/" + name, headers=headers)[0] for name, headers in ids]
         assert kept == [404, 200, 200], kept
+    with start("--ctx", "4096", owner_response_bytes=11000) as server:
+        server.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
+        asks = [("a", 400), ("b", 400), ("a", 400), ("a", 400), ("a", 12000)]  # the last is too large, and nothing goes for it
+        ids = []
+        for word, n in asks:
+            headers = {"Authorization": "Bearer " + word}
+            body = {"model": "chat", "input": "x" * 500, "max_output_tokens": 1, "instructions": "x" * 2000, "metadata": {
+                "a": "x" * n}}
+            ids.append((server.post("/v1/responses", body, headers=headers)["id"], headers))
+        kept = [server.ask("GET", "/v1/responses/" + name, headers=headers)[0] for name, headers in ids]
+        assert kept == [404, 200, 200, 200, 404], kept
 
 
 def test_queue():

@@ -65,6 +65,37 @@ def test_empty_turns():
     assert S.post("/v1/messages/count_tokens", {"model": "chat", "messages": asked})["input_tokens"] not in counts.values()
 
 
+def test_references():
+    """Items of earlier responses are named by their ids, by their owner."""
+    ask = {"model": "chat", "max_output_tokens": 3, "temperature": 0}
+    first = S.post("/v1/responses", dict(ask, input="Hi"))
+    asked = S.ask("GET", "/v1/responses/%s/input_items" % first["id"])[2]
+    assert asked["object"] == "list" and [i["content"] for i in asked["data"]] == [[{"type": "input_text", "text": "Hi"}]]
+    assert asked["first_id"] == asked["last_id"] == asked["data"][0]["id"] and asked["has_more"] is False
+    said, more = first["output"][0], {"role": "user", "content": "More"}
+    whole = S.post("/v1/responses", dict(ask, input=[{"role": "user", "content": "Hi"}, said, more]))
+    for form in ({"type": "item_reference"}, {"type": None}, {}):
+        short = S.post("/v1/responses", dict(ask, input=[
+            dict(form, id=asked["data"][0]["id"]), dict(form, id=said["id"]), more]))
+        assert short["usage"]["input_tokens"] == whole["usage"]["input_tokens"], (form, short, whole)
+        assert [i["id"] for i in S.ask("GET", "/v1/responses/%s/input_items" % short["id"])[2]["data"]][:2] == [
+            asked["data"][0]["id"], said["id"]]
+    body = dict(ask, input=[{"type": "item_reference", "id": said["id"]}, more])
+    status, _, answer = S.ask("POST", "/v1/responses", body, {"Authorization": "Bearer other"})
+    assert status == 404 and "input[0]" in answer["error"]["message"], answer
+    assert S.ask("GET", "/v1/responses/resp_none/input_items")[0] == 404
+    assert S.ask("GET", "/v1/responses//input_items")[0] == 404
+
+
+def test_incomplete():
+    """An item that the end of the tokens cuts says so, as the response does."""
+    ask = {"model": "chat", "input": "Hi", "max_output_tokens": 3, "ignore_eos": True}
+    for response in (S.post("/v1/responses", ask), S.stream("/v1/responses", dict(ask, stream=True))[-1]["response"]):
+        assert response["status"] == "incomplete" == response["output"][-1]["status"], response
+    done = S.post("/v1/responses", dict(ask, constraint={"choice": ["a"]}, max_output_tokens=30))
+    assert done["status"] == "completed" == done["output"][-1]["status"], done
+
+
 def main():
     global S
     with serve.Server("--ctx", "4096") as S:
