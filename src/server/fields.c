@@ -17,7 +17,21 @@ const struct field *fields_find(const struct field *const *tables, const char *n
 
 bool field_is_advisory(const struct field *field)
 {
-    return !field->read && !field->flag && !field->request && !field->extra;
+    return !field->read && !field->flag && !field->request && !field->extra && !field->only;
+}
+
+/* Takes numbers below zero as OpenAI's dialect and those who add to it have them: a seed is any, and -1 is none; -1
+ * tokens are as many as there is room for. False: the value is as it is. */
+static bool take_negative(struct generation *g, const struct option *option, const char *key, json_int_t value)
+{
+    bool is_seed = option->kind == OPTION_SEED, is_length = strcmp(option->name, "max-tokens") == 0;
+    if (value >= 0 || !(is_seed || (is_length && value == -1)))
+        return false;
+    if (is_length)
+        json_object_set_new(g->extra, "endless", json_true());
+    else if (value != -1)
+        json_object_set_new(g->request, key, json_integer(value & INT64_MAX));
+    return true;
 }
 
 /* Sets an option of the request after checking its value; the error is told with the client's name for it. */
@@ -29,6 +43,8 @@ static bool set_option(struct generation *g, size_t at, const char *name, const 
     struct hob_error failure;
     char key[64];
     option_json_name(option, key);
+    if (g->dialect->options == DIALECT_OPENAI && take_negative(g, option, key, json_integer_value(value)))
+        return true;
     bool good = options_init(&scratch, err);
     if (good && !options_set_value(&scratch, at, value, &failure)) {
         const char *rest = strchr(failure.text, ':');
@@ -65,6 +81,19 @@ static bool check_type(const struct field *field, const json_t *value, struct ho
     return false;
 }
 
+/* Whether a value is one of those that a row has. */
+static bool check_only(const struct field *field, const json_t *value, struct hob_error *err)
+{
+    struct buf text = {0};
+    bool found = false;
+    json_write(value, &text);
+    for (const char *at = field->only; *at && !found; at += strcspn(at, " ") + (at[strcspn(at, " ")] == ' '))
+        found = str_eq(buf_view(&text), (struct str){at, strcspn(at, " ")});
+    buf_clear(&text);
+    return found || error_set(err, HOB_USAGE, "%s: cannot be honoured; want %.*s", field->name,
+                              (int)strcspn(field->only, " "), field->only);
+}
+
 /* Puts a value where its row says. */
 static bool take(struct generation *g, const struct field *field, const json_t *value, struct hob_error *err)
 {
@@ -74,6 +103,8 @@ static bool take(struct generation *g, const struct field *field, const json_t *
         exchange_ignore(g->exchange, field->name);
         return true;
     }
+    if (field->only)
+        return check_only(field, value, err);
     if (!check_type(field, value, err) || (field->read && !field->read(g, value, err)))
         return false;
     if (field->flag)

@@ -19,7 +19,7 @@ enum field_type {
     FIELD_OBJECT = 32
 };
 
-/* One member. Where it goes is told by one of the last four; a row without them is advisory. */
+/* One member. Where it goes is told by one of the last five; a row without them is advisory. */
 struct field {
     const char *name;
     unsigned types; /* 0: anything */
@@ -29,6 +29,7 @@ struct field {
     size_t flag;         /* the offset in struct generation of a bool */
     const char *request; /* the member of generation->request */
     const char *extra;   /* that of generation->extra, where an empty string or array is absent */
+    const char *only;    /* what hob does in any case, as JSON, parted by spaces: any other value is refused */
 };
 
 /* The flag of a row. */

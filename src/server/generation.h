@@ -26,9 +26,10 @@ struct answer {
     struct buf name, arguments;
     char call_id[48];
     bool told;
-    size_t n_calls;    /* calls that the dialect was told of */
-    size_t n_thinking; /* tokens of the thinking part */
-    size_t n_logged;   /* log probabilities that were written */
+    size_t n_calls;      /* calls that the dialect was told of */
+    size_t n_thinking;   /* tokens of the thinking part */
+    size_t n_logged;     /* log probabilities that were written */
+    size_t n_characters; /* of the tokens of those */
     /* For dialects: the part that a stream is in, and how many there were. */
     bool open[3];
     size_t n_parts;

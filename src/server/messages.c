@@ -152,6 +152,11 @@ static bool read_message(json_t *messages, const json_t *given, size_t i, struct
         if (!json_is_string(thinking))
             thinking = json_object_get(given, "thinking");
         copy_text(message, "thinking", thinking);
+        const json_t *call = json_object_get(given, "function_call"); /* as tool calls were before they had ids */
+        snprintf(where, sizeof where, "messages[%zu].function_call", i);
+        if (json_is_object(call) && !message_add_call(message, NULL, json_object_get(call, "name"),
+                                                      json_object_get(call, "arguments"), where, err))
+            return false;
         return read_calls(message, json_object_get(given, "tool_calls"), i, err);
     }
     copy_text(message, "name", json_object_get(given, "name"));

@@ -106,19 +106,18 @@ json_t *openai_calls(const struct answer *answer)
     return list;
 }
 
-/* Sets the constraint. Takes the reference. */
-static bool set_constraint(struct generation *g, json_t *constraint, struct hob_error *err)
+bool openai_constraint(struct generation *g, json_t *constraint, struct hob_error *err)
 {
     bool good = field_constraint(g, constraint, err);
     json_decref(constraint);
     return good;
 }
 
-static bool read_schema(struct generation *g, const json_t *schema, struct hob_error *err)
+bool openai_schema(struct generation *g, const json_t *schema, struct hob_error *err)
 {
     if (!json_is_object(schema) && !json_is_boolean(schema))
         return error_set(err, HOB_USAGE, "%s: want a JSON schema", g->param);
-    return set_constraint(g, json_pack("{s:O}", "schema", schema), err);
+    return openai_constraint(g, json_pack("{s:O}", "schema", schema), err);
 }
 
 bool openai_response_format(struct generation *g, const json_t *value, struct hob_error *err)
@@ -128,32 +127,14 @@ bool openai_response_format(struct generation *g, const json_t *value, struct ho
         return true;
     if (str_eq(json_span(type), STR("json_object"))) {
         const json_t *schema = json_object_get(value, "schema"); /* as llama.cpp has it */
-        return json_is_object(schema) ? read_schema(g, schema, err)
-                                      : set_constraint(g, json_pack("{s:b}", "json_object", 1), err);
+        return json_is_object(schema) ? openai_schema(g, schema, err)
+                                      : openai_constraint(g, json_pack("{s:b}", "json_object", 1), err);
     }
     if (!str_eq(json_span(type), STR("json_schema")))
         return error_set(err, HOB_USAGE, "response_format.type: want text, json_object or json_schema");
     const json_t *schema = json_object_get(inner ? inner : value, "schema"); /* responses have no object around it */
-    return schema ? read_schema(g, schema, err)
+    return schema ? openai_schema(g, schema, err)
                   : error_set(err, HOB_USAGE, "response_format.json_schema.schema: is missing");
-}
-
-static bool read_structured_outputs(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    const json_t *json = json_object_get(value, "json");
-    if (json_object_size(value) != 1)
-        return error_set(err, HOB_USAGE, "structured_outputs: want one of json, regex, choice, grammar, json_object");
-    if (!json_is_string(json))
-        return json ? read_schema(g, json, err) : field_constraint(g, value, err);
-    json_t *copy = json_read(json_span(json), "structured_outputs.json", err);
-    bool good = copy && read_schema(g, copy, err);
-    json_decref(copy);
-    return good;
-}
-
-static bool read_grammar(struct generation *g, const json_t *value, struct hob_error *err)
-{
-    return json_string_length(value) == 0 || set_constraint(g, json_pack("{s:O}", "grammar", value), err);
 }
 
 static bool read_n(struct generation *g, const json_t *value, struct hob_error *err)
@@ -196,10 +177,6 @@ const struct field openai_fields[] = {
     {"n", FIELD_WHOLE, .max = 128, .read = read_n},
     {"modalities", FIELD_ARRAY, .read = read_modalities},
     {"response_format", FIELD_OBJECT, .read = openai_response_format},
-    /* as vLLM and llama.cpp have constraints */
-    {"structured_outputs", FIELD_OBJECT, .read = read_structured_outputs},
-    {"json_schema", FIELD_OBJECT | FIELD_BOOL, .read = read_schema},
-    {"grammar", FIELD_STRING, .read = read_grammar},
     {0},
 };
 

@@ -36,6 +36,13 @@ json_t *openai_calls(const struct answer *answer);
 /* The members that chat completions and completions share, and those that are advisory in all of OpenAI's. */
 extern const struct field openai_fields[], openai_advisory[];
 
+/* The members that vLLM and llama.cpp add to OpenAI's. */
+extern const struct field openai_added[];
+
+/* Sets the constraint (chat/constrain.h); takes the reference. And that of a JSON schema. */
+bool openai_constraint(struct generation *generation, json_t *constraint, struct hob_error *err);
+bool openai_schema(struct generation *generation, const json_t *schema, struct hob_error *err);
+
 /* "response_format", also as responses have it. As a row of fields. */
 bool openai_response_format(struct generation *generation, const json_t *value, struct hob_error *err);
 

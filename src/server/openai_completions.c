@@ -50,10 +50,19 @@ static bool finish(struct generation *g, struct hob_error *err)
     if (g->n > (size_t)limits[LIMIT_CHOICES].value)
         return error_set(err, HOB_LIMIT, "prompt: %zu replies are asked for, want at most %lld", g->n,
                          limits[LIMIT_CHOICES].value);
-    if (!json_object_get(g->request, "max_tokens")) /* as OpenAI has it */
+    if (!json_object_get(g->request, "max_tokens") && !json_object_get(g->extra, "endless")) /* as OpenAI has it */
         json_object_set_new(g->request, "max_tokens", json_integer(16));
     make_id("cmpl-", g->id, sizeof g->id);
     return true;
+}
+
+/* Characters that begin in these bytes, which may be parts of some. */
+static size_t count_characters(const json_t *bytes)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < json_array_size(bytes); i++)
+        n += (json_integer_value(json_array_get(bytes, i)) & 0xC0) != 0x80;
+    return n;
 }
 
 /* {"tokens", "token_logprobs", "top_logprobs", "text_offset"} of what came since the last. */
@@ -61,7 +70,6 @@ static json_t *logprobs(struct answer *answer)
 {
     json_t *content = answer_logprobs(answer);
     json_t *tokens = json_array(), *values = json_array(), *tops = json_array(), *offsets = json_array();
-    json_int_t offset = 0;
     for (size_t i = 0; i < json_array_size(content); i++) {
         const json_t *entry = json_array_get(content, i), *top = json_object_get(entry, "top_logprobs");
         json_t *best = json_object();
@@ -71,8 +79,8 @@ static json_t *logprobs(struct answer *answer)
         json_array_append(tokens, json_object_get(entry, "token"));
         json_array_append(values, json_object_get(entry, "logprob"));
         json_array_append_new(tops, best);
-        json_array_append_new(offsets, json_integer(offset));
-        offset += (json_int_t)json_string_length(json_object_get(entry, "token"));
+        json_array_append_new(offsets, json_integer((json_int_t)answer->n_characters));
+        answer->n_characters += count_characters(json_object_get(entry, "bytes"));
     }
     json_decref(content);
     return json_pack("{s:o, s:o, s:o, s:o}", "tokens", tokens, "token_logprobs", values, "top_logprobs", tops,
@@ -143,7 +151,8 @@ const struct dialect openai_completions_dialect = {
     .ping = ": waiting\n\n",
     .frame = openai_frame,
     .error = openai_error,
-    .fields = (const struct field *const[]){fields, openai_fields, fields_model, fields_reply, openai_advisory, NULL},
+    .fields = (const struct field *const[]){fields, openai_fields, fields_model, fields_reply, openai_added,
+                                            openai_advisory, NULL},
     .options = DIALECT_OPENAI,
     .finish = finish,
     .begin = begin,

@@ -39,6 +39,8 @@ static json_t *field_schema(const struct field *field)
         json_object_set_new(schema, "maximum", json_integer(field->max));
     if (field_is_advisory(field))
         json_object_set_new(schema, "description", json_string("accepted, and named in X-Hob-Ignored"));
+    if (field->only)
+        json_object_set_new(schema, "description", json_sprintf("any of %s", field->only));
     return schema;
 }
 
@@ -64,7 +66,8 @@ static json_t *body_schema(const struct dialect *dialect)
             char name[64];
             size_t len = strcspn(at, " ");
             snprintf(name, sizeof name, "%.*s", (int)len, at);
-            json_object_set_new(properties, name, option_schema(&table[i]));
+            if (!json_object_get(properties, name)) /* a row of fields counts first */
+                json_object_set_new(properties, name, option_schema(&table[i]));
             at += len + (at[len] == ' ');
         }
     }

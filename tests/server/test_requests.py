@@ -96,6 +96,89 @@ def test_incomplete():
     assert done["status"] == "completed" == done["output"][-1]["status"], done
 
 
+ADDED = {  # what vLLM and llama.cpp add, with the values that their clients send when they want nothing of it
+    "min_tokens": 0, "stop_token_ids": [], "allowed_token_ids": [], "bad_words": [], "include_stop_str_in_output": False,
+    "skip_special_tokens": True, "length_penalty": 1.0, "use_beam_search": False, "add_generation_prompt": True,
+    "continue_final_message": False, "documents": [], "return_token_ids": False, "return_tokens_as_token_ids": False,
+    "min_keep": 0, "t_max_predict_ms": 0, "post_sampling_probs": False, "lora": [], "response_fields": [],
+    "parse_tool_calls": True, "reasoning_budget": -1, "ignore_eos": False, "n_probs": 0, "samplers": [], "seed": -1}
+ADVISORY = {"priority": 1, "request_id": "x", "cache_salt": "x", "spaces_between_special_tokens": False, "n_keep": 4,
+            "n_discard": 0, "n_cache_reuse": 256, "backend_sampling": True, "verbose": True}
+
+
+def test_added():
+    """Fields of other servers: what changes nothing is taken, what cannot change the text is named in a header, and what
+    cannot be honoured is refused by its name."""
+    for path, body in (("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}),
+                       ("/v1/completions", {"prompt": "Hi"}), ("/v1/responses", {"input": "Hi"})):
+        body = dict(body, model="chat", **{"max_output_tokens" if "input" in body else "max_tokens": 4})
+        status, headers, answer = S.ask("POST", path, dict(body, **ADDED, **ADVISORY))
+        assert status == 200 and set(headers["X-Hob-Ignored"].split(", ")) == set(ADVISORY), (path, answer, headers.items())
+        for name, value in (("min_tokens", 2), ("stop_token_ids", [5]), ("bad_words", ["x"]), ("skip_special_tokens", False),
+                            ("include_stop_str_in_output", True), ("add_generation_prompt", False), ("lora", [{"id": 0}]),
+                            ("samplers", ["none"]), ("samplers", [5]), ("n_probs", 99), ("length_penalty", 2)):
+            status, _, answer = S.ask("POST", path, dict(body, **{name: value}))
+            assert status == 400 and name in answer["error"]["message"], (path, name, value, answer)
+
+
+def said(**more):
+    return S.post("/v1/chat/completions", dict({"model": "chat", "messages": [{"role": "user", "content": "Hi"}],
+                                                "max_tokens": 8}, **more))["choices"][0]["message"]["content"]
+
+
+def test_added_constraints():
+    yes = {"type": "string", "enum": ["yes"]}
+    for added in ({"guided_json": yes}, {"guided_json": json.dumps(yes)}, {"structured_outputs": {"json": json.dumps(yes)}},
+                  {"structured_outputs": {"json": yes}}, {"json_schema": yes}):
+        assert said(max_tokens=30, **added) == '"yes"', added
+    for added in ({"guided_regex": "yes"}, {"guided_choice": ["yes"]}, {"guided_grammar": 'root ::= "yes"'},
+                  {"grammar": 'root ::= "yes"'}, {"structured_outputs": {"choice": ["yes"]}}):
+        assert said(max_tokens=30, **added) == "yes", added
+
+
+def test_added_sampling():
+    """Seeds below zero, orders of samplers, log probabilities, and as many tokens as there is room for."""
+    seeds = {n: said(seed=n, temperature=5, top_k=0, top_p=1) for n in (-7, 5, -(2 ** 63), 2 ** 63 - 1)}
+    assert all(said(seed=n, temperature=5, top_k=0, top_p=1) == text for n, text in seeds.items()), seeds
+    assert len(set(seeds.values())) == len(seeds), seeds
+    body = {"model": "chat", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
+    assert len(S.post("/v1/chat/completions", dict(body, n=2, seed=2 ** 63 - 1))["choices"]) == 2
+    order = ["top_k", "typ_p", "temperature"]
+    assert said(samplers=order, seed=3, temperature=5) == said(samplers="top-k;typical;temperature", seed=3, temperature=5)
+    assert said(samplers=order, seed=3, temperature=5) != said(samplers=["top_p"], seed=3, temperature=5)
+    chosen = S.post("/v1/chat/completions", dict(body, n_probs=3))["choices"][0]["logprobs"]["content"][0]
+    assert len(chosen["top_logprobs"]) == 3, chosen
+    for name, path in (("max_tokens", "/v1/completions"), ("n_predict", "/v1/completions")):
+        done = S.post(path, {"model": "chat", "prompt": "a", name: -1, "ignore_eos": True, "stop": ["never"]})
+        assert done["usage"]["completion_tokens"] > 3000, done["usage"]
+    assert S.ask("POST", "/v1/completions", {"model": "chat", "prompt": "a", "max_tokens": -2})[0] == 400
+    assert S.ask("POST", "/v1/messages", dict(body, max_tokens=-1))[0] == 400
+
+
+def test_functions():
+    """Calls as they were before they had ids."""
+    asked = [{"role": "user", "content": "Hi"}]
+    result = {"role": "function", "name": "f", "content": "x"}
+    called = {"role": "assistant", "content": None, "function_call": {"name": "f", "arguments": "{\"a\": 1}"}}
+    for messages, want in ((asked + [called, result], 200), (asked + [result], 400),
+                           (asked + [dict(called, function_call={"arguments": "{}"})], 400)):
+        status, _, answer = S.ask("POST", "/v1/chat/completions", {"model": "chat", "max_tokens": 1, "messages": messages})
+        assert status == want, (messages, answer)
+
+
+def test_offsets():
+    """The places of tokens count characters, and go on through a stream."""
+    body = {"model": "chat", "prompt": "Hi", "max_tokens": 12, "logprobs": 0, "ignore_eos": True, "temperature": 0,
+            "constraint": {"regex": "(\u00e9\u65e5x){4}"}}
+    whole = S.post("/v1/completions", body)["choices"][0]
+    text, offsets = whole["text"], whole["logprobs"]["text_offset"]
+    assert offsets[0] == 0 and offsets == sorted(offsets) and offsets[-1] <= len(text), whole
+    assert len(text.encode()) > len(text) and offsets[-1] >= len(text) - 2, whole
+    parts = [c["choices"][0]["logprobs"]["text_offset"] for c in S.stream("/v1/completions", dict(body, stream=True))
+             if c["choices"]]
+    assert sum(parts, []) == offsets, (parts, offsets)
+
+
 def main():
     global S
     with serve.Server("--ctx", "4096") as S:
