@@ -296,6 +296,26 @@ static bool put_context(struct generation *g, struct chat *chat, struct hob_erro
     return good;
 }
 
+/* A model without a template takes a prompt as it is, as under Ollama's default template; messages it cannot take. */
+static bool check_template(struct generation *g, const struct model *model, struct hob_error *err)
+{
+    json_t *prompt = json_object_get(g->extra, "prompt");
+    if (!json_object_get(g->request, "messages") || persona_template(&g->persona) ||
+        options_get(resident_options(g->resident), "template")->given || model_template_text(model, false).len)
+        return true;
+    if (!prompt || json_object_get(g->extra, "context"))
+        return error_set(
+            err, HOB_USAGE,
+            "\"%s\" has no chat template; use /v1/completions, or /api/generate without context, or give it "
+            "a template with hob create",
+            g->model);
+    if (json_object_get(g->extra, "system"))
+        exchange_ignore(g->exchange, "system");
+    json_object_del(g->request, "messages");
+    json_object_set(g->request, "prompt", prompt);
+    return true;
+}
+
 /* Renders, tokenizes and compiles each answer's request. */
 static bool prepare(struct generation *g, struct hob_error *err)
 {
@@ -319,6 +339,8 @@ static bool prepare(struct generation *g, struct hob_error *err)
     if (g->dialect->prepare)
         return g->dialect->prepare(g, err);
     if (json_object_get(g->extra, "suffix") && !fill_in(g, engine_model(chat_engine(chat)), err))
+        return false;
+    if (!check_template(g, engine_model(chat_engine(chat)), err))
         return false;
     if (json_object_get(g->extra, "context"))
         while (!put_context(g, chat, err))

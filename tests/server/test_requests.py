@@ -179,10 +179,30 @@ def test_offsets():
     assert sum(parts, []) == offsets, (parts, offsets)
 
 
+def test_no_template():
+    """A model without a chat template takes prompts as they are; messages are refused with what to do."""
+    ask = {"model": "plain", "prompt": "Hi there", "stream": False, "options": {"num_predict": 6, "temperature": 0}}
+    plain = S.post("/api/generate", ask)
+    assert plain["response"] == S.post("/api/generate", dict(ask, raw=True))["response"] and plain["prompt_eval_count"]
+    status, headers, answer = S.ask("POST", "/api/generate", dict(ask, system="Be brief.", think=False))
+    assert status == 200 and answer["response"] == plain["response"] and "system" in headers["X-Hob-Ignored"], answer
+    asked = [{"role": "user", "content": "Hi"}]
+    for path, body in (("/api/chat", {"messages": asked}), ("/v1/chat/completions", {"messages": asked}),
+                       ("/v1/messages", {"messages": asked, "max_tokens": 1}), ("/v1/responses", {"input": "Hi"}),
+                       ("/v1/messages/count_tokens", {"messages": asked}),
+                       ("/api/generate", dict(ask, context=plain["context"]))):
+        status, _, answer = S.ask("POST", path, dict(body, model="plain"))
+        assert status == 400 and "has no chat template; use" in json.dumps(answer), (path, status, answer)
+
+
 def main():
     global S
     with serve.Server("--ctx", "4096") as S:
         S.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
+        plain = os.path.join(hob.TEMP, "plain.gguf")
+        with open(serve.TINY, "rb") as file, open(plain, "wb") as copy:
+            copy.write(file.read().replace(b"tokenizer.chat_template", b"tokenizer.no_template__"))
+        S.create("plain", "FROM %s\n" % plain)
         return hob.main([(name[5:], function) for name, function in list(globals().items()) if name.startswith("test_")])
 
 
