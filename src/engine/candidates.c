@@ -7,52 +7,68 @@
 
 #include "base/error.h"
 
-#define BLOCK 128 /* logits whose maximum is looked at first */
+#define BLOCK CANDIDATE_BLOCK
+
+static size_t n_blocks(size_t n)
+{
+    return (n + BLOCK - 1) / BLOCK;
+}
+
+/* Looks for the largest logit of block `b`. Whether all of the block are finite. */
+static bool find_maximum(const struct candidates *c, size_t b)
+{
+    size_t rest = c->n - b * BLOCK;
+    return c->kernels->maximum(c->logit + b * BLOCK, rest < BLOCK ? rest : BLOCK, &c->maximum[b]);
+}
 
 bool candidates_init(struct candidates *c, size_t n_vocab, struct arena *arena, struct hob_error *err)
 {
     c->kernels = kernels_select(ISA_AUTO, err);
     if (!c->kernels)
         return false;
-    c->logit = arena_array(arena, n_vocab, sizeof(float));
+    c->own = arena_array(arena, n_vocab, sizeof(float));
+    c->maximum = arena_array(arena, n_blocks(n_vocab), sizeof(float));
     c->id = arena_array(arena, n_vocab, sizeof(int32_t));
     c->p = arena_array(arena, n_vocab, sizeof(float));
     c->score = arena_array(arena, n_vocab, sizeof(float));
     c->at = arena_array(arena, n_vocab, sizeof(uint32_t));
-    if (!c->logit || !c->id || !c->p || !c->score || !c->at)
+    if (!c->own || !c->maximum || !c->id || !c->p || !c->score || !c->at)
         return error_memory(err, n_vocab * 20);
     return true;
 }
 
 bool candidates_load(struct candidates *c, const float *logits, size_t n_vocab)
 {
-    uint32_t bad = 0;
-    for (size_t i = 0; i < n_vocab; i++) {
-        union {
-            float value;
-            uint32_t bits;
-        } x = {.value = logits[i]};
-        c->logit[i] = x.value;
-        bad |= (x.bits & 0x7fffffffu) >= 0x7f800000u;
-    }
+    bool finite = true;
     c->n = n_vocab;
     c->whole = true;
-    return !bad;
+    c->logit = logits;
+    for (size_t b = 0; b < n_blocks(n_vocab); b++)
+        finite &= find_maximum(c, b);
+    return finite;
 }
 
 void candidates_mask(struct candidates *c, const uint32_t *allowed)
 {
+    const float *from = c->logit;
     for (size_t at = 0; at < c->n; at += 32) {
         uint32_t word = allowed[at / 32];
-        if (word == UINT32_MAX)
-            continue;
-        for (size_t i = at; i < at + 32 && i < c->n; i++)
-            if (!(word >> (i - at) & 1))
-                c->logit[i] = -INFINITY;
+        size_t size = c->n - at < 32 ? c->n - at : 32;
+        if (word != UINT32_MAX)
+            c->maximum[at / BLOCK] = NAN;
+        if (word == 0)
+            for (size_t i = 0; i < size; i++)
+                c->own[at + i] = -INFINITY;
+        else if (word != UINT32_MAX)
+            for (size_t i = 0; i < size; i++)
+                c->own[at + i] = word >> i & 1 ? from[at + i] : -INFINITY;
+        else if (from != c->own)
+            memcpy(c->own + at, from + at, size * sizeof *from);
     }
+    c->logit = c->own;
 }
 
-float *candidate_find(const struct candidates *c, int32_t id)
+float *candidate_find(struct candidates *c, int32_t id)
 {
     size_t low = 0, high = c->n;
     if (c->whole) {
@@ -68,29 +84,42 @@ float *candidate_find(const struct candidates *c, int32_t id)
     }
     if (low >= c->n || candidate_id(c, low) != id || c->logit[low] == -INFINITY)
         return NULL;
-    return &c->logit[low];
+    if (c->logit != c->own)
+        memcpy(c->own, c->logit, c->n * sizeof *c->own);
+    c->logit = c->own;
+    c->maximum[low / BLOCK] = NAN;
+    return &c->own[low];
 }
 
-size_t candidates_argmax(const struct candidates *c)
+void candidates_end(struct candidates *c, size_t n)
 {
-    size_t best = 0;
-    float max = -INFINITY;
-    for (size_t at = 0; at < c->n; at += BLOCK) {
-        size_t size = c->n - at < BLOCK ? c->n - at : BLOCK;
-        float here = c->kernels->maximum(c->logit + at, size);
-        if (here > max) {
-            max = here;
-            best = at;
-        }
-    }
-    while (best < c->n && c->logit[best] != max)
-        best++;
-    return best;
+    c->whole = c->whole && n == c->n;
+    c->n = n;
+    c->logit = c->own;
+    for (size_t b = 0; b < n_blocks(n); b++)
+        c->maximum[b] = NAN;
 }
 
 float candidates_max(const struct candidates *c)
 {
-    return c->kernels->maximum(c->logit, c->n);
+    float max = -INFINITY;
+    for (size_t b = 0; b < n_blocks(c->n); b++) {
+        if (isnan(c->maximum[b]))
+            find_maximum(c, b);
+        max = c->maximum[b] > max ? c->maximum[b] : max;
+    }
+    return max;
+}
+
+size_t candidates_argmax(const struct candidates *c)
+{
+    float max = candidates_max(c);
+    size_t best = 0;
+    while (c->maximum[best / BLOCK] != max)
+        best += BLOCK;
+    while (c->logit[best] != max)
+        best++;
+    return best;
 }
 
 uint64_t candidates_weigh(struct candidates *c, float max)
@@ -158,8 +187,9 @@ struct region {
 static bool find_region(const struct candidates *c, const float *value, const float *p, size_t n, struct region *region)
 {
     uint64_t bin[N_BINS] = {0};
-    float max = c->kernels->maximum(value, n);
+    float max;
     uint32_t found = 0;
+    c->kernels->maximum(value, n, &max);
     for (size_t i = 0; i < n; i++)
         bin[bin_of(value[i], max)] += weight_at(p, i);
     while (found < N_BINS && region->target >= bin[found])
@@ -219,37 +249,29 @@ static size_t move_kept(struct candidates *c, const float *value, struct cut cut
     for (size_t i = from; i < to; i++) {
         if (value[i] < cut.value || (value[i] == cut.value && i > cut.last))
             continue;
-        c->id[out] = candidate_id(c, i);
-        c->logit[out] = c->logit[i];
-        out++;
+        candidate_move(c, i, out++);
     }
     return out;
 }
 
 void candidates_keep(struct candidates *c, const float *value, struct cut cut)
 {
-    c->n = move_kept(c, value, cut, 0, c->n, 0);
-    c->whole = false;
+    candidates_end(c, move_kept(c, value, cut, 0, c->n, 0));
 }
 
 /* Drops blocks that cannot hold one of the `k` largest logits: `k` blocks have a maximum of at least the k-th largest
  * maximum, so at least `k` logits are as large. */
 static void drop_low_blocks(struct candidates *c, size_t k)
 {
-    float *maximum = c->p; /* [n_blocks] */
-    size_t n_blocks = (c->n + BLOCK - 1) / BLOCK, out = 0;
-    for (size_t b = 0; b < n_blocks; b++) {
-        size_t rest = c->n - b * BLOCK;
-        maximum[b] = c->kernels->maximum(c->logit + b * BLOCK, rest < BLOCK ? rest : BLOCK);
-    }
-    float threshold = maximum[cut_find(c, maximum, NULL, n_blocks, k - 1).last];
-    for (size_t b = 0; b < n_blocks; b++) {
+    candidates_max(c); /* so that every block's is known */
+    float threshold = c->maximum[cut_find(c, c->maximum, NULL, n_blocks(c->n), k - 1).last];
+    size_t out = 0;
+    for (size_t b = 0; b < n_blocks(c->n); b++) {
         size_t from = b * BLOCK, to = c->n - from < BLOCK ? c->n : from + BLOCK;
-        if (maximum[b] >= threshold)
+        if (c->maximum[b] >= threshold)
             out = move_kept(c, c->logit, (struct cut){threshold, SIZE_MAX}, from, to, out);
     }
-    c->n = out;
-    c->whole = false;
+    candidates_end(c, out);
 }
 
 void candidates_keep_top(struct candidates *c, size_t k)

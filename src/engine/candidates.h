@@ -14,16 +14,20 @@
 #include "base/arena.h"
 #include "kernels/kernels.h"
 
-#define CANDIDATE_ONE 0x1p44 /* the weight of the best token */
+#define CANDIDATE_ONE   0x1p44 /* the weight of the best token */
+#define CANDIDATE_BLOCK 128    /* logits whose maximum is looked at first */
 
 struct candidates {
     size_t n;
-    bool whole;   /* nothing was dropped yet: candidate i is token i, and `id` is not filled */
-    float *logit; /* [n]; -INFINITY is a token that is forbidden, every other is finite */
-    int32_t *id;  /* [n], ascending */
-    float *p;     /* [n]: exp(logit - max), after candidates_weigh() */
-    float *score; /* [n]: room for an order other than that of the logits */
-    uint32_t *at; /* [n]: room for positions */
+    bool whole;         /* nothing was dropped yet: candidate i is token i, and `id` is not filled */
+    const float *logit; /* [n]; -INFINITY is a token that is forbidden, every other is finite. What was loaded, where it
+                           lies, until something is changed or dropped; `own` from then on */
+    float *own;         /* [n] */
+    float *maximum;     /* [n / CANDIDATE_BLOCK], rounded up: the largest logit of each block, NaN: not known */
+    int32_t *id;        /* [n], ascending */
+    float *p;           /* [n]: exp(logit - max), after candidates_weigh() */
+    float *score;       /* [n]: room for an order other than that of the logits */
+    uint32_t *at;       /* [n]: room for positions */
     const struct kernels *kernels;
 };
 
@@ -37,10 +41,11 @@ struct cut {
 /* Makes room for `n_vocab` candidates from `arena`. False with HOB_LIMIT when memory is exhausted. */
 bool candidates_init(struct candidates *c, size_t n_vocab, struct arena *arena, struct hob_error *err);
 
-/* Takes all of logits[n_vocab]. False when one is not finite. */
+/* Takes all of logits[n_vocab], which are borrowed, never written, and must stay as they are while the candidates are
+ * used. False when one is not finite. */
 bool candidates_load(struct candidates *c, const float *logits, size_t n_vocab);
 
-/* Forbids the tokens whose bit (id % 32 of word id / 32) is not set; right after candidates_load(). */
+/* Forbids the tokens whose bit (id % 32 of word id / 32) is not set; before any is dropped. */
 void candidates_mask(struct candidates *c, const uint32_t *allowed);
 
 /* The token of candidate `i`. */
@@ -49,8 +54,19 @@ static inline int32_t candidate_id(const struct candidates *c, size_t i)
     return c->whole ? (int32_t)i : c->id[i];
 }
 
-/* The logit of token `id`, to be changed by candidate_set(), or NULL when it is dropped or forbidden or no token. */
-float *candidate_find(const struct candidates *c, int32_t id);
+/* The logit of token `id` in `own`, to be changed by candidate_set() before anything else is asked, or NULL when it is
+ * dropped or forbidden or no token. */
+float *candidate_find(struct candidates *c, int32_t id);
+
+/* Makes candidate `i` the one at `out` <= i, in `own` and `id`; candidates_end() follows when all are moved. */
+static inline void candidate_move(struct candidates *c, size_t i, size_t out)
+{
+    c->id[out] = candidate_id(c, i);
+    c->own[out] = c->logit[i];
+}
+
+/* The candidates are the first `n` of `own` and, where it is fewer than before, of `id`. */
+void candidates_end(struct candidates *c, size_t n);
 
 /* Stores a changed logit, kept finite: past the range of float it is the largest of its sign. */
 static inline void candidate_set(float *logit, double value)

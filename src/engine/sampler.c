@@ -244,11 +244,10 @@ int32_t sampler_next(struct sampler *sampler, const float *logits, const uint32_
         return -1;
     }
     for (size_t i = 0; i < sampler->options.n_logit_bias; i++) {
-        float *logit = &c->logit[sampler->bias[i].id];
-        float bias = sampler->bias[i].bias;
-        if (bias == -INFINITY || *logit == -INFINITY)
+        float *logit = candidate_find(c, sampler->bias[i].id), bias = sampler->bias[i].bias;
+        if (logit && bias == -INFINITY)
             *logit = -INFINITY;
-        else
+        else if (logit)
             candidate_set(logit, *logit + bias);
     }
     if (allowed)

@@ -94,11 +94,9 @@ void truncate_xtc(struct candidates *c, float threshold)
     for (size_t i = 0; i < c->n; i++) {
         if ((double)candidate_weight(c->p[i]) >= least && i != spared)
             continue;
-        c->id[out] = candidate_id(c, i);
-        c->logit[out++] = c->logit[i];
+        candidate_move(c, i, out++);
     }
-    c->n = out;
-    c->whole = false;
+    candidates_end(c, out);
 }
 
 void warm(struct candidates *c, float temp)
@@ -107,7 +105,10 @@ void warm(struct candidates *c, float temp)
     double best = candidates_max(c), largest = 0x1.fffffep127, shift = fabs(best) / temp > largest ? best : 0;
     for (size_t i = 0; i < c->n; i++)
         if (c->logit[i] != -INFINITY)
-            candidate_set(&c->logit[i], (c->logit[i] - shift) / temp);
+            candidate_set(&c->own[i], (c->logit[i] - shift) / temp);
+        else
+            c->own[i] = -INFINITY;
+    candidates_end(c, c->n);
 }
 
 void warm_by_entropy(struct candidates *c, float temp, float range, float exponent)

@@ -88,8 +88,8 @@ struct kernels {
     void (*attend_end)(const float *o, float s, size_t dv, float *out);
     /* y[i] = exp(x[i] - shift), and returns their sum in the order of docs/numerics.md; y may be x. */
     float (*softmax_exp)(const float *x, float shift, size_t n, float *y);
-    /* The largest of x[N] (n >= 1), `max` as docs/numerics.md writes it. */
-    float (*maximum)(const float *x, size_t n);
+    /* *max is the largest of x[N] (n >= 1), `max` as docs/numerics.md writes it. Returns whether all are finite. */
+    bool (*maximum)(const float *x, size_t n, float *max);
 };
 
 /* The table of an instruction set, ISA_AUTO being the best the processor has (or HOB_ISA says). NULL with HOB_USAGE

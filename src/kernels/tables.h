@@ -17,14 +17,17 @@ void ref_init_fma(struct kernels *table);
 void avx2_init(struct kernels *table);
 void avx2_rows_init(struct kernels *table);
 void avx2_attend_init(struct kernels *table);
+void avx2_maximum_init(struct kernels *table);
 void avx2_linear_init(struct kernels *table);
 void avx512_init(struct kernels *table); /* over a table of AVX2; wants VNNI too */
 void avx512_attend_init(struct kernels *table);
+void avx512_maximum_init(struct kernels *table);
 void avx512_linear_init(struct kernels *table);
 
 /* arm/: the same. */
 void neon_init(struct kernels *table); /* wants the dot products of 4 bytes */
 void neon_attend_init(struct kernels *table);
+void neon_maximum_init(struct kernels *table);
 void neon_float_init(struct kernels *table);
 void neon_linear_init_dotprod(struct kernels *table);
 void neon_linear_init_i8mm(struct kernels *table); /* over a table of NEON; wants i8mm too */

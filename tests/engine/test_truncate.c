@@ -206,6 +206,38 @@ static void top_k_ties(void **test)
     assert_int_equal(f->c.id[2], 2);
 }
 
+/* What is forbidden or changed is seen by whoever asks for the largest, and not by whoever owns the logits. */
+static void changes(void **test)
+{
+    struct fixture *f = *test;
+    static float logits[MOST];
+    static uint32_t mask[MOST / 32 + 1], count[MOST];
+    for (int round = 0; round < 30; round++) {
+        int32_t text[10];
+        load_random(f, MOST - random_below(200));
+        memcpy(logits, f->logits, sizeof logits);
+        memset(mask, 0xff, sizeof mask);
+        mask[f->rows[0].id / 32] ^= 1u << f->rows[0].id % 32;
+        candidates_mask(&f->c, mask);
+        memmove(f->rows, f->rows + 1, --f->n * sizeof *f->rows);
+        for (int sign = 1; sign >= -1; sign -= 2) { /* the best become the worst, then the worst the best */
+            assert_int_equal(candidate_id(&f->c, candidates_argmax(&f->c)), f->rows[0].id);
+            for (size_t i = 0; i < 10; i++) {
+                struct row *row = &f->rows[sign > 0 ? i : f->n - 1 - i];
+                text[i] = row->id;
+                row->logit = (float)(row->logit - sign * 1024);
+            }
+            penalize_presence(&f->c, (float)sign * 1024, 0, text, 10, count, f->c.n);
+            soften(f);
+            assert_true(candidates_max(&f->c) == (float)f->rows[0].logit);
+        }
+        truncate_top_k(&f->c, 20);
+        keep_rows(f, 20);
+        check_rows(f);
+        assert_memory_equal(logits, f->logits, sizeof logits);
+    }
+}
+
 static void top_p(void **test)
 {
     struct fixture *f = *test;
@@ -549,23 +581,15 @@ static void philox_uniformity(void **test)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(top_k),
-        cmocka_unit_test(top_k_ties),
-        cmocka_unit_test(top_p),
-        cmocka_unit_test(min_p),
-        cmocka_unit_test(top_n_sigma),
-        cmocka_unit_test(typical),
-        cmocka_unit_test(xtc),
-        cmocka_unit_test(temperature),
-        cmocka_unit_test(dynamic_temperature),
-        cmocka_unit_test(mirostat),
-        cmocka_unit_test(draw),
-        cmocka_unit_test(penalties),
-        cmocka_unit_test(dry),
-        cmocka_unit_test(dry_long),
-        cmocka_unit_test(dry_refuses),
-        cmocka_unit_test(philox_answers),
-        cmocka_unit_test(philox_uniformity),
+        cmocka_unit_test(top_k),          cmocka_unit_test(top_k_ties),
+        cmocka_unit_test(changes),        cmocka_unit_test(top_p),
+        cmocka_unit_test(min_p),          cmocka_unit_test(top_n_sigma),
+        cmocka_unit_test(typical),        cmocka_unit_test(xtc),
+        cmocka_unit_test(temperature),    cmocka_unit_test(dynamic_temperature),
+        cmocka_unit_test(mirostat),       cmocka_unit_test(draw),
+        cmocka_unit_test(penalties),      cmocka_unit_test(dry),
+        cmocka_unit_test(dry_long),       cmocka_unit_test(dry_refuses),
+        cmocka_unit_test(philox_answers), cmocka_unit_test(philox_uniformity),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -7,6 +7,7 @@
 void neon_init(struct kernels *table)
 {
     neon_attend_init(table);
+    neon_maximum_init(table);
     neon_float_init(table);
     neon_linear_init_dotprod(table);
 }

@@ -144,9 +144,10 @@ static float softmax_exp(const float *x, float shift, size_t n, float *y)
     return ref_tree_sum(part);
 }
 
-static float maximum(const float *x, size_t n)
+static bool maximum(const float *x, size_t n, float *max)
 {
     float part[16];
+    int finite = 1;
     for (unsigned j = 0; j < 16; j++)
         part[j] = -INFINITY;
     size_t whole = n - n % 16;
@@ -155,7 +156,10 @@ static float maximum(const float *x, size_t n)
             part[j] = ref_max(x[i + j], part[j]);
     for (size_t i = whole; i < n; i++)
         part[i - whole] = ref_max(x[i], part[i - whole]);
-    return ref_tree_max(part);
+    for (size_t i = 0; i < n; i++)
+        finite &= isfinite(x[i]) != 0;
+    *max = ref_tree_max(part);
+    return finite;
 }
 
 void REF(ref_rows_init)(struct kernels *table)

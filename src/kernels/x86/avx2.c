@@ -8,5 +8,6 @@ void avx2_init(struct kernels *table)
 {
     avx2_rows_init(table);
     avx2_attend_init(table);
+    avx2_maximum_init(table);
     avx2_linear_init(table);
 }

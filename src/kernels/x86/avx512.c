@@ -7,5 +7,6 @@
 void avx512_init(struct kernels *table)
 {
     avx512_attend_init(table);
+    avx512_maximum_init(table);
     avx512_linear_init(table);
 }
