@@ -322,6 +322,7 @@ static bool check_attend(const struct kernels *want, const struct kernels *got, 
     args.v = v.data;
     args.lo = lo.data;
     args.hi = hi.data;
+    args.ahead = (ptrdiff_t)random_below(3) * 4096; /* what is prefetched need not be there */
     args.scale = 1.0f / sqrtf((float)d);
     args.softcap = random_below(3) ? 0.0f : 20.0f;
     args.o_stride = dv + random_below(9);
