@@ -98,18 +98,18 @@ static void call_x32(void)
     syscall(0x40000000L | SYS_getpid);
 }
 
-static const struct fatal {
-    const char *name;
-    void (*try)(void);
-} fatal_rows[] = {{"calls of 32 bits", call_32}, {"x32 calls", call_x32}};
-#define N_FATAL (sizeof fatal_rows / sizeof *fatal_rows)
-#else
-static const struct fatal {
-    const char *name;
-    void (*try)(void);
-} fatal_rows[1];
-#define N_FATAL 0
 #endif
+
+static const struct fatal {
+    const char *name;
+    void (*try)(void);
+} fatal_rows[] = {
+#if defined(__x86_64__)
+    {"calls of 32 bits", call_32},
+    {"x32 calls", call_x32},
+#endif
+    {NULL, NULL},
+};
 
 /* Runs `row` in a child of its own, which must not survive it. */
 static int try_fatal(const struct fatal *row, const struct wall_options *options)
@@ -167,9 +167,9 @@ json_t *wall_selftest(const char *without, unsigned *n_leaks, struct hob_error *
                   text ? text : "the process behind the walls did not survive them");
     *n_leaks = (unsigned)json_integer_value(json_object_get(found, "leaks"));
     json_decref(found);
-    for (size_t i = 0; rows && i < N_FATAL; i++) {
-        const struct exit_row row = {fatal_rows[i].name, "foreign-calls", NULL};
-        json_array_append_new(rows, exit_json(&row, try_fatal(&fatal_rows[i], &options), n_leaks));
+    for (const struct fatal *fatal = fatal_rows; rows && fatal->name; fatal++) {
+        const struct exit_row row = {fatal->name, "foreign-calls", NULL};
+        json_array_append_new(rows, exit_json(&row, try_fatal(fatal, &options), n_leaks));
     }
     return rows;
 }
