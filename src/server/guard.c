@@ -73,6 +73,7 @@ static enum MHD_Result on_header(void *user, enum MHD_ValueKind kind, const char
     } else if (strcasecmp(name, "Content-Length") == 0) {
         h->n_length++;
         h->length = value;
+        h->bad = h->bad || !value || value > name + name_len + 2; /* more than the one space */
     } else if (strcasecmp(name, "Transfer-Encoding") == 0) {
         h->n_transfer++;
         h->transfer = value;

@@ -38,7 +38,7 @@ static json_t *files_of(const char *path, struct hob_error *err)
         if (name)
             json_array_append_new(paths, name);
         else
-            good = error_set(err, HOB_FORMAT, "%s: its path is not UTF-8", files[i]->path);
+            good = error_set(err, HOB_DISK, "%s: its path is not UTF-8", files[i]->path);
         free(absolute);
     }
     model_close(model);

@@ -5,6 +5,7 @@ import json
 import os
 import select
 import socket
+import subprocess
 import threading
 import time
 
@@ -49,6 +50,11 @@ def test_header_bytes():
     with start() as server:
         assert status(server, get(server, headers=["X: " + "y" * (1 << 20)])) in (0, 413, 431)
         assert status(server, get(server, "/" + "a" * (60 << 10))) in (414, 431)
+        assert status(server, get(server, "/" + "a" * (9 << 10))) == 414
+        for n, want in ((100, 200), (101, 431)):
+            assert status(server, get(server, headers=["X-%d: y" % i for i in range(n - 2)])) == want, n
+        head = get(server, "/api/show", headers=["Content-Length: %d" % (33 << 20)]).replace(b"GET", b"POST")
+        assert status(server, head) == 413  # before any of it is sent
 
 
 def test_headers():
@@ -252,19 +258,36 @@ def test_queue():
 
 
 def test_stalled():
-    """A reader that takes nothing, or next to nothing, costs its own reply and no more memory than the limit."""
+    """A reader that takes next to nothing, or nothing for long, costs its own reply and no more memory than the limit. By
+    a UNIX socket, whose buffers are small."""
     tested.add("stalled-bytes")
-    if not hob.LONG:
-        raise hob.Skip("the system's buffers take long to fill; under --long")
-    with start("--ctx", "500000", "--metrics", stalled_bytes=20000) as server:
-        server.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
-        body = json.dumps({"model": "chat", "prompt": "a", "max_tokens": 10 ** 6, "ignore_eos": True, "stream": True})
-        with socket.socket() as s:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            s.connect(("127.0.0.1", server.port))
-            s.sendall(("POST /v1/completions HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s"
-                       % (server.port, len(body), body)).encode())
-            serve.wait_for(lambda: s.recv(1) and server.metric("generations_cancelled_total") == 1)
+    path = os.path.join(hob.TEMP, "stalled.sock")
+    body = json.dumps({"model": "chat", "prompt": "a", "max_tokens": 10 ** 6, "ignore_eos": True, "stream": True})
+
+    def ask(s, line, text=""):
+        s.connect(path)
+        s.sendall(("%s HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (
+            line, len(text), text)).encode())
+
+    def cancelled():
+        with socket.socket(socket.AF_UNIX) as s:
+            ask(s, "GET /metrics")
+            text = b""
+            while piece := s.recv(1 << 16):
+                text += piece
+        return b"hob_generations_cancelled_total 1\n" in text
+
+    for limit, reads in (("stalled-bytes=20000", True), ("idle-seconds=1", False)):
+        process = subprocess.Popen([hob.HOB, "serve", "--listen", "unix:" + path, "--ctx", "2000000", "--metrics", "--limit",
+                                    limit], stderr=subprocess.DEVNULL, env=dict(hob.ENV, HOB_HOME=HOME))
+        serve.wait_for(lambda: os.path.exists(path))
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                ask(s, "POST /v1/completions", body)
+                serve.wait_for(lambda: (not reads or s.recv(1)) and cancelled())
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0
 
 
 def test_drain():

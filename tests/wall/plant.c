@@ -11,11 +11,14 @@
  *   landlock-N  Landlock of version N, which refuses what it does not know
  *   no-tsync    filters of system calls reach no other thread
  *   no-proc     /proc is not there
- *   disk-E-K    from the Kth call on, what writes to files fails with error E
+ *   disk-E-K    from the Kth call on, what makes files and writes to them fails with error E
+ *   no-six      no address of IPv6 can be bound
+ *   no-locks    files cannot be locked
  */
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -167,37 +170,71 @@ static int disk_error(int fd)
     return error;
 }
 
-__attribute__((visibility("default"))) ssize_t write(int fd, const void *bytes, size_t size)
+#define FAILING(result, name, parameters, arguments, fd)                                                               \
+    __attribute__((visibility("default"))) result name parameters;                                                     \
+    result name parameters                                                                                             \
+    {                                                                                                                  \
+        static result(*next) parameters;                                                                               \
+        NEXT(next, #name);                                                                                             \
+        return disk_error(fd) ? -1 : next arguments;                                                                   \
+    }
+
+FAILING(ssize_t, write, (int fd, const void *bytes, size_t size), (fd, bytes, size), fd)
+FAILING(ssize_t, pwrite, (int fd, const void *bytes, size_t size, off_t at), (fd, bytes, size, at), fd)
+FAILING(ssize_t, pwrite64, (int fd, const void *bytes, size_t size, off64_t at), (fd, bytes, size, at), fd)
+FAILING(int, ftruncate, (int fd, off_t size), (fd, size), fd)
+FAILING(int, ftruncate64, (int fd, off64_t size), (fd, size), fd)
+FAILING(int, fsync, (int fd), (fd), fd)
+FAILING(int, fdatasync, (int fd), (fd), fd)
+FAILING(int, rename, (const char *from, const char *to), (from, to), -1)
+FAILING(int, mkdir, (const char *path, mode_t mode), (path, mode), -1)
+
+/* Files are made by both, which are one function on some systems. */
+#define OPENING(name)                                                                                                  \
+    __attribute__((visibility("default"))) int name(const char *path, int flags, ...);                                 \
+    int name(const char *path, int flags, ...)                                                                         \
+    {                                                                                                                  \
+        static int (*next)(const char *path, int flags, ...);                                                          \
+        va_list args;                                                                                                  \
+        va_start(args, flags);                                                                                         \
+        unsigned mode = va_arg(args, unsigned);                                                                        \
+        va_end(args);                                                                                                  \
+        NEXT(next, #name);                                                                                             \
+        return flags & O_CREAT && flags & O_EXCL && disk_error(-1) ? -1 : next(path, flags, mode);                     \
+    }
+
+OPENING(open)
+OPENING(open64)
+
+/* The addresses of IPv6 are on no interface. */
+__attribute__((visibility("default"))) int bind(int fd, __CONST_SOCKADDR_ARG address, socklen_t size)
 {
-    static ssize_t (*next)(int fd, const void *bytes, size_t size);
-    NEXT(next, "write");
-    return disk_error(fd) ? -1 : next(fd, bytes, size);
+    static int (*next)(int fd, const struct sockaddr *address, socklen_t size);
+    NEXT(next, "bind");
+    if (is_planted("no-six") && address.__sockaddr__->sa_family == AF_INET6) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
+    return next(fd, address.__sockaddr__, size);
 }
 
-__attribute__((visibility("default"))) ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at)
-{
-    static ssize_t (*next)(int fd, const void *bytes, size_t size, off64_t at);
-    NEXT(next, "pwrite64");
-    return disk_error(fd) ? -1 : next(fd, bytes, size, at);
-}
+/* A server of files that has no locks. */
+#define LOCKING(name)                                                                                                  \
+    __attribute__((visibility("default"))) int name(int fd, int what, ...);                                            \
+    int name(int fd, int what, ...)                                                                                    \
+    {                                                                                                                  \
+        static int (*next)(int fd, int what, ...);                                                                     \
+        va_list args;                                                                                                  \
+        va_start(args, what);                                                                                          \
+        void *value = va_arg(args, void *);                                                                            \
+        va_end(args);                                                                                                  \
+        NEXT(next, #name);                                                                                             \
+        if (is_planted("no-locks") && (what == F_SETLK || what == F_SETLKW || what == F_GETLK)) {                      \
+            errno = ENOLCK;                                                                                            \
+            return -1;                                                                                                 \
+        }                                                                                                              \
+        return next(fd, what, value);                                                                                  \
+    }
 
-__attribute__((visibility("default"))) int fsync(int fd)
-{
-    static int (*next)(int fd);
-    NEXT(next, "fsync");
-    return disk_error(fd) ? -1 : next(fd);
-}
-
-__attribute__((visibility("default"))) int fdatasync(int fd)
-{
-    static int (*next)(int fd);
-    NEXT(next, "fdatasync");
-    return disk_error(fd) ? -1 : next(fd);
-}
-
-__attribute__((visibility("default"))) int rename(const char *from, const char *to)
-{
-    static int (*next)(const char *from, const char *to);
-    NEXT(next, "rename");
-    return disk_error(-1) ? -1 : next(from, to);
-}
+LOCKING(fcntl)
+LOCKING(fcntl64)

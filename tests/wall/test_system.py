@@ -6,6 +6,7 @@ import errno
 import hashlib
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import seccomp  # noqa: E402
 import serve  # noqa: E402
 from serve import hob  # noqa: E402
 
+SWEPT = (errno.ENOSPC, errno.EIO)  # tried at every call that writes; other errors at the first ones
 WORDS = ("generate", serve.TINY, "Hi", "-n", "2", "--threads", "2")
 
 
@@ -165,8 +167,159 @@ def failing_disk():
             assert not [name for name in os.listdir(hob.TEMP) if name.endswith(".tmp")]
 
 
+def tree(home):
+    """What lies in a folder: the names of its files and their bytes, but those of the database and its journal."""
+    found = {}
+    for folder, _, names in os.walk(home):
+        for name in names:
+            path = os.path.join(folder, name)
+            with open(path, "rb") as file:
+                found[os.path.relpath(path, home)] = None if name.startswith("library.db") else file.read()
+    return found
+
+
+def failing_library():
+    """The same for the library: what was in it stays, what comes in is there whole or not at all, and the next one
+    finds room for it again."""
+    base = os.path.join(hob.TEMP, "library")
+    keep = {"HOB_HOME": base}
+    hob.run("add", serve.TINY, "--name", "old", env=keep)
+    recipe = os.path.join(hob.TEMP, "Modelfile")
+    with open(recipe, "w", encoding="utf-8") as file:
+        file.write("FROM old\nSYSTEM x\n")
+    first = os.path.join(hob.TEMP, "first")
+    jobs = ((base, ("add", serve.TINY, "--name", "new")), (base, ("add", serve.TINY, "--name", "new", "--copy")),
+            (base, ("create", "new", "-f", recipe)), (base, ("cp", "old", "new")), (first, ("add", serve.TINY, "--name", "new")))
+    for error in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        for start, words in jobs:
+            codes = []
+            while (not codes or codes[-1]) and (len(codes) < 2 or error in SWEPT):
+                assert len(codes) < 200, codes
+                home = os.path.join(hob.TEMP, "failing")
+                shutil.rmtree(home, ignore_errors=True)
+                if os.path.exists(start):
+                    shutil.copytree(start, home)
+                env = {"HOB_HOME": home}
+                plant = {"HOB_PLANT": "disk-%d-%d" % (error, len(codes) + 1), "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+                codes.append(run(words, env=dict(env, **plant))[0])
+                where = (words, plant["HOB_PLANT"], codes)
+                assert codes[-1] in (0, 7), where
+                names = sorted(row["name"] for row in hob.run_json("list", env=env) if row["name"] in ("old", "new"))
+                old = ["old"] if start == base else []
+                assert names in ((old, ["new"] + old) if codes[-1] else (["new"] + old,)), (where, names)
+                if "new" in names:
+                    hob.run("generate", "new", "a", "-n", "1", env=env)
+                assert not [name for name in tree(home) if name.endswith(".tmp")], (where, tree(home).keys())
+                if len(codes) == 1:
+                    assert run(words, env=env)[0] == 0, where
+            assert len(codes) > 2 or error not in SWEPT, (words, codes)
+
+
+def failing_uploads():
+    """A blob that is sent while the disk fails: an error for it alone, nothing left of it, and the server goes on."""
+    data = os.urandom(300000)
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    for error in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+        statuses = []
+        while (not statuses or statuses[-1] != 201) and (len(statuses) < 2 or error in SWEPT):
+            assert len(statuses) < 60, statuses
+            plant = {"HOB_PLANT": "disk-%d-%d" % (error, len(statuses) + 1), "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+            home = os.path.join(hob.TEMP, "uploads-%d-%d" % (error, len(statuses)))
+            with serve.Server(env=plant, home=home) as server:
+                status, _, answer = server.ask("POST", "/api/blobs/" + digest, data)
+                assert status in (201, 500, 507) and (status == 201 or answer["error"]), (plant, status, answer)
+                assert server.ask("HEAD", "/api/blobs/" + digest)[0] == (200 if status == 201 else 404), (plant, status)
+                assert server.ask("GET", "/health")[0] == 200
+            left = {name: content for name, content in tree(home).items() if content is not None}
+            assert list(left.values()) == ([data] if status == 201 else []), (plant, status, left.keys())
+            statuses.append(status)
+        assert len(statuses) > 2 or error not in SWEPT, statuses
+
+
+def no_locks():
+    """A home on a server of files that cannot lock: it works or says so."""
+    env = {"HOB_HOME": os.path.join(hob.TEMP, "unlocked"), "HOB_PLANT": "no-locks", "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+    for words in (("add", serve.TINY, "--name", "new"), ("list",), WORDS):
+        assert run(words, env=env)[0] in ((0,) if words == WORDS else (0, 7)), words
+
+
+def odd_homes():
+    """Homes whose names have line feeds, or bytes that are no text."""
+    for name in (b"a\nb", b"\xff\xfe", b"two words"):
+        env = {"HOB_HOME": os.fsdecode(os.path.join(hob.TEMP.encode(), b"home-" + name))}
+        added, said = run(("add", serve.TINY, "--name", "new", "--copy"), env=env)
+        assert added in (0, 7), (name, said)
+        for words in (("generate", "new" if added == 0 else serve.TINY, "a", "-n", "1"), ("list",)):
+            assert run(words, env=env)[0] == 0, (name, words)
+        with serve.Server(home=env["HOB_HOME"]) as server:
+            assert server.ask("GET", "/health")[0] == 200
+
+
+def odd_times():
+    """Files from before 1970, from after 2038, and from the second that leaps."""
+    path = os.path.join(hob.TEMP, "times.gguf")
+    shutil.copy(serve.TINY, path)
+    env = {"HOB_HOME": os.path.join(hob.TEMP, "times")}
+    for when in (-1, 0, (1 << 31) - 1, 1 << 31, 1 << 32, 1483228800):
+        os.utime(path, (when, when))
+        for words in (("add", path, "--name", "new"), ("generate", "new", "a", "-n", "1"), ("list",), ("rm", "new")):
+            assert run(words, env=env)[0] == 0, (when, words)
+
+
+def ports():
+    """A port that is taken, one that may not be had, an address that is not here."""
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        s.listen(1)
+        for listen, codes in (("127.0.0.1:%d" % s.getsockname()[1], (5,)), ("192.0.2.1:0", (5, 6))):
+            code, said = run(("serve", "--listen", listen))
+            assert code in codes and listen.split(":")[0] in said, (listen, code, said)
+
+
+def one_writer():
+    """Two may not write the same results."""
+    path = os.path.join(hob.TEMP, "results.jsonl")
+    first = subprocess.Popen([hob.HOB, "batch", serve.TINY, "-", "-o", path], stdin=subprocess.PIPE, env=hob.ENV)
+    serve.wait_for(lambda: os.path.exists(path))
+    serve.wait_for(lambda: b"another hob is writing" in subprocess.run(
+        [hob.HOB, "batch", serve.TINY, "-", "-o", path], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=hob.ENV).stderr)
+    first.stdin.close()
+    assert first.wait(60) == 0
+    hob.run("batch", serve.TINY, "-", "-o", path, stdin=b"")
+
+
+def stuck():
+    """Standard output is a pipe that is full and that nobody reads: with waiting, hob waits; without, it ends."""
+    for flags in (0, os.O_NONBLOCK):
+        reader, writer = os.pipe2(flags)
+        os.set_blocking(writer, False)
+        try:
+            while os.write(writer, b"x" * 4096):
+                pass
+        except BlockingIOError:
+            pass
+        os.set_blocking(writer, not flags)
+        process = subprocess.Popen([hob.HOB, *WORDS], env=hob.ENV, stdout=writer, stderr=subprocess.PIPE)
+        os.close(writer)
+        if flags:
+            assert process.wait(60) in (0, 7), process.returncode
+        else:
+            time.sleep(0.5)
+            assert process.poll() is None
+        os.close(reader)
+        said = process.stderr.read()
+        assert process.wait(60) in (0, 7), (process.returncode, said)
+        process.stderr.close()
+
+
 def no_six():
     """Without IPv6 a server that was to listen there listens on IPv4, and says so; the default never minds."""
+    plant = {"HOB_PLANT": "no-six", "LD_PRELOAD": os.environ["HOB_PLANTED"]}
+    process = subprocess.Popen([hob.HOB, "serve", "--listen", "[::1]:0"], stderr=subprocess.PIPE, text=True,
+                               env=dict(hob.ENV, **plant))  # it is on, and no interface has that address
+    said = [process.stderr.readline(), process.stderr.readline()]
+    process.terminate()
+    assert process.wait(40) == 0 and "IPv6" in said[0] and "listening on http://127.0.0.1:" in said[1], said
     for listen, more, told in (("[::1]:0", (), True), ("[::]:0", ("--allow-no-key", "--allow-no-tls"), True),
                                ("localhost:0", (), False), ("127.0.0.1:0", (), False)):
         process = subprocess.Popen([hob.HOB, "serve", "--listen", listen, *more], stderr=subprocess.PIPE, text=True,
@@ -200,4 +353,6 @@ def clock():
 
 
 hob.main([("limits", limits), ("no more processes", processes), ("homes", homes), ("odd paths", paths), ("closed", closed),
-          ("sockets from outside", sockets), ("a full disk", full_disk), ("a failing disk", failing_disk), ("no IPv6", no_six), ("the clock jumps", clock)])
+          ("sockets from outside", sockets), ("a full disk", full_disk), ("a failing disk", failing_disk),
+          ("a failing library", failing_library), ("uploads to a failing disk", failing_uploads), ("no locks", no_locks),
+          ("odd homes", odd_homes), ("odd times", odd_times), ("ports", ports), ("one writer", one_writer), ("a full pipe", stuck), ("no IPv6", no_six), ("the clock jumps", clock)])
