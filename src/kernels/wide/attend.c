@@ -257,7 +257,7 @@ static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], 
     vec part[16 / LANES], scale = vec_set(args->scale);
     if (args->softcap != 0.0f || !all) {
         for (unsigned j = 0; j < CACHE_BLOCK; j++)
-            p[j] *= args->scale;
+            p[j] *= args->scale; /* no key has 0 dimensions. NOLINT(clang-analyzer-core.uninitialized.Assign) */
         if (args->softcap != 0.0f)
             for (unsigned j = 0; j < CACHE_BLOCK; j++)
                 p[j] = args->softcap * elementary_tanh(p[j] / args->softcap);
