@@ -122,6 +122,8 @@ struct reply *chat_prepare(struct chat *chat, const struct persona *persona, con
             .ctx = ctx->given ? (size_t)ctx->i : 0,
             .owner = owner,
             .ignore_eos = options_get(options, "ignore-eos")->flag,
+            .stops = reply->request.stops,
+            .n_stops = reply->request.n_stops,
             .hash_logits = receipt,
             .sampling = &reply->request.sampling,
             .constraint = constrained ? &reply->constrain.hooks : NULL,

@@ -151,7 +151,7 @@ static bool misfit(const struct option *option, const char *value, struct hob_er
     if (option->kind == OPTION_SEED)
         return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a whole number in [0, 2^64)", option->name,
                          value);
-    if (option->kind == OPTION_INT)
+    if (option->kind != OPTION_FLOAT)
         return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a whole number in [%.0f, %.0f]", option->name,
                          value, option->min, option->max);
     return error_set(err, HOB_USAGE, "--%s: found \"%.40s\", want a number in [%.15g, %.15g]", option->name, value,
@@ -201,6 +201,9 @@ bool option_set(const struct option *option, struct option_value *value, struct 
     case OPTION_LIST:
         if (value->list.n == MAX_LIST)
             return error_set(err, HOB_USAGE, "--%s: more than %d given", option->name, MAX_LIST);
+        i = option->max > 0 ? strtoll(text, &end, 10) : 0;
+        if (option->max > 0 && (end == text || *end || errno || (double)i < option->min || (double)i > option->max))
+            return misfit(option, text, err);
         if (!list_add(arena, &value->list, text))
             return error_memory(err, strlen(text));
         break;
@@ -267,9 +270,12 @@ bool options_set_value(struct options *options, size_t at, const json_t *json, s
     size_t count = json_is_array(json) ? json_array_size(json) : 1;
     for (size_t i = 0; i < count; i++) {
         const json_t *entry = json_is_array(json) ? json_array_get(json, i) : json;
-        if (!json_is_string(entry) || strlen(json_string_value(entry)) != json_string_length(entry))
-            return error_set(err, HOB_USAGE, "%s: want strings without NUL", option->name);
-        if (!options_set(options, at, json_string_value(entry), err))
+        bool is_number = option->max > 0 && entry != json && json_is_integer(entry);
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(entry));
+        if (!is_number && (!json_is_string(entry) || strlen(json_string_value(entry)) != json_string_length(entry)))
+            return error_set(err, HOB_USAGE, "%s: want %s", option->name,
+                             option->max > 0 ? "whole numbers" : "strings without NUL");
+        if (!options_set(options, at, is_number ? number : json_string_value(entry), err))
             return false;
     }
     options->values[at].given = true;

@@ -14,7 +14,7 @@ enum option_kind {
     OPTION_FLOAT, /* double in [min, max] */
     OPTION_SEED,  /* uint64_t */
     OPTION_TEXT,
-    OPTION_LIST /* repeatable text */
+    OPTION_LIST /* repeatable text; with a max, whole numbers in [min, max] */
 };
 
 /* What an option is about: where it may stand and where help lists it. */

@@ -51,6 +51,20 @@ static const char *find_stop(const struct reply *reply, size_t from, size_t *at)
     return found;
 }
 
+/* Where the text ends that the stop text found at `at` ends. */
+static size_t end_of_stop(const struct reply *reply, size_t at)
+{
+    return at + (options_get(&reply->request.options, "include-stop")->flag ? strlen(reply->stop) : 0);
+}
+
+/* Whether it is too early for a stop text. */
+static bool is_early(const struct reply *reply)
+{
+    size_t n_prompt, n_generated;
+    sequence_tokens(reply->sequence, &n_prompt, &n_generated);
+    return (int64_t)n_generated <= options_get(&reply->request.options, "min-tokens")->i;
+}
+
 /* How many bytes at the end may be the start of a stop text. */
 static size_t possible_stop(const struct reply *reply)
 {
@@ -124,17 +138,18 @@ bool reply_token(struct reply *reply, int32_t id, bool is_eog, chat_event_fn *on
     const struct tokenizer *tokenizer = reply->chat->model->tokenizer;
     if (reply->logprobs)
         add_logprobs(reply, id);
-    if (is_eog || !tokenizer)
+    if (!tokenizer || (is_eog && !options_get(&reply->request.options, "include-stop")->flag))
         return false;
     size_t at;
     detokenizer_add(&reply->detokenizer, tokenizer, id, is_markup(reply, tokenizer, id), &reply->raw);
-    reply->stop = find_stop(reply, reply->n_sure, &at);
+    bool early = is_early(reply);
+    reply->stop = early ? NULL : find_stop(reply, reply->n_sure, &at);
     if (reply->stop) {
-        make_sure(reply, at, &listener);
-        reply->raw.len = at;
+        reply->raw.len = end_of_stop(reply, at);
+        make_sure(reply, reply->raw.len, &listener);
         return true;
     }
-    make_sure(reply, reply->raw.len - possible_stop(reply), &listener);
+    make_sure(reply, reply->raw.len - (early ? 0 : possible_stop(reply)), &listener);
     return false;
 }
 
@@ -146,7 +161,7 @@ static void tell_rest(struct reply *reply, struct listener *listener)
         detokenizer_end(&reply->detokenizer, &reply->raw);
         reply->stop = find_stop(reply, reply->n_sure, &at);
         if (reply->stop) {
-            reply->raw.len = at;
+            reply->raw.len = end_of_stop(reply, at);
             reply->reason = END_STOP;
         }
         make_sure(reply, reply->raw.len, listener);

@@ -246,6 +246,89 @@ static bool read_biases(struct request *request, struct hob_error *err)
     return true;
 }
 
+/* The ids that an option lists, [*n], of the vocabulary. */
+static bool read_ids(const struct model *model, struct request *request, const char *name, const int32_t **ids,
+                     size_t *n, struct hob_error *err)
+{
+    const struct option_list *list = &options_get(&request->options, name)->list;
+    int32_t *made = arena_array(&request->options.arena, list->n + 1, sizeof *made);
+    if (!made)
+        return error_memory(err, list->n);
+    for (*n = 0; *n < list->n; (*n)++) {
+        made[*n] = (int32_t)strtol(list->texts[*n], NULL, 10);
+        if ((size_t)made[*n] >= model->n_vocab)
+            return error_set(err, HOB_USAGE, "--%s: token %d, want [0, %zu)", name, made[*n], model->n_vocab);
+    }
+    *ids = made;
+    return true;
+}
+
+/* What --min-tokens puts off: the ids of --stop-token, and what ends a reply of this model. */
+static bool read_ends(struct model *model, struct request *request, struct hob_error *err)
+{
+    const struct option_value *most = options_get(&request->options, "max-tokens");
+    int64_t least = options_get(&request->options, "min-tokens")->i;
+    size_t n = request->n_stops;
+    if (least == 0)
+        return true;
+    if (most->given && least > most->i)
+        return error_set(err, HOB_USAGE, "--min-tokens: found %lld, want at most --max-tokens, %lld", (long long)least,
+                         (long long)most->i);
+    bool all = model->tokenizer && !options_get(&request->options, "ignore-eos")->flag;
+    for (size_t id = 0; all && id < model->n_vocab; id++)
+        n += tokenizer_is_eog(model->tokenizer, (int32_t)id);
+    int32_t *ends = arena_array(&request->options.arena, n + 1, sizeof *ends);
+    if (!ends)
+        return error_memory(err, n);
+    memcpy(ends, request->stops, request->n_stops * sizeof *ends);
+    request->sampling.min_tokens = (size_t)least;
+    request->sampling.n_ends = request->n_stops;
+    request->sampling.ends = ends;
+    for (size_t id = 0; all && id < model->n_vocab; id++)
+        if (tokenizer_is_eog(model->tokenizer, (int32_t)id))
+            ends[request->sampling.n_ends++] = (int32_t)id;
+    return true;
+}
+
+/* The ids of a text, ended by -1, in the request's arena; NULL with an error. */
+static int32_t *text_ids(const struct model *model, struct request *request, struct str text, struct hob_error *err)
+{
+    struct ids ids = {0};
+    struct encode_options plain = {0};
+    bool good = tokenizer_encode(model->tokenizer, text, &plain, &ids, err) &&
+                (ids_add(&ids, -1) || error_memory(err, ids.len));
+    int32_t *copy = good ? arena_array(&request->options.arena, ids.len, sizeof *copy) : NULL;
+    if (copy)
+        memcpy(copy, ids.ptr, ids.len * sizeof *copy);
+    else if (good)
+        error_memory(err, ids.len);
+    ids_clear(&ids);
+    return copy;
+}
+
+/* The ids of --bad-word's texts, as a reply begins with them and after a space. */
+static bool read_bad_words(struct model *model, struct request *request, struct hob_error *err)
+{
+    const struct option_list *list = &options_get(&request->options, "bad-word")->list;
+    const int32_t **bad = arena_array(&request->options.arena, 2 * list->n + 1, sizeof *bad);
+    if (list->n && !model->tokenizer)
+        return error_set(err, HOB_USAGE, "--bad-word: the model has no tokenizer");
+    struct buf spaced = {0};
+    bool good = bad || error_memory(err, list->n);
+    for (size_t i = 0; good && i < 2 * list->n; i++) {
+        struct str word = str_of(list->texts[i / 2]);
+        spaced.len = 0;
+        good = word.len ? (buf_str(&spaced, i % 2 ? STR(" ") : STR("")) && buf_str(&spaced, word)) ||
+                              error_memory(err, word.len)
+                        : error_set(err, HOB_USAGE, "--bad-word: the text is empty");
+        good = good && (bad[i] = text_ids(model, request, buf_view(&spaced), err)) != NULL;
+    }
+    buf_clear(&spaced);
+    request->sampling.bad = bad;
+    request->sampling.n_bad = 2 * list->n;
+    return good;
+}
+
 /* The ids of --dry-breaker's texts. */
 static bool read_breakers(struct model *model, struct request *request, struct hob_error *err)
 {
@@ -256,18 +339,11 @@ static bool read_breakers(struct model *model, struct request *request, struct h
         return true;
     request->breakers = arena_array(&request->options.arena, n + 1, sizeof *request->breakers);
     for (size_t i = 0; request->breakers && i < n; i++) {
-        struct ids ids = {0};
-        struct encode_options plain = {0};
         const char *text = value->given ? value->list.texts[i] : usual[i];
-        bool good = tokenizer_encode(model->tokenizer, str_of(text), &plain, &ids, err) && ids_add(&ids, -1);
-        int32_t *copy = good ? arena_array(&request->options.arena, ids.len, sizeof *copy) : NULL;
-        if (copy) {
-            memcpy(copy, ids.ptr, ids.len * sizeof *copy);
-            request->breakers[request->n_breakers++] = copy;
-        }
-        ids_clear(&ids);
-        if (!copy)
-            return good ? error_memory(err, n) : false;
+        int32_t *ids = text_ids(model, request, str_of(text), err);
+        if (!ids)
+            return false;
+        request->breakers[request->n_breakers++] = ids;
     }
     request->sampling.dry_breakers = (const int32_t *const *)request->breakers;
     request->sampling.n_dry_breakers = request->n_breakers;
@@ -309,9 +385,12 @@ static bool read_sampling(struct model *model, struct request *request, struct h
     s->mirostat = (int32_t)options_get(o, "mirostat")->i;
     s->mirostat_tau = (float)options_get(o, "mirostat-tau")->f;
     s->mirostat_eta = (float)options_get(o, "mirostat-eta")->f;
+    s->min_keep = (int32_t)options_get(o, "min-keep")->i;
     s->logprobs = options_get(o, "logprobs")->given ? (int32_t)options_get(o, "logprobs")->i : -1;
     return sampler_parse_order(options_get(o, "samplers")->text, s, err) && read_biases(request, err) &&
-           read_breakers(model, request, err);
+           read_breakers(model, request, err) && read_ids(model, request, "allow-token", &s->only, &s->n_only, err) &&
+           read_ids(model, request, "stop-token", &request->stops, &request->n_stops, err) &&
+           read_ends(model, request, err) && read_bad_words(model, request, err);
 }
 
 /* What makes sense for messages alone is refused elsewhere, and not dropped. */

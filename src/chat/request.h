@@ -14,6 +14,8 @@ struct request {
     struct logit_bias *biases; /* what `sampling` borrows */
     int32_t **breakers;
     size_t n_breakers;
+    const int32_t *stops; /* [n_stops] of --stop-token */
+    size_t n_stops;
     struct ids prompt;
     struct markup markup;        /* how the reply is written */
     struct reply_parser *parser; /* for the reply */

@@ -322,6 +322,8 @@ static void append(struct engine *engine, const struct choice *choice)
     /* Behind what a constraint accepts nothing can follow, whatever the request would like to ignore. */
     bool ends = !sequence->request.ignore_eos || sequence->request.constraint;
     bool eog = ends && tokenizer && tokenizer_is_eog(tokenizer, choice->id);
+    for (size_t i = 0; !eog && i < sequence->request.n_stops; i++)
+        eog = sequence->request.stops[i] == choice->id;
     struct engine_event *e = event(engine, EVENT_TOKEN, sequence);
     e->id = choice->id;
     e->is_eog = eog;

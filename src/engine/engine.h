@@ -79,6 +79,8 @@ struct sequence_request {
     uint64_t owner;    /* whose it is: pages are shared with the same owner's sequences only */
     enum pooling pool; /* what is wanted is not tokens but a vector of the prompt (sequence_embedding()) */
     bool ignore_eos;
+    const int32_t *stops; /* [n_stops] ids that end it besides; borrowed */
+    size_t n_stops;
     bool all_logits;                        /* on_logits for every position of the prompt, and no prefix is reused */
     size_t logits_from;                     /* with all_logits: only from this position on */
     bool hash_logits;                       /* digest the raw logits of every token chosen (sequence_logits_sha256) */

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "engine/candidates.h"
 #include "engine/dry.h"
+#include "engine/forbid.h"
 #include "engine/penalties.h"
 #include "engine/philox.h"
 #include "engine/sampler_options.h"
@@ -22,9 +23,10 @@ struct sampler {
     struct arena arena;
     struct candidates candidates;
     struct logit_bias *bias; /* [options.n_logit_bias] */
-    bool forbids;            /* a bias of -INFINITY is among them */
+    bool forbids;            /* no candidate may be left */
     uint32_t *count;         /* [n_vocab], zero between calls */
     struct dry dry;
+    struct forbid forbid;
     double mirostat_mu;
     struct token_logprob chosen;
     struct token_logprob *top; /* [n_top] of room for options.logprobs */
@@ -52,6 +54,9 @@ static bool init_memory(struct sampler *sampler, size_t n_context, struct hob_er
         sampler->bias[i] = o->logit_bias[i];
         sampler->forbids |= o->logit_bias[i].bias == -INFINITY;
     }
+    if (!forbid_init(&sampler->forbid, o, sampler->n_vocab, &sampler->arena, err))
+        return false;
+    sampler->forbids |= forbid_any(&sampler->forbid);
     if (o->dry_multiplier == 0)
         return true;
     size_t asked = o->dry_last_n < 0 ? n_context : (size_t)o->dry_last_n;
@@ -130,26 +135,26 @@ static void step_top_k(struct sampler *sampler, const struct history *history)
 static void step_typical(struct sampler *sampler, const struct history *history)
 {
     (void)history;
-    truncate_typical(&sampler->candidates, sampler->options.typical);
+    truncate_typical(&sampler->candidates, sampler->options.typical, sampler->options.min_keep);
 }
 
 static void step_top_p(struct sampler *sampler, const struct history *history)
 {
     (void)history;
-    truncate_top_p(&sampler->candidates, sampler->options.top_p);
+    truncate_top_p(&sampler->candidates, sampler->options.top_p, sampler->options.min_keep);
 }
 
 static void step_min_p(struct sampler *sampler, const struct history *history)
 {
     (void)history;
-    truncate_min_p(&sampler->candidates, sampler->options.min_p);
+    truncate_min_p(&sampler->candidates, sampler->options.min_p, sampler->options.min_keep);
 }
 
 static void step_xtc(struct sampler *sampler, const struct history *history)
 {
     float chance = (float)uniform(sampler, history, DRAW_XTC) * 0x1p-24f;
     if (chance < sampler->options.xtc_probability)
-        truncate_xtc(&sampler->candidates, sampler->options.xtc_threshold);
+        truncate_xtc(&sampler->candidates, sampler->options.xtc_threshold, sampler->options.min_keep);
 }
 
 static void step_temperature(struct sampler *sampler, const struct history *history)
@@ -252,6 +257,8 @@ int32_t sampler_next(struct sampler *sampler, const float *logits, const uint32_
     }
     if (allowed)
         candidates_mask(c, allowed);
+    if (forbid_any(&sampler->forbid))
+        forbid_apply(&sampler->forbid, c, tokens + n_tokens - history.n_generated, history.n_generated);
     if ((allowed || sampler->forbids) && candidates_max(c) == -INFINITY) {
         error_set(err, HOB_FORMAT, "no token is allowed");
         return -1;

@@ -48,6 +48,14 @@ struct sampler_options {
     float mirostat_tau, mirostat_eta;
     const struct logit_bias *logit_bias; /* borrowed for sampler_new() */
     size_t n_logit_bias;
+    int32_t min_keep;    /* typical, top-p, min-p and XTC leave at least so many; 0 or 1: off */
+    size_t min_tokens;   /* `ends` are not chosen before so many were generated, unless nothing else is allowed */
+    const int32_t *ends; /* [n_ends]; as all below, borrowed for sampler_new() */
+    size_t n_ends;
+    const int32_t *only; /* [n_only] the only ids that are chosen; none: all */
+    size_t n_only;
+    const int32_t *const *bad; /* [n_bad] sequences of ids, each ended by -1, that are not generated */
+    size_t n_bad;
     enum sampler_step order[SAMPLE_STEPS]; /* what runs, in this order; a sampler may be left out */
     size_t n_order;
     int32_t logprobs; /* top K (to SAMPLER_MAX_LOGPROBS) log probabilities a token; -1: none asked */
@@ -78,9 +86,9 @@ void sampler_free(struct sampler *sampler);
 
 /* Chooses the token that follows. `logits` [n_vocab] are raw and stay unchanged; `allowed` (may be NULL) is a bit mask
  * over the vocabulary, bit id%32 of word id/32, of what a constraint permits; `tokens` [n_tokens] is the prompt and
- * all that was generated, the last n_generated of them generated. Logit bias and `allowed` come before every sampler.
- * A result never depends on anything but the arguments, the options and the calls before. Returns the id, or -1 with
- * HOB_FORMAT "non-finite logits" or "no token is allowed". */
+ * all that was generated, the last n_generated of them generated. Logit bias, `allowed` and what the options forbid
+ * come before every sampler. A result never depends on anything but the arguments, the options and the calls before.
+ * Returns the id, or -1 with HOB_FORMAT "non-finite logits" or "no token is allowed". */
 int32_t sampler_next(struct sampler *sampler, const float *logits, const uint32_t *allowed, const int32_t *tokens,
                      size_t n_tokens, size_t n_generated, struct hob_error *err);
 

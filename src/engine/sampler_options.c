@@ -114,6 +114,7 @@ static bool check_ranges(const struct sampler_options *o, struct hob_error *err)
         {"dynatemp-exponent", o->dynatemp_exponent, 0, 100, false},
         {"mirostat-tau", o->mirostat_tau, 0, 100, false},
         {"mirostat-eta", o->mirostat_eta, 0, 1, false},
+        {"min-keep", o->min_keep, 0, most, false},
         {"logprobs", o->logprobs, -1, SAMPLER_MAX_LOGPROBS, false},
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {

@@ -45,7 +45,18 @@ static uint64_t mass_target(float mass, uint64_t total)
     return whole > 0 ? whole - 1 : 0;
 }
 
-void truncate_typical(struct candidates *c, float mass)
+/* Keeps the candidates that `cut` keeps, and the `least` best. */
+static void keep(struct candidates *c, const float *value, struct cut cut, int32_t least)
+{
+    if (least > 1) {
+        struct cut wide = cut_find(c, value, NULL, c->n, (uint64_t)least - 1);
+        if (wide.value < cut.value || (wide.value == cut.value && wide.last > cut.last))
+            cut = wide;
+    }
+    candidates_keep(c, value, cut);
+}
+
+void truncate_typical(struct candidates *c, float mass, int32_t least)
 {
     if (mass >= 1 || c->n < 2)
         return;
@@ -57,42 +68,43 @@ void truncate_typical(struct candidates *c, float mass)
     double mean = sum_logit / sum;
     for (size_t i = 0; i < c->n; i++)
         c->score[i] = -(float)fabs(mean - (c->logit[i] - max));
-    candidates_keep(c, c->score, cut_find(c, c->score, c->p, c->n, mass_target(mass, total)));
+    keep(c, c->score, cut_find(c, c->score, c->p, c->n, mass_target(mass, total)), least);
 }
 
-void truncate_top_p(struct candidates *c, float mass)
+void truncate_top_p(struct candidates *c, float mass, int32_t least)
 {
     if (mass >= 1 || c->n < 2)
         return;
     uint64_t total = candidates_weigh(c, candidates_max(c));
-    candidates_keep(c, c->logit, cut_find(c, c->logit, c->p, c->n, mass_target(mass, total)));
+    keep(c, c->logit, cut_find(c, c->logit, c->p, c->n, mass_target(mass, total)), least);
 }
 
-void truncate_min_p(struct candidates *c, float share)
+void truncate_min_p(struct candidates *c, float share, int32_t least)
 {
     if (share <= 0)
         return;
     double lowest = candidates_max(c) + math_log64(share);
-    candidates_keep(c, c->logit, (struct cut){(float)lowest, SIZE_MAX});
+    keep(c, c->logit, (struct cut){(float)lowest, SIZE_MAX}, least);
 }
 
-void truncate_xtc(struct candidates *c, float threshold)
+void truncate_xtc(struct candidates *c, float threshold, int32_t least)
 {
     if (c->n < 2)
         return;
-    double least = (double)threshold * (double)candidates_weigh(c, candidates_max(c));
-    size_t n_above = 0, spared = 0, out = 0;
+    double lowest = (double)threshold * (double)candidates_weigh(c, candidates_max(c));
+    size_t n_above = 0, n_allowed = 0, spared = 0, out = 0;
     for (size_t i = 0; i < c->n; i++) {
-        if (c->logit[i] == -INFINITY || (double)candidate_weight(c->p[i]) < least)
+        n_allowed += c->logit[i] != -INFINITY;
+        if (c->logit[i] == -INFINITY || (double)candidate_weight(c->p[i]) < lowest)
             continue;
         if (n_above == 0 || c->logit[i] <= c->logit[spared])
             spared = i;
         n_above++;
     }
-    if (n_above < 2)
+    if (n_above < 2 || (least > 1 && n_allowed - n_above + 1 < (size_t)least))
         return;
     for (size_t i = 0; i < c->n; i++) {
-        if ((double)candidate_weight(c->p[i]) >= least && i != spared)
+        if ((double)candidate_weight(c->p[i]) >= lowest && i != spared)
             continue;
         candidate_move(c, i, out++);
     }

@@ -14,20 +14,23 @@ void truncate_top_n_sigma(struct candidates *c, float n);
 /* Keeps the `k` largest. 0 or less: off. Fan et al., "Hierarchical neural story generation" (2018). */
 void truncate_top_k(struct candidates *c, int32_t k);
 
+/* In what follows, `least` candidates are kept in any case, and 0 or 1 is off. */
+
 /* Keeps the fewest tokens, those whose -log p is nearest the entropy first, that hold `mass`. 1: off. Meister et al.,
  * "Locally typical sampling" (2022). */
-void truncate_typical(struct candidates *c, float mass);
+void truncate_typical(struct candidates *c, float mass, int32_t least);
 
 /* Keeps the fewest tokens, the likeliest first, that hold `mass`. 1: off. Holtzman et al., "The curious case of neural
  * text degeneration" (2019). */
-void truncate_top_p(struct candidates *c, float mass);
+void truncate_top_p(struct candidates *c, float mass, int32_t least);
 
 /* Keeps p >= share * (the largest p). 0: off. Nguyen et al., "Min-p sampling" (2024). */
-void truncate_min_p(struct candidates *c, float share);
+void truncate_min_p(struct candidates *c, float share, int32_t least);
 
 /* Of the tokens with p >= threshold drops all but the least likely (of equals, the one with the highest id). Called
- * with the probability that it happens drawn already. p-e-w, "Exclude top choices" (2024). */
-void truncate_xtc(struct candidates *c, float threshold);
+ * with the probability that it happens drawn already. Drops none where fewer than `least` would be left. p-e-w,
+ * "Exclude top choices" (2024). */
+void truncate_xtc(struct candidates *c, float threshold, int32_t least);
 
 /* Divides the logits by temp > 0. */
 void warm(struct candidates *c, float temp);

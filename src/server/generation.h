@@ -28,6 +28,7 @@ struct answer {
     bool told;
     size_t n_calls;      /* calls that the dialect was told of */
     size_t n_thinking;   /* tokens of the thinking part */
+    size_t n_told;       /* ids that were written */
     size_t n_logged;     /* log probabilities that were written */
     size_t n_characters; /* of the tokens of those */
     /* For dialects: the part that a stream is in, and how many there were. */
@@ -83,6 +84,7 @@ struct generation {
     size_t n_started, n_ended; /* of them */
     size_t n_relaxed;          /* times that tools were relaxed (tools.h) */
     struct answer *answers;
+    bool return_ids; /* the answer tells the ids of its tokens */
     bool stream, include_usage, receipt, wants_logprobs, raw, echo, special, bos, verbose, no_store, think_softened;
     const char *think_name; /* the member that asked for thinking; NULL: none did */
     bool load_only;         /* no prompt: the model is loaded, or with keep_alive 0 unloaded */

@@ -85,6 +85,29 @@ void openai_end(struct generation *g, json_t *body)
     exchange_end(g->exchange);
 }
 
+json_t *openai_prompt_ids(const struct answer *answer)
+{
+    size_t n_prompt, n_generated;
+    const int32_t *tokens = reply_tokens(answer->reply, &n_prompt, &n_generated);
+    json_t *ids = json_array();
+    for (size_t i = 0; i < n_prompt; i++)
+        json_array_append_new(ids, json_integer(tokens[i]));
+    return ids;
+}
+
+json_t *openai_with_ids(struct answer *answer, json_t *choice)
+{
+    size_t n_prompt, n_generated;
+    if (!answer->generation->return_ids)
+        return choice;
+    const int32_t *tokens = reply_tokens(answer->reply, &n_prompt, &n_generated);
+    json_t *ids = json_array();
+    for (; answer->n_told < n_generated; answer->n_told++)
+        json_array_append_new(ids, json_integer(tokens[n_prompt + answer->n_told]));
+    json_object_set_new(choice, "token_ids", ids);
+    return choice;
+}
+
 const char *openai_reason(const struct answer *answer)
 {
     const char *reason = reply_finish_reason(answer->reply);
@@ -176,6 +199,7 @@ const struct field openai_fields[] = {
     {"stream_options", FIELD_OBJECT, .read = read_stream_options},
     {"n", FIELD_WHOLE, .max = 128, .read = read_n},
     {"modalities", FIELD_ARRAY, .read = read_modalities},
+    {"return_token_ids", FIELD_BOOL, .flag = FIELD_FLAG(return_ids)}, /* as vLLM has it */
     {"response_format", FIELD_OBJECT, .read = openai_response_format},
     {0},
 };

@@ -39,6 +39,12 @@ extern const struct field openai_fields[], openai_advisory[];
 /* The members that vLLM and llama.cpp add to OpenAI's. */
 extern const struct field openai_added[];
 
+/* The ids of the answer's prompt. The caller owns the reference. */
+json_t *openai_prompt_ids(const struct answer *answer);
+
+/* Adds to a choice the ids generated since the last call, where they are asked for. Returns it. */
+json_t *openai_with_ids(struct answer *answer, json_t *choice);
+
 /* Sets the constraint (chat/constrain.h); takes the reference. And that of a JSON schema. */
 bool openai_constraint(struct generation *generation, json_t *constraint, struct hob_error *err);
 bool openai_schema(struct generation *generation, const json_t *schema, struct hob_error *err);

@@ -96,12 +96,7 @@ const struct field openai_added[] = {
     {"verbose", FIELD_BOOL},
 
     /* what hob does in one way */
-    {"min_tokens", .only = "0"},
-    {"stop_token_ids", .only = "[]"},
-    {"allowed_token_ids", .only = "[]"},
-    {"bad_words", .only = "[]"},
     {"logits_processors", .only = "[]"},
-    {"include_stop_str_in_output", .only = "false"},
     {"skip_special_tokens", .only = "true"},
     {"detokenize", .only = "true"},
     {"length_penalty", .only = "1 1.0"},
@@ -112,10 +107,8 @@ const struct field openai_added[] = {
     {"add_special_tokens", .only = "false true"},
     {"documents", .only = "[]"},
     {"include_reasoning", .only = "true"},
-    {"return_token_ids", .only = "false"},
     {"return_tokens_as_token_ids", .only = "false"},
     {"return_tokens", .only = "false"},
-    {"min_keep", .only = "0"},
     {"t_max_predict_ms", .only = "0 -1"},
     {"n_indent", .only = "0"},
     {"post_sampling_probs", .only = "false"},

@@ -43,9 +43,11 @@ static void send_delta(struct answer *answer, json_t *delta, const char *reason)
     struct generation *g = answer->generation;
     json_t *choice = json_pack("{s:I, s:o, s:o, s:o}", "index", (json_int_t)answer->index, "delta", delta, "logprobs",
                                logprobs(answer), "finish_reason", reason ? json_string(reason) : json_null());
-    json_t *chunk = openai_envelope(g, "chat.completion.chunk", json_pack("[o]", choice));
+    json_t *chunk = openai_envelope(g, "chat.completion.chunk", json_pack("[o]", openai_with_ids(answer, choice)));
     if (g->include_usage)
         json_object_set_new(chunk, "usage", json_null());
+    if (g->return_ids && json_object_get(delta, "role"))
+        json_object_set_new(chunk, "prompt_token_ids", openai_prompt_ids(answer));
     openai_send(g, chunk);
 }
 
@@ -95,11 +97,13 @@ static void end(struct generation *g)
     json_t *choices = json_array(), *body;
     for (size_t i = 0; i < g->n && !g->stream; i++) {
         struct answer *answer = &g->answers[i];
-        json_array_append_new(choices,
-                              json_pack("{s:I, s:o, s:o, s:s}", "index", (json_int_t)i, "message", message_json(answer),
-                                        "logprobs", logprobs(answer), "finish_reason", openai_reason(answer)));
+        json_t *choice = json_pack("{s:I, s:o, s:o, s:s}", "index", (json_int_t)i, "message", message_json(answer),
+                                   "logprobs", logprobs(answer), "finish_reason", openai_reason(answer));
+        json_array_append_new(choices, openai_with_ids(answer, choice));
     }
     body = openai_envelope(g, g->stream ? "chat.completion.chunk" : "chat.completion", choices);
+    if (g->return_ids && !g->stream)
+        json_object_set_new(body, "prompt_token_ids", openai_prompt_ids(&g->answers[0]));
     openai_end(g, body);
 }
 

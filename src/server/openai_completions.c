@@ -89,9 +89,12 @@ static json_t *logprobs(struct answer *answer)
 
 static json_t *choice(struct answer *answer, struct str text, const char *reason)
 {
-    return json_pack("{s:o, s:I, s:o, s:o}", "text", json_bytes(text), "index", (json_int_t)answer->index, "logprobs",
-                     answer->generation->wants_logprobs ? logprobs(answer) : json_null(), "finish_reason",
-                     reason ? json_string(reason) : json_null());
+    json_t *choice = json_pack("{s:o, s:I, s:o, s:o}", "text", json_bytes(text), "index", (json_int_t)answer->index,
+                               "logprobs", answer->generation->wants_logprobs ? logprobs(answer) : json_null(),
+                               "finish_reason", reason ? json_string(reason) : json_null());
+    if (answer->generation->return_ids && answer->n_parts++ == 0)
+        json_object_set_new(choice, "prompt_token_ids", openai_prompt_ids(answer));
+    return openai_with_ids(answer, choice);
 }
 
 /* Appends the answer's prompt, which the client wants back. */

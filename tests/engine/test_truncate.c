@@ -244,17 +244,17 @@ static void top_p(void **test)
     for (int round = 0; round < ROUNDS; round++) {
         load_random(f, round % 10 ? 1 + random_below(64) : 1 + random_below(MOST));
         float mass = (float)(0.01 + 0.98 * random_unit());
-        truncate_top_p(&f->c, mass);
+        truncate_top_p(&f->c, mass, 0);
         keep_rows(f, rows_of_mass(f, mass));
         check_rows(f);
     }
     float quarter[4] = {1, 1, 1, 1};
     memcpy(f->logits, quarter, sizeof quarter);
     load(f, 4);
-    truncate_top_p(&f->c, 0.5f); /* exactly held by two */
+    truncate_top_p(&f->c, 0.5f, 0); /* exactly held by two */
     assert_int_equal(f->c.n, 2);
     assert_int_equal(f->c.id[1], 1);
-    truncate_top_p(&f->c, 1e-30f);
+    truncate_top_p(&f->c, 1e-30f, 0);
     assert_int_equal(f->c.n, 1);
 }
 
@@ -264,7 +264,7 @@ static void min_p(void **test)
     for (int round = 0; round < ROUNDS; round++) {
         load_random(f, 1 + random_below(64));
         float share = (float)random_unit();
-        truncate_min_p(&f->c, share);
+        truncate_min_p(&f->c, share, 0);
         size_t n = 0;
         while (n < f->n && f->rows[n].p >= share * f->rows[0].p)
             n++;
@@ -274,7 +274,7 @@ static void min_p(void **test)
     float three[3] = {3, 1, 3};
     memcpy(f->logits, three, sizeof three);
     load(f, 3);
-    truncate_min_p(&f->c, 1);
+    truncate_min_p(&f->c, 1, 0);
     assert_int_equal(f->c.n, 2);
 }
 
@@ -312,7 +312,7 @@ static void typical(void **test)
             f->rows[i].key = -fabs(-log(f->rows[i].p) - entropy);
         sort_rows(f);
         keep_rows(f, rows_of_mass(f, mass));
-        truncate_typical(&f->c, mass);
+        truncate_typical(&f->c, mass, 0);
         check_rows(f);
     }
 }
@@ -330,7 +330,7 @@ static void xtc(void **test)
             f->n -= n - 1;
             memmove(f->rows, f->rows + n - 1, f->n * sizeof *f->rows);
         }
-        truncate_xtc(&f->c, threshold);
+        truncate_xtc(&f->c, threshold, 0);
         check_rows(f);
     }
 }

@@ -111,11 +111,14 @@ def test_added():
     cannot be honoured is refused by its name."""
     for path, body in (("/v1/chat/completions", {"messages": [{"role": "user", "content": "Hi"}]}),
                        ("/v1/completions", {"prompt": "Hi"}), ("/v1/responses", {"input": "Hi"})):
+        added = {name: value for name, value in ADDED.items() if name != "return_token_ids" or "input" not in body}
         body = dict(body, model="chat", **{"max_output_tokens" if "input" in body else "max_tokens": 4})
-        status, headers, answer = S.ask("POST", path, dict(body, **ADDED, **ADVISORY))
+        status, headers, answer = S.ask("POST", path, dict(body, **added, **ADVISORY))
         assert status == 200 and set(headers["X-Hob-Ignored"].split(", ")) == set(ADVISORY), (path, answer, headers.items())
-        for name, value in (("min_tokens", 2), ("stop_token_ids", [5]), ("bad_words", ["x"]), ("skip_special_tokens", False),
-                            ("include_stop_str_in_output", True), ("add_generation_prompt", False), ("lora", [{"id": 0}]),
+        for name, value in (("min_tokens", 5), ("min_tokens", -1), ("stop_token_ids", [10 ** 6]), ("stop_token_ids", ["x"]),
+                            ("stop_token_ids", [2 ** 32]), ("allowed_token_ids", [-1]), ("bad_words", [""]), ("bad_words", [5]),
+                            ("min_keep", -1), ("return_token_ids", 1), ("skip_special_tokens", False),
+                            ("add_generation_prompt", False), ("lora", [{"id": 0}]),
                             ("samplers", ["none"]), ("samplers", [5]), ("n_probs", 99), ("length_penalty", 2)):
             status, _, answer = S.ask("POST", path, dict(body, **{name: value}))
             assert status == 400 and name in answer["error"]["message"], (path, name, value, answer)
@@ -136,6 +139,54 @@ def test_added_constraints():
         assert said(max_tokens=30, **added) == "yes", added
 
 
+def test_added_tokens():
+    """Ids that end a reply, that alone may be chosen, that may not follow each other; ends that come too early."""
+    body = {"model": "chat", "prompt": "Hi", "max_tokens": 8, "temperature": 0, "return_token_ids": True, "ignore_eos": True}
+
+    def choice(**more):
+        return S.post("/v1/completions", dict(body, **more))["choices"][0]
+
+    a, b = (S.post("/tokenize", {"model": "chat", "content": c})["tokens"][-1] for c in "ab")
+    whole = choice()
+    assert len(whole["token_ids"]) == 8 and whole["prompt_token_ids"], whole
+    last = whole["token_ids"][5]
+    n = whole["token_ids"].index(last) + 1
+    ended = choice(stop_token_ids=[last])
+    assert ended["token_ids"] == whole["token_ids"][:n] and ended["finish_reason"] == "stop", ended
+    late = choice(stop_token_ids=[last], min_tokens=8)
+    assert len(late["token_ids"]) == 8 and last not in late["token_ids"], late
+    only = choice(allowed_token_ids=[a])
+    assert only["token_ids"] == [a] * 8 and only["text"] == "a" * 8, only
+    assert choice(allowed_token_ids=[a, b], bad_words=["a"])["token_ids"] == [b] * 8
+    assert choice(allowed_token_ids=[a, b], bad_words=["b"])["token_ids"] == [a] * 8
+    pairs = choice(allowed_token_ids=[a, b], bad_words=["aa", "bb"])["text"]
+    assert pairs in ("abababab", "babababa"), pairs
+    for more, text in (({}, ""), ({"include_stop_str_in_output": True}, "aaa"), ({"min_tokens": 4}, "aaaa"),
+                       ({"min_tokens": 4, "include_stop_str_in_output": True}, "aaaaaaa"), ({"min_tokens": 7}, "aaaaaaaa")):
+        made = choice(allowed_token_ids=[a], stop=["aaa"], **more)
+        assert made["text"] == text, (more, made)
+    assert choice(stop_token_ids=[a], allowed_token_ids=[a], include_stop_str_in_output=True)["text"] == "a"
+    eos = S.post("/api/show", {"model": "chat"})["model_info"]["tokenizer.ggml.eos_token_id"]
+    for least, more in ((0, {}), (3, {}), (3, {"stop_token_ids": [eos]})):
+        made = choice(logit_bias={str(eos): 1000}, min_tokens=least, **dict({"ignore_eos": False}, **more))
+        assert made["token_ids"].index(eos) == least == len(made["token_ids"]) - 1, (least, made)
+    done = choice(min_tokens=8, constraint={"choice": ["a"]}, ignore_eos=False)  # nothing else is left then
+    assert done["text"] == "a" and done["finish_reason"] == "stop", done
+
+
+def test_added_ids():
+    """Ids stream beside their text, and are those of the reply as a whole."""
+    chat = {"messages": [{"role": "user", "content": "Hi"}]}
+    for path, more in (("/v1/completions", {"prompt": "Hi"}), ("/v1/chat/completions", chat)):
+        body = dict(more, model="chat", max_tokens=8, temperature=0, n=2, return_token_ids=True, ignore_eos=True)
+        whole, parts = S.post(path, body), S.stream(path, dict(body, stream=True))
+        told = [c["prompt_token_ids"] for p in [whole, *parts] for c in [p, *p["choices"]] if "prompt_token_ids" in c]
+        assert len(told) == (4 if "prompt" in more else 3) and told[0] and all(t == told[0] for t in told), told
+        for i in range(2):
+            ids = [t for p in parts for c in p["choices"] if c["index"] == i for t in c["token_ids"]]
+            assert ids == whole["choices"][i]["token_ids"] and len(ids) == 8, (path, ids, whole)
+
+
 def test_added_sampling():
     """Seeds below zero, orders of samplers, log probabilities, and as many tokens as there is room for."""
     seeds = {n: said(seed=n, temperature=5, top_k=0, top_p=1) for n in (-7, 5, -(2 ** 63), 2 ** 63 - 1)}
@@ -146,6 +197,8 @@ def test_added_sampling():
     order = ["top_k", "typ_p", "temperature"]
     assert said(samplers=order, seed=3, temperature=5) == said(samplers="top-k;typical;temperature", seed=3, temperature=5)
     assert said(samplers=order, seed=3, temperature=5) != said(samplers=["top_p"], seed=3, temperature=5)
+    narrow = {"temperature": 5, "top_k": 0, "top_p": 1e-6, "seed": 3}
+    assert said(**narrow) == said(**narrow, min_keep=1) == said(**dict(narrow, seed=4)) != said(**narrow, min_keep=50)
     chosen = S.post("/v1/chat/completions", dict(body, n_probs=3))["choices"][0]["logprobs"]["content"][0]
     assert len(chosen["top_logprobs"]) == 3, chosen
     for name, path in (("max_tokens", "/v1/completions"), ("n_predict", "/v1/completions")):
