@@ -70,7 +70,7 @@ struct hob_plan {
     uint64_t cache_bytes;       /* when all sequences have filled their context */
     uint64_t cache_bytes_token; /* for each token of context */
     uint64_t work_bytes;
-    uint64_t available_bytes; /* memory this machine, and this process's control group, have left */
+    uint64_t available_bytes; /* memory this machine, this process's control groups and its ulimit leave */
 };
 
 /* The version of the library, HOB_VERSION when it was built. Lives for ever. Any thread. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/str.h"
 
 /* Whether a terminal would act on the code point instead of showing it, or it would start a new line. */
@@ -76,7 +77,12 @@ bool error_prefix(struct hob_error *err, const char *format, ...)
 
 bool error_memory(struct hob_error *err, size_t bytes)
 {
-    return error_set(err, HOB_LIMIT, "out of memory: %zu bytes could not be had", bytes);
+    size_t most;
+    const char *bound = memory_ulimit(&most);
+    if (!bound)
+        return error_set(err, HOB_LIMIT, "out of memory: %zu bytes could not be had", bytes);
+    return error_set(err, HOB_LIMIT, "out of memory: %zu bytes could not be had; %s is %zu KB", bytes, bound,
+                     most >> 10);
 }
 
 void error_clear(struct hob_error *err)

@@ -8,10 +8,10 @@
 
 #include "base/cpu.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "cli/commands.h"
 #include "cli/line.h"
 #include "cli/output.h"
-#include "engine/engine.h"
 #include "wall/keeper.h"
 #include "wall/wall.h"
 
@@ -58,8 +58,9 @@ static bool grant_named(const struct args *args, struct hob_error *err)
         good = grant_option(&own[i], &args->own[i], err);
     for (size_t i = 0; good && i < n; i++)
         good = grant_option(&table[i], &args->options.values[i], err);
-    for (size_t i = 0; good && i < ENGINE_N_MEMORY_FILES; i++)
-        good = keeper_grant(engine_memory_files[i], false, err);
+    const struct memory_files *memory = memory_files();
+    for (size_t i = 0; good && i < memory->n; i++)
+        good = !memory->files[i] || keeper_grant(memory->files[i], false, err);
     return good;
 }
 

@@ -35,7 +35,7 @@ struct engine_plan {
     size_t cache_bytes;  /* when all pages are in use */
     size_t cache_bytes_token;
     size_t work_bytes;      /* activations and scratch */
-    size_t available_bytes; /* memory this machine and its control group have left */
+    size_t available_bytes; /* memory_left() */
 };
 
 struct engine;
@@ -89,13 +89,6 @@ struct sequence_request {
     logits_fn *on_logits;                   /* NULL: none */
     void *user;
 };
-
-/* The files that tell it, of which some may not be there. */
-enum { ENGINE_N_MEMORY_FILES = 3 };
-extern const char *const engine_memory_files[ENGINE_N_MEMORY_FILES];
-
-/* Bytes that may be taken: what the machine has left, and the control group's limit less its use. */
-size_t engine_memory_available(void);
 
 /* Plans without loading; needs model_bind(). HOB_LIMIT names needed and available bytes when even the smallest context
  * does not fit. */

@@ -2,14 +2,13 @@
  *
  * What an engine will take, known before it takes it.
  */
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "backends/backend.h"
 #include "base/cpu.h"
 #include "base/error.h"
-#include "base/file.h"
+#include "base/memory.h"
 #include "engine/engine.h"
 #include "engine/internal.h"
 
@@ -17,36 +16,6 @@
 #define SMALLEST_CTX  512 /* a context is not reduced below this */
 #define CTX_STEP      256
 #define HEADROOM      0.95 /* of the available memory */
-
-/* A number in a small file of the kernel's, or SIZE_MAX. */
-static size_t file_number(const char *path, const char *key)
-{
-    char text[4096];
-    int fd = file_descriptor(path, FILE_STREAM, NULL);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : 0;
-    if (fd >= 0)
-        close(fd);
-    text[n > 0 ? n : 0] = '\0';
-    const char *found = strstr(text, key);
-    if (!found || !*found)
-        return SIZE_MAX;
-    char *end;
-    unsigned long long value = strtoull(found + strlen(key), &end, 10);
-    return end > found + strlen(key) ? (size_t)value : SIZE_MAX; /* "max" is no number */
-}
-
-const char *const engine_memory_files[ENGINE_N_MEMORY_FILES] = {"/proc/meminfo", "/sys/fs/cgroup/memory.max",
-                                                                "/sys/fs/cgroup/memory.current"};
-
-size_t engine_memory_available(void)
-{
-    size_t available = file_number(engine_memory_files[0], "MemAvailable:");
-    available = available == SIZE_MAX ? SIZE_MAX : available * 1024;
-    size_t limit = file_number(engine_memory_files[1], ""), used = file_number(engine_memory_files[2], "");
-    if (limit != SIZE_MAX && used != SIZE_MAX && limit > used && limit - used < available)
-        available = limit - used;
-    return available;
-}
 
 /* Pages that `ctx` positions take. */
 static size_t pages_of(size_t ctx)
@@ -58,6 +27,7 @@ bool engine_make_plan(const struct model *model, const struct engine_options *op
                       struct hob_error *err)
 {
     const struct hparams *hp = &model->hparams;
+    struct memory_left left = memory_left();
     *plan = (struct engine_plan){
         .ctx_wanted = options->ctx ? options->ctx : hp->n_ctx,
         .batch = options->batch ? options->batch : DEFAULT_BATCH,
@@ -67,7 +37,7 @@ bool engine_make_plan(const struct model *model, const struct engine_options *op
               : options->precise ? CACHE_F32
                                  : CACHE_F16,
         .weight_bytes = model->weight_bytes,
-        .available_bytes = engine_memory_available(),
+        .available_bytes = left.bytes,
     };
     if (options->max_bytes && options->max_bytes < plan->available_bytes)
         plan->available_bytes = options->max_bytes;
@@ -105,10 +75,13 @@ bool engine_make_plan(const struct model *model, const struct engine_options *op
         plan->n_pages = pages_of(plan->ctx);
     if (!size_mul(plan->n_pages, page_bytes, &plan->cache_bytes))
         plan->cache_bytes = SIZE_MAX / 2;
-    if (plan->cache_bytes + fixed > budget)
-        return error_set(err, HOB_LIMIT,
-                         "%s: needs %zu MB (weights %zu, KV of %zu positions %zu, work %zu), %zu MB are available",
-                         model->name, (plan->cache_bytes + fixed) >> 20, resident >> 20, plan->ctx,
-                         plan->cache_bytes >> 20, plan->work_bytes >> 20, plan->available_bytes >> 20);
-    return true;
+    if (plan->cache_bytes + fixed <= budget)
+        return true;
+    char bound[64] = "";
+    if (left.bound)
+        snprintf(bound, sizeof bound, "; %s leaves %zu MB", left.bound, left.bytes >> 20);
+    return error_set(err, HOB_LIMIT,
+                     "%s: needs %zu MB (weights %zu, KV of %zu positions %zu, work %zu), %zu MB are available%s",
+                     model->name, (plan->cache_bytes + fixed) >> 20, resident >> 20, plan->ctx, plan->cache_bytes >> 20,
+                     plan->work_bytes >> 20, plan->available_bytes >> 20, bound);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "base/memory.h"
 #include "families/families.h"
 #include "server/limits.h"
 #include "server/resident_internal.h"
@@ -62,7 +63,7 @@ static bool set_memory(struct resident *r, bool *others, struct hob_error *err)
     pthread_mutex_lock(&server->lock);
     size_t untouched = planned_bytes(r, false), all = planned_bytes(r, true);
     pthread_mutex_unlock(&server->lock);
-    size_t bytes = less(engine_memory_available(), untouched);
+    size_t bytes = less(memory_left().bytes, untouched);
     *others = all > 0;
     if (given->given && less((size_t)given->i << 20, all) < bytes)
         bytes = less((size_t)given->i << 20, all);

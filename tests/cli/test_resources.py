@@ -3,6 +3,7 @@
 """What running a model takes: the plan is kept, a context costs nothing until it is used, the second start is fast."""
 import json
 import os
+import resource
 import subprocess
 import time
 
@@ -72,6 +73,24 @@ def refused():
     assert "100" in said and "64" in said, said
 
 
+def ulimits():
+    """A limit of the shell's reduces the context, and an error names it."""
+    path = hob.real_model("smollm2")
+    if not path:
+        raise hob.Skip("tools/models smollm2 has not fetched it")
+    for which, option in ((resource.RLIMIT_AS, "-v"), (resource.RLIMIT_DATA, "-d")):
+        def under(megabytes):
+            done = subprocess.run([hob.HOB, "generate", path, "--tokens", "1", "-n", "2", "-t", "1"], env=hob.ENV,
+                                  stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
+                                  preexec_fn=lambda: resource.setrlimit(which, (megabytes << 20,) * 2))
+            return done.returncode, done.stderr
+
+        code, said = under(310)
+        assert code == 0 and "context reduced from 8192 to" in said, (option, code, said)
+        code, said = under(120)
+        assert code == 5 and "needs" in said and "ulimit %s leaves" % option in said, (option, code, said)
+
+
 def threads():
     """One a core that the process may run on: affinity counts, and a machine of hwloc's making has siblings or nodes."""
     def found(cpus, topology=None):
@@ -91,5 +110,6 @@ def threads():
         os.sched_setaffinity(0, before)
 
 
-hob.main([("threads follow the machine", threads), ("what cannot fit is refused", refused), ("the second start is fast", first_token)] +
+hob.main([("threads follow the machine", threads), ("what cannot fit is refused", refused),
+          ("limits of the shell", ulimits), ("the second start is fast", first_token)] +
          [(name + " keeps its plan", lambda n=name: memory(n)) for name in hob.REAL])
