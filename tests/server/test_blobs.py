@@ -62,6 +62,28 @@ def test_life():
         assert blobs(server) == []
 
 
+def test_there():
+    """What is there and whole is not written again: nothing of the upload is looked at. What was changed is mended."""
+    with Server() as server:
+        def post(data):
+            return server.ask("POST", "/api/blobs/sha256:" + HEX, data)[0]
+
+        assert post(b"wrong") == 400 and post(DATA) == 201
+        inode = os.stat(path(server)).st_ino
+        assert post(b"never read") == 200 and os.stat(path(server)).st_ino == inode and len(blobs(server)) == 1
+        with open(path(server), "r+b") as file:
+            file.write(b"spoilt")
+        assert post(b"wrong") == 400 and post(DATA) == 200
+        with open(path(server), "rb") as file:
+            assert file.read() == DATA
+        os.remove(path(server))
+        assert post(b"wrong") == 400 and post(DATA) == 201
+        server.stop()
+        server.start()
+        assert post(b"wrong") == 400 and post(DATA) == 200  # a new server has read nothing yet
+        assert post(b"never read") == 200
+
+
 def test_unused():
     """What is old and unused goes with the next upload and at the next start; what was asked for stays."""
     with Server() as server:
