@@ -29,6 +29,15 @@ static struct str template_of(const struct shown *shown)
     return own.len ? own : model_template_text(shown->model, false);
 }
 
+/* A text of its own line; what is no text, as a library's row that somebody else wrote may have, is left out. */
+static void put_line(struct buf *out, const json_t *text)
+{
+    if (json_is_string(text)) {
+        buf_str(out, json_span(text));
+        buf_byte(out, '\n');
+    }
+}
+
 /* The licence texts, or what the file calls its licence. */
 static void put_license(const struct shown *shown, struct buf *out)
 {
@@ -36,10 +45,10 @@ static void put_license(const struct shown *shown, struct buf *out)
     json_t *text;
     json_array_foreach(json_object_get(shown->settings, "license"), i, text)
     {
-        buf_format(out, "%s\n", json_string_value(text));
+        put_line(out, text);
     }
     if (out->len == 0)
-        buf_format(out, "%s\n", json_string_value(json_object_get(shown->facts, "license")));
+        put_line(out, json_object_get(shown->facts, "license"));
 }
 
 /* A row of the overview. */
@@ -70,7 +79,9 @@ static void put_overview(const struct shown *shown)
     output_format("\n  Capabilities\n");
     json_array_foreach(json_object_get(shown->facts, "capabilities"), i, item)
     {
-        output_format("    %s\n", json_string_value(item));
+        struct str text = json_span(item);
+        if (text.len)
+            output_format("    %.*s\n", (int)text.len, text.ptr);
     }
     struct buf parameters = {0};
     modelfile_parameters(shown->settings, &parameters);

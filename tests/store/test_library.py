@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The library: names, settings, what becomes of files; and a program killed at each of its writes leaves it intact."""
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -72,6 +74,26 @@ def test_settings():
         assert says in err and err.count("\n") == 1, (bad, err)
     hob.run("create", "bad", "-f", "-", stdin=b"SYSTEM x\n", ok=(3,), env=env)
     assert "bad" not in names(env)
+
+
+def test_foreign_rows():
+    """Rows that something else wrote: what is no text is not shown as one."""
+    home, env = fresh("foreign")
+    hob.run("add", TINY, "--name", "a", env=env)
+    hob.run("show", "a", env=env)
+    with contextlib.closing(sqlite3.connect(os.path.join(home, "library.db"))) as db:
+        settings, facts = (json.loads(db.execute(query).fetchone()[0]) for query in
+                           ("SELECT settings FROM model", "SELECT json FROM facts"))
+        for own, whole in (([1, None, "mine"], 7), ([None], None), ("text", [])):
+            settings.update(license=own, messages=[1, None, {"role": 5}], system=3)
+            facts.update(license=whole, capabilities=[5, None, "completion"])
+            db.execute("UPDATE model SET settings = ?", (json.dumps(settings),))
+            db.execute("UPDATE facts SET json = ?", (json.dumps(facts),))
+            db.commit()
+            for words in ((), ("--license",), ("--modelfile",), ("--system",), ("--json",)):
+                said = hob.run("show", "a", *words, env=env)[1]
+                assert b"(null)" not in said and (words or b"completion" in said), (words, said)
+            assert hob.run("show", "a", "--license", env=env)[1] == (b"mine\n" if own[-1] == "mine" else b"")
 
 
 def test_go_templates():
