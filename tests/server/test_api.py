@@ -45,7 +45,7 @@ def test_options():
             ("temperature", (b"-1", b"1e30"), "[0, 100]"), ("top_p", (b"2", b"-0.1"), "[0, 1]"), ("top_k", (b"-5",), "[-1, "),
             ("seed", (b"%d" % 2 ** 70, b"1.5"), ""), ("presence_penalty", (b"1e9",), "["),
             ("frequency_penalty", (b"1e9", b"-1e9"), "["), ("repeat_penalty", (b"1e9",), "["),
-            ("max_tokens", (b"-1", b"%d" % 2 ** 60), "["), ("max_completion_tokens", (b"-1",), "["), ("n", (b"1000", b"0"), "["),
+            ("max_tokens", (b"-2", b"%d" % 2 ** 60), "["), ("max_completion_tokens", (b"-2",), "["), ("n", (b"1000", b"0"), "["),
             ("n_discard", (b"-1",), ""), ("dry_allowed_length", (b"-1",), "["), ("stop", (b'[""]', b'""'), "")):
         for value in values:
             body = b'{"model":"chat","messages":[{"role":"user","content":"Hi"}],"%s":%s}' % (name.encode(), value)
