@@ -99,7 +99,10 @@ static bool take(struct generation *g, const struct field *field, const json_t *
 {
     bool empty = (json_is_string(value) && json_string_length(value) == 0) ||
                  (json_is_array(value) && json_array_size(value) == 0);
-    if (field_is_advisory(field)) {
+    if (field_is_advisory(
+            field)) { /* a range is kept all the same: what lies outside it is a mistake of the client's */
+        if (field->max && !check_type(field, value, err))
+            return false;
         exchange_ignore(g->exchange, field->name);
         return true;
     }

@@ -90,7 +90,7 @@ const struct field openai_added[] = {
     {"cache_salt", FIELD_STRING},
     {"spaces_between_special_tokens", FIELD_BOOL},
     {"n_keep", FIELD_WHOLE},
-    {"n_discard", FIELD_WHOLE},
+    {"n_discard", FIELD_WHOLE, .max = 1 << 30},
     {"n_cache_reuse", FIELD_WHOLE},
     {"backend_sampling", FIELD_BOOL},
     {"verbose", FIELD_BOOL},
