@@ -94,7 +94,7 @@ static bool start_constraint(struct chat *chat, struct reply *reply, struct hob_
 }
 
 struct reply *chat_prepare(struct chat *chat, const struct persona *persona, const json_t *json, bool receipt,
-                           uint64_t owner, void *user, struct hob_error *err)
+                           uint64_t owner, const atomic_bool *left, void *user, struct hob_error *err)
 {
     struct reply *reply = calloc(1, sizeof *reply);
     if (!reply) {
@@ -108,7 +108,8 @@ struct reply *chat_prepare(struct chat *chat, const struct persona *persona, con
     if (!replacement && chat->template.parsed)
         replacement = &chat->template;
     json_t *whole = persona_request(persona, json);
-    bool good = request_read(chat->model, replacement, persona ? &persona->options : chat->options, whole,
+    struct request_bounds bounds = {engine_get_plan(chat->engine)->ctx, left};
+    bool good = request_read(chat->model, replacement, persona ? &persona->options : chat->options, &bounds, whole,
                              &reply->request, err);
     json_decref(whole);
     const struct options *options = &reply->request.options;
@@ -150,7 +151,7 @@ void chat_queue(struct chat *chat, struct reply *reply)
 
 struct reply *chat_submit(struct chat *chat, const json_t *json, bool receipt, void *user, struct hob_error *err)
 {
-    struct reply *reply = chat_prepare(chat, chat->persona, json, receipt, 0, user, err);
+    struct reply *reply = chat_prepare(chat, chat->persona, json, receipt, 0, NULL, user, err);
     if (reply)
         chat_queue(chat, reply);
     return reply;

@@ -15,6 +15,8 @@
 #ifndef HOB_CHAT_CHAT_H
 #define HOB_CHAT_CHAT_H
 
+#include <stdatomic.h>
+
 #include "chat/options.h"
 
 struct chat;  /* an engine and the requests in flight on it */
@@ -67,10 +69,10 @@ struct reply *chat_submit(struct chat *chat, const json_t *request, bool receipt
 
 /* The same in two steps, for a program of many threads. chat_prepare() renders, tokenizes and compiles; `persona` (may
  * be NULL; chat/persona.h) is who answers, and `owner` whose cached prompts it may reuse. From any thread, also while
- * another steps the chat. The caller owns the reply until chat_queue(), which hands it to the chat, in the thread that
- * steps it; one that is not queued is freed from any thread. */
+ * another steps the chat; it ends early when `left` (may be NULL) is set. The caller owns the reply until chat_queue(),
+ * which hands it to the chat, in the thread that steps it; one that is not queued is freed from any thread. */
 struct reply *chat_prepare(struct chat *chat, const struct persona *persona, const json_t *request, bool receipt,
-                           uint64_t owner, void *user, struct hob_error *err);
+                           uint64_t owner, const atomic_bool *left, void *user, struct hob_error *err);
 void chat_queue(struct chat *chat, struct reply *reply);
 
 /* Who answers chat_submit(): borrowed, NULL for nobody in particular. */

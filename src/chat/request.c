@@ -13,6 +13,7 @@
 #include "engine/sampler_options.h"
 
 #define MAX_MESSAGES 100000
+#define COUNTED      65536 /* so many tokens of a prompt are counted even where the context is smaller */
 
 /* Members of a request that are no options. */
 static const char *const members[] = {"id",
@@ -173,6 +174,18 @@ static bool check_tools(const json_t *json, struct str template_text, struct hob
            error_set(err, HOB_USAGE, "tools: this model's template has no tools");
 }
 
+bool request_go_on(void *ctx, size_t n_sure, struct hob_error *err)
+{
+    const struct request_bounds *bounds = ctx;
+    size_t most = bounds->ctx < COUNTED ? COUNTED : bounds->ctx;
+    if (bounds->left && atomic_load_explicit(bounds->left, memory_order_relaxed))
+        return error_set(err, HOB_INTERRUPTED, "the client has left");
+    return n_sure <= most ||
+           error_set(err, HOB_LIMIT,
+                     "the prompt has more than %zu tokens, the context %zu; shorten it or give a larger --ctx", most,
+                     bounds->ctx);
+}
+
 /* The prompt of messages: rendered, then tokenized; nothing that came from a message becomes a control token. */
 static bool read_messages(struct model *model, const struct chat_template *replacement, const json_t *json,
                           struct request *request, struct hob_error *err)
@@ -187,6 +200,8 @@ static bool read_messages(struct model *model, const struct chat_template *repla
             .special = true,
             .untrusted = rendered.untrusted,
             .n_untrusted = rendered.n_untrusted,
+            .go_on = request_go_on,
+            .go_on_ctx = &request->bounds,
         };
         good = markup_make(text, trusted_end(&rendered), json, &request->markup, err) &&
                tokenizer_encode(tokenizer, buf_view(&rendered.text), &encode, &request->prompt, err);
@@ -203,7 +218,10 @@ static bool read_prompt(struct model *model, const json_t *text, struct request 
         return false;
     if (!json_is_string(text))
         return error_set(err, HOB_USAGE, "prompt: want a string");
-    struct encode_options encode = {.special = true, .add_bos = tokenizer_adds_bos(tokenizer)};
+    struct encode_options encode = {.special = true,
+                                    .add_bos = tokenizer_adds_bos(tokenizer),
+                                    .go_on = request_go_on,
+                                    .go_on_ctx = &request->bounds};
     struct str bos = tokenizer_text(tokenizer, tokenizer_bos(tokenizer));
     if (encode.add_bos && bos.len && str_starts(json_span(text), bos)) /* written out already */
         encode.add_bos = false;
@@ -407,9 +425,10 @@ static bool check_members(const json_t *json, struct hob_error *err)
 }
 
 bool request_read(struct model *model, const struct chat_template *replacement, const struct options *session,
-                  const json_t *json, struct request *request, struct hob_error *err)
+                  const struct request_bounds *bounds, const json_t *json, struct request *request,
+                  struct hob_error *err)
 {
-    *request = (struct request){0};
+    *request = (struct request){.bounds = *bounds};
     if (!json_is_object(json))
         return error_set(err, HOB_USAGE, "a request is a JSON object");
     if (json_object_get(json, "template"))
@@ -426,6 +445,9 @@ bool request_read(struct model *model, const struct chat_template *replacement, 
                             &request->constraint, err) ||
         !check_stops(&request->options, err) || !read_now(json, &request->now, err))
         return false;
+    const struct option_value *ctx = options_get(&request->options, "ctx");
+    if (ctx->given && (size_t)ctx->i < request->bounds.ctx)
+        request->bounds.ctx = (size_t)ctx->i;
     if (tokens) {
         struct hob_error none; /* with a tokenizer the reply has text and ends by itself; without one, ids */
         model_tokenizer(model, &none);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "chat/request.h"
 #include "model/model.h"
 #include "server/fields.h"
 #include "server/internal.h"
@@ -226,10 +227,12 @@ static bool soften(struct generation *g, struct hob_error *err)
 }
 
 /* Appends the ids of a text that names no special tokens. */
-static bool add_text(const struct tokenizer *tokenizer, const json_t *text, json_t *to, struct hob_error *err)
+static bool add_text(struct generation *g, const struct tokenizer *tokenizer, const json_t *text, json_t *to,
+                     struct hob_error *err)
 {
     struct ids ids = {0};
-    struct encode_options plain = {0};
+    struct request_bounds bounds = {engine_get_plan(chat_engine(resident_chat(g->resident)))->ctx, &g->cancelled};
+    struct encode_options plain = {.go_on = request_go_on, .go_on_ctx = &bounds};
     bool good = tokenizer_encode(tokenizer, json_span(text), &plain, &ids, err);
     for (size_t i = 0; good && i < ids.len; i++)
         json_array_append_new(to, json_integer(ids.ptr[i]));
@@ -254,9 +257,9 @@ static bool fill_in(struct generation *g, struct model *model, struct hob_error 
     if (tokenizer_adds_bos(tokenizer))
         json_array_append_new(ids, json_integer(tokenizer_bos(tokenizer)));
     json_array_append_new(ids, json_integer(marks[0]));
-    bool good = add_text(tokenizer, prompt, ids, err);
+    bool good = add_text(g, tokenizer, prompt, ids, err);
     json_array_append_new(ids, json_integer(marks[1]));
-    good = good && add_text(tokenizer, suffix, ids, err);
+    good = good && add_text(g, tokenizer, suffix, ids, err);
     json_array_append_new(ids, json_integer(marks[2]));
     json_object_del(g->request, "prompt");
     json_object_del(g->request, "messages");
@@ -276,8 +279,12 @@ static bool put_context(struct generation *g, struct chat *chat, struct hob_erro
     bool good = tokenizer && chat_render(model, persona_template(&g->persona), request, &rendered, err);
     good = good && (markup = chat_markup(model, persona_template(&g->persona), &rendered, request, err)) != NULL;
     if (good) {
-        struct encode_options options = {
-            .special = true, .untrusted = rendered.untrusted, .n_untrusted = rendered.n_untrusted};
+        struct request_bounds bounds = {engine_get_plan(chat_engine(chat))->ctx, &g->cancelled};
+        struct encode_options options = {.special = true,
+                                         .untrusted = rendered.untrusted,
+                                         .n_untrusted = rendered.n_untrusted,
+                                         .go_on = request_go_on,
+                                         .go_on_ctx = &bounds};
         good = tokenizer_encode(tokenizer, buf_view(&rendered.text), &options, &ids, err);
     }
     for (size_t i = 0; good && i < ids.len; i++)
@@ -361,7 +368,8 @@ static bool prepare(struct generation *g, struct hob_error *err)
         vary_seed(g->request, seed, i % (g->n / g->n_prompts));
         set_prompt(g, i);
         do
-            answer->reply = chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, answer, err);
+            answer->reply =
+                chat_prepare(chat, &g->persona, g->request, g->receipt, g->exchange->owner, &g->cancelled, answer, err);
         while (!answer->reply && !atomic_load(&g->cancelled) && (soften(g, err) || tools_relax(g, err)));
         good = answer->reply != NULL;
     }

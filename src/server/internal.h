@@ -12,6 +12,19 @@
 
 enum { N_HANDLERS = 4 };
 
+/* What a handler does: reads a request and looks up names, or renders, tokenizes and compiles. */
+enum work_kind { WORK_SHORT, WORK_LONG, N_WORK_KINDS };
+
+/* The handlers of one kind of work. */
+struct handlers {
+    struct server *server;
+    pthread_t threads[N_HANDLERS];
+    unsigned n, most;                     /* that run; that may work for one owner at once */
+    pthread_cond_t there;                 /* something waits, or may be taken that could not */
+    struct exchange *waiting;             /* the oldest first */
+    struct exchange *working[N_HANDLERS]; /* what they work on, or NULL */
+};
+
 struct resident;
 
 /* What is counted for /metrics. */
@@ -26,8 +39,7 @@ struct server {
     char address[160], notice[128];
     struct MHD_Daemon *daemon;
     int epoll;
-    pthread_t watcher, handlers[N_HANDLERS];
-    unsigned n_handlers;
+    pthread_t watcher;
     bool watching;
     atomic_bool stopping, draining;
     struct counters counters;
@@ -36,9 +48,9 @@ struct server {
     struct options defaults; /* when the caller gave none */
 
     pthread_mutex_t lock; /* of all below; taken before an exchange's */
-    pthread_cond_t work_there, resident_left;
-    struct exchange *work, *work_last; /* for the handlers */
-    struct exchange *exchanges;        /* all that are open */
+    pthread_cond_t resident_left;
+    struct handlers handlers[N_WORK_KINDS];
+    struct exchange *exchanges; /* all that are open */
     size_t n_exchanges;
     uint64_t n_numbers;
     struct resident *residents;
@@ -46,7 +58,14 @@ struct server {
 };
 
 /* Hands an exchange to the handlers, to run `work`. Any thread. False when the server is stopping. */
-bool server_hand(struct server *server, struct exchange *exchange, void (*work)(struct exchange *exchange));
+bool server_hand(struct server *server, enum work_kind kind, struct exchange *exchange,
+                 void (*work)(struct exchange *exchange));
+
+/* Makes the handlers of a new server ready, starts their threads, and ends these when all is done that waits: nothing
+ * can be handed to them then. */
+void handlers_init(struct server *server);
+bool handlers_start(struct server *server, struct hob_error *err);
+void handlers_stop(struct server *server);
 
 /* Watches whether the exchange's client leaves. */
 void server_watch(struct exchange *exchange);

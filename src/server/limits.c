@@ -18,6 +18,7 @@ struct limit limits[N_LIMITS] = {
     [LIMIT_BODY_RATE] = {"body-rate", "rate of the body, after 5 seconds", 1024, "bytes a second", "408"},
     [LIMIT_JSON_DEPTH] = {"json-depth", "depth of a JSON body", JSON_MAX_DEPTH, "levels", "400"},
     [LIMIT_JSON_KEYS] = {"json-values", "values of a JSON body", 100000, "values", "400"},
+    [LIMIT_TEXT_BYTES] = {"text-bytes", "text of /tokenize", 4 << 20, "bytes", "400"},
     [LIMIT_IDLE_S] = {"idle-seconds", "idle connection, or a reader that takes nothing", 30, "seconds",
                       "closed; its reply ends"},
     [LIMIT_REQUESTS] = {"requests", "requests on one connection", 1000, "requests", "closed after the answer"},

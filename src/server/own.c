@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "chat/request.h"
 #include "model/model.h"
 #include "server/fields.h"
 #include "server/internal.h"
@@ -108,9 +109,17 @@ void own_rerank(struct exchange *exchange)
 
 /* ----------------------------------------------------------------------------------------- what needs a model */
 
+static bool read_content(struct generation *g, const json_t *value, struct hob_error *err)
+{
+    long long most = limits[LIMIT_TEXT_BYTES].value;
+    json_object_set(g->extra, "content", (json_t *)value);
+    return json_string_length(value) <= (size_t)most ||
+           error_set(err, HOB_LIMIT, "%s: has %zu bytes, want at most %lld", g->param, json_string_length(value), most);
+}
+
 static const struct field tokenize_fields[] = {
-    {"content", FIELD_STRING, .extra = "content"},
-    {"prompt", FIELD_STRING, .extra = "content"},
+    {"content", FIELD_STRING, .read = read_content},
+    {"prompt", FIELD_STRING, .read = read_content},
     {"special", FIELD_BOOL, .flag = FIELD_FLAG(special)},
     {"parse_special", FIELD_BOOL, .flag = FIELD_FLAG(special)},
     {"bos", FIELD_BOOL, .flag = FIELD_FLAG(bos)},
@@ -154,9 +163,12 @@ static void end_tokenize(struct generation *g)
     struct hob_error err;
     struct ids ids = {0};
     const struct tokenizer *tokenizer = model_tokenizer(model_of(g), &err);
+    struct request_bounds bounds = {SIZE_MAX, &g->cancelled};
     struct encode_options options = {
         .special = g->special,
         .add_bos = g->bos,
+        .go_on = request_go_on,
+        .go_on_ctx = &bounds,
     };
     if (tokenizer &&
         tokenizer_encode(tokenizer, json_span(json_object_get(g->extra, "content")), &options, &ids, &err)) {

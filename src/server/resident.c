@@ -55,7 +55,7 @@ static void unpark(struct resident *r, bool good)
         parked = g->next;
         g->next = NULL;
         g->load_ms = clock_ms() - g->start_ms;
-        if (good && server_hand(server, g->exchange, generation_continue))
+        if (good && server_hand(server, WORK_LONG, g->exchange, generation_continue))
             continue;
         if (good)
             error_set(&r->error, HOB_INTERRUPTED, "the server is stopping");
@@ -181,8 +181,11 @@ void resident_find(struct server *server, struct generation *g)
         *last = g;
     }
     pthread_mutex_unlock(&server->lock);
-    if (ready)
-        generation_continue(g->exchange);
+    if (!ready || server_hand(server, WORK_LONG, g->exchange, generation_continue))
+        return;
+    error_set(&err, HOB_INTERRUPTED, "the server is stopping");
+    resident_release(g->resident, g->keep_alive_s);
+    generation_fail(g, MHD_HTTP_SERVICE_UNAVAILABLE, &err);
 }
 
 void resident_release(struct resident *r, double keep)

@@ -50,46 +50,6 @@ struct timespec server_deadline(double ms)
     return now;
 }
 
-/* ---------------------------------------------------------------------------------------------------- handlers */
-
-bool server_hand(struct server *server, struct exchange *exchange, void (*work)(struct exchange *exchange))
-{
-    pthread_mutex_lock(&server->lock);
-    bool good = !atomic_load(&server->stopping);
-    if (good) {
-        exchange_hold(exchange);
-        exchange->work = work;
-        exchange->next_work = NULL;
-        *(server->work ? &server->work_last->next_work : &server->work) = exchange;
-        server->work_last = exchange;
-        pthread_cond_signal(&server->work_there);
-    }
-    pthread_mutex_unlock(&server->lock);
-    return good;
-}
-
-static void *handle(void *user)
-{
-    struct server *server = user;
-    pthread_mutex_lock(&server->lock);
-    while (true) {
-        struct exchange *exchange = server->work;
-        if (!exchange && atomic_load(&server->stopping))
-            break;
-        if (!exchange) {
-            pthread_cond_wait(&server->work_there, &server->lock);
-            continue;
-        }
-        server->work = exchange->next_work;
-        pthread_mutex_unlock(&server->lock);
-        exchange->work(exchange);
-        exchange_drop(exchange);
-        pthread_mutex_lock(&server->lock);
-    }
-    pthread_mutex_unlock(&server->lock);
-    return NULL;
-}
-
 /* ----------------------------------------------------------------------------------------------------- watcher */
 
 void server_watch(struct exchange *exchange)
@@ -366,7 +326,7 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
             MHD_suspend_connection(connection);
             pthread_mutex_unlock(&exchange->lock);
             server_watch(exchange);
-            if (!server_hand(server, exchange, exchange->route->handle)) {
+            if (!server_hand(server, WORK_SHORT, exchange, exchange->route->handle)) {
                 exchange->retry_after_s = 5;
                 exchange_refuse(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, "the server is stopping");
             }
@@ -440,12 +400,8 @@ static bool start_threads(struct server *server, struct hob_error *err)
     if (server->epoll < 0)
         return error_system(err, "epoll", "cannot be had");
     server->watching = pthread_create(&server->watcher, NULL, watch, server) == 0;
-    bool good = server->watching;
-    while (good && server->n_handlers < N_HANDLERS) {
-        good = pthread_create(&server->handlers[server->n_handlers], NULL, handle, server) == 0;
-        server->n_handlers += good;
-    }
-    return good || error_set(err, HOB_LIMIT, "the system gives no more threads");
+    return server->watching ? handlers_start(server, err)
+                            : error_set(err, HOB_LIMIT, "the system gives no more threads");
 }
 
 /* What TLS needs, in memory. */
@@ -504,7 +460,7 @@ struct server *server_start(const struct server_options *options, struct hob_err
     server->epoll = -1;
     server->started_ms = clock_ms();
     pthread_mutex_init(&server->lock, NULL);
-    pthread_cond_init(&server->work_there, NULL);
+    handlers_init(server);
     server_init_wait(&server->resident_left);
     bool good = listener_open(&listener, options, err);
     snprintf(server->address, sizeof server->address, "%s", listener.address);
@@ -570,12 +526,7 @@ void server_stop(struct server *server)
     if (!server)
         return;
     atomic_store(&server->draining, true);
-    pthread_mutex_lock(&server->lock);
-    atomic_store(&server->stopping, true);
-    pthread_cond_broadcast(&server->work_there);
-    pthread_mutex_unlock(&server->lock);
-    for (unsigned i = 0; i < server->n_handlers; i++) /* they use residents */
-        pthread_join(server->handlers[i], NULL);
+    handlers_stop(server);  /* they use residents */
     residents_free(server); /* what is in flight is told why it ends */
     wait_for_exchanges(server, FLUSH_S, NULL);
     pthread_mutex_lock(&server->lock);
@@ -592,7 +543,6 @@ void server_stop(struct server *server)
     guard_clear(&server->guard);
     json_decref(server->wall);
     pthread_mutex_destroy(&server->lock);
-    pthread_cond_destroy(&server->work_there);
     pthread_cond_destroy(&server->resident_left);
     free(server);
 }

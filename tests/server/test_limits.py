@@ -97,6 +97,44 @@ def test_embeddings():
             assert server.ask("POST", "/api/embed", {"model": "chat", "input": ["a"] * n})[0] == want, n
 
 
+def cpu(server):
+    """Seconds of processors that it has had."""
+    with open("/proc/%d/stat" % server.process.pid) as file:
+        return sum(map(int, file.read().rsplit(")")[1].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_text():
+    """Long texts keep nobody else waiting, and their work ends when their client leaves."""
+    def chat(server):
+        server.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
+
+    with start(text_bytes=10) as server:
+        chat(server)
+        for size, want in ((10, 200), (11, 400)):
+            assert server.ask("POST", "/tokenize", {"model": "chat", "content": "a" * size})[0] == want, size
+    with start("--ctx", "64", text_bytes=40 << 20) as server:
+        chat(server)
+        long, short = {"model": "chat", "content": "ab" * (15 << 20)}, {"model": "chat", "content": "a"}
+        begun = cpu(server)
+        server.post("/tokenize", long)
+        whole, begun = cpu(server) - begun, cpu(server)
+        held = [server.send(long, "/tokenize") for _ in range(4)]
+        assert server.ask("GET", "/api/tags")[0] == 200
+        assert server.ask("POST", "/tokenize", short, {"Authorization": "Bearer another"})[0] == 200
+        assert not select.select(held, [], [], 0)[0]
+        for one in held:
+            one.close()
+        assert server.ask("POST", "/tokenize", short)[0] == 200  # its owner's places are free again
+        assert cpu(server) - begun < 3 * whole, (cpu(server) - begun, whole)
+        begun = cpu(server)
+        for path, body in (("/v1/completions", {"prompt": long["content"]}),
+                           ("/v1/chat/completions", {"messages": [{"role": "user", "content": long["content"][:6 << 20]}]})):
+            code, _, answer = server.ask("POST", path, dict(body, model="chat"))
+            assert code == 400 and "the context 64" in answer["error"]["message"], answer
+            assert answer["error"]["code"] == "context_length_exceeded", answer
+        assert cpu(server) - begun < whole, (cpu(server) - begun, whole)
+
+
 def test_requests():
     with start(requests=3) as server:
         one = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n" % server.port

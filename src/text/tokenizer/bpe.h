@@ -77,6 +77,8 @@ struct bpe_scratch {
     bool after_unknown; /* the token before is the unknown one, of the same piece */
     size_t n_lost;      /* bytes so far that have no token, in a vocabulary without an unknown one */
     uint8_t lost;       /* the first of them */
+    bool (*go_on)(void *ctx, size_t n_sure, struct hob_error *err); /* as in struct encode_options */
+    void *go_on_ctx;
 };
 
 /* Frees it. */

@@ -139,6 +139,12 @@ static void push_rated(struct bpe_scratch *scratch, size_t *n, uint32_t i)
         heap_push(scratch->heap, n, (uint64_t)scratch->symbols[i].rank << 32 | i);
 }
 
+/* Whether a long loop goes on behind its i-th round: asked now and then. */
+static bool goes_on(const struct bpe_scratch *scratch, size_t i, struct hob_error *err)
+{
+    return (i & 0xffff) != 0xffff || !scratch->go_on || scratch->go_on(scratch->go_on_ctx, 0, err);
+}
+
 static bool join_by_heap(const struct bpe *bpe, struct bpe_scratch *scratch, size_t n_symbols, struct str piece,
                          struct hob_error *err)
 {
@@ -155,8 +161,10 @@ static bool join_by_heap(const struct bpe *bpe, struct bpe_scratch *scratch, siz
     size_t n = 0;
     for (uint32_t i = 0; i != NOWHERE; i = symbols[i].next)
         push_rated(scratch, &n, i);
-    while (n) {
+    for (size_t round = 0; n; round++) {
         uint64_t entry = heap_pop(scratch->heap, &n);
+        if (!goes_on(scratch, round, err))
+            return false;
         uint32_t i = (uint32_t)entry;
         /* An entry is stale when its pair is gone; whatever pair of the same rank is there now is as good. */
         if (symbols[i].rank != entry >> 32)
@@ -331,8 +339,11 @@ static bool encode_part(const struct bpe *bpe, struct bpe_scratch *scratch, stru
     size_t n = make_symbols(bpe, scratch, piece, err), first = out->len;
     if (n == SIZE_MAX || n == 0)
         return n == 0;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         rate(bpe, scratch, i, piece);
+        if (!goes_on(scratch, i, err))
+            return false;
+    }
     if (n <= MAX_SCANNED)
         join_by_scanning(bpe, scratch, piece);
     else if (!join_by_heap(bpe, scratch, n, piece, err))

@@ -56,6 +56,9 @@ struct encoding {
     bool newer;        /* it has code points that PCRE2 may not know */
     size_t span;       /* the first untrusted span that does not end before the gap at hand */
     struct ids *out;
+    const struct encode_options *options;
+    size_t before;     /* ids in `out` that are others' */
+    size_t most_bytes; /* that a token can stand for; SIZE_MAX: there may be no token for them */
     struct regex_scratch regex;
     struct normalizer_scratch normalizer;
     struct pretokenizer_scratch pretokenizer;
@@ -81,6 +84,9 @@ static bool take_piece(void *ctx, struct str piece, struct hob_error *err)
 {
     struct encoding *e = ctx;
     const struct tokenizer *t = e->tokenizer;
+    if (e->options->go_on &&
+        !e->options->go_on(e->options->go_on_ctx, e->out->len - e->before + piece.len / e->most_bytes, err))
+        return false;
     switch (t->model) {
     case MODEL_BPE:
         return bpe_encode(&t->bpe, &e->bpe, piece, e->out, err);
@@ -202,12 +208,25 @@ static bool add_frame(const struct frame *frame, struct ids *out, struct hob_err
     return true;
 }
 
+/* How many bytes of a piece one token stands for at most. */
+static size_t most_bytes(const struct tokenizer *t)
+{
+    bool all = t->model == MODEL_BPE && t->lexicon.max_bytes > 0;
+    for (size_t i = 0; all && i < 256; i++)
+        all = t->bpe.bytes[i] != TOKEN_NONE;
+    return all ? t->lexicon.max_bytes : SIZE_MAX;
+}
+
 bool tokenizer_encode(const struct tokenizer *tokenizer, struct str text, const struct encode_options *options,
                       struct ids *out, struct hob_error *err)
 {
     if (!text.ptr)
         text = STR("");
     struct encoding e = {.tokenizer = tokenizer,
+                         .options = options,
+                         .before = out->len,
+                         .most_bytes = most_bytes(tokenizer),
+                         .bpe = {.go_on = options->go_on, .go_on_ctx = options->go_on_ctx},
                          .start = text.ptr,
                          .valid = utf8_valid(text),
                          .newer = unicode_has_newer(text),

@@ -95,6 +95,9 @@ struct encode_options {
     const struct text_span *untrusted; /* ascending, disjoint spans that came from messages: no control token in
                                           or across them, but they never split the text otherwise */
     size_t n_untrusted;
+    bool (*go_on)(void *ctx, size_t n_sure, struct hob_error *err); /* asked time and again with how many ids there will
+                                                                       be at least: false, with its error, ends it */
+    void *go_on_ctx;
     size_t *n_lost; /* counts bytes for which the vocabulary has no token, not even an unknown one: they are left out,
                        as publishers leave them out. NULL: a text with such bytes is HOB_FORMAT */
 };
