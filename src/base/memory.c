@@ -159,6 +159,15 @@ static size_t ulimit(int which)
     return getrlimit(which, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY ? (size_t)limit.rlim_cur : SIZE_MAX;
 }
 
+/* The number at place `n` of a line of numbers, 0 where there is none. */
+static size_t number_at(const char *line, unsigned n)
+{
+    char *end;
+    for (; n > 0; n--, line = end)
+        strtoull(line, &end, 10);
+    return strtoull(line, &end, 10);
+}
+
 struct memory_left memory_left_of(const struct memory_files *memory)
 {
     struct memory_left left = {number_of(memory->files[MEMINFO], "MemAvailable:"), NULL};
@@ -166,13 +175,12 @@ struct memory_left memory_left_of(const struct memory_files *memory)
     size_t space = ulimit(RLIMIT_AS), data = ulimit(RLIMIT_DATA);
     if (space != SIZE_MAX || data != SIZE_MAX) {
         char text[256];
-        unsigned long long has_space = 0, has_data = 0, page = (unsigned long long)sysconf(_SC_PAGESIZE);
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
         read_small(memory->files[STATM], text, sizeof text); /* pages: all, resident, shared, text, 0, data */
-        sscanf(text, "%llu %*u %*u %*u %*u %llu", &has_space, &has_data);
         if (space != SIZE_MAX)
-            bound_by(&left, "ulimit -v", less(space, (size_t)(has_space * page) + RESERVE));
+            bound_by(&left, "ulimit -v", less(space, number_at(text, 0) * page + RESERVE));
         if (data != SIZE_MAX)
-            bound_by(&left, "ulimit -d", less(data, (size_t)(has_data * page) + RESERVE));
+            bound_by(&left, "ulimit -d", less(data, number_at(text, 5) * page + RESERVE));
     }
     for (size_t i = GROUPS; i + FILES <= memory->n; i += FILES)
         bound_by(&left, "the control group", group_left(memory->files + i));
