@@ -206,6 +206,17 @@ bool library_list(struct arena *arena, struct library_entry **entries, size_t *n
     return good;
 }
 
+bool library_has_path(const char *path)
+{
+    sqlite3 *db = database_open_existing(&(struct hob_error){0});
+    sqlite3_stmt *rows =
+        db ? database_prepare(db, "SELECT 1 FROM model WHERE path = ?1 LIMIT 1", &path, 1, NULL) : NULL;
+    bool found = rows && sqlite3_step(rows) == SQLITE_ROW;
+    sqlite3_finalize(rows);
+    sqlite3_close(db);
+    return found;
+}
+
 /* The error for a name that no place has, with what to do. */
 static bool not_found(struct str name, struct hob_error *err)
 {

@@ -46,6 +46,9 @@ bool library_resolve(const char *word, struct buf *path, json_t **settings, stru
 /* All models, the newest first, [*n]; an indexed name hides a file of models/. They live in `arena`. */
 bool library_list(struct arena *arena, struct library_entry **entries, size_t *n, struct hob_error *err);
 
+/* Whether a name of the index stands for exactly `path`; much faster than a list. */
+bool library_has_path(const char *path);
+
 /* Gives `name` to the model at `path`, which is opened to see that it is one, with `settings` (an object, or NULL).
  * What had the name before loses it. */
 bool library_add(struct str name, const char *path, const json_t *settings, struct hob_error *err);

@@ -75,6 +75,8 @@ static bool is_registered(const char *path)
     struct library_entry *entries;
     size_t n = 0;
     bool found = false;
+    if (library_has_path(path)) /* a list of all for each of many models takes seconds */
+        return true;
     library_list(&arena, &entries, &n, NULL);
     for (size_t i = 0; i < n && !found; i++) {
         found = strcmp(entries[i].path, path) == 0 || lies_in(path, entries[i].path);

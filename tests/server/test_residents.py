@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The engine behind hob serve: places and who gets the next, models that come and go, clients that leave, the end."""
+import contextlib
 import json
 import os
 import shutil
 import signal
+import sqlite3
 import threading
 import time
 
@@ -134,6 +136,26 @@ def test_memory():
     with start("--ctx", "40000", "--parallel", "1", "--memory", str((min(size.values()) >> 20) // 2)) as server:
         answer = json.dumps(complete(server, ok=503))
         assert "needs" in answer and "MB are available" in answer, answer
+
+
+def test_many_names():
+    """Eight times the names take about eight times the time, not its square."""
+    with serve.Server() as server:
+        server.hob("add", serve.TINY, "--name", "m0")
+        best = {}
+        for n in (100, 800):
+            with contextlib.closing(sqlite3.connect(os.path.join(server.home, "library.db"))) as index:
+                for i in range(1, n):
+                    index.execute("INSERT OR IGNORE INTO model SELECT ?, path, stamps, modified, settings FROM model"
+                                  " WHERE name LIKE 'm0%'", ("m%d:latest" % i,))
+                index.commit()
+            for _ in range(3):
+                start = time.monotonic()
+                status, _, answer = server.ask("GET", "/api/tags")
+                best[n] = min(best.get(n, 1e9), time.monotonic() - start)
+                assert status == 200 and len(answer["models"]) >= n, (n, status)
+        print("# %.3f s for 100 names, %.3f s for 800" % (best[100], best[800]))
+        assert best[800] < 24 * best[100], best
 
 
 def test_changed_file():
