@@ -7,8 +7,9 @@
 
 #define DELAY_MS    200
 #define DELAY_STEPS 4
-#define FIRST_ROWS  8 /* while nothing is known */
-#define ENOUGH_ROWS 8 /* fewer say little of how long many take */
+#define PLANNED     0.75 /* of that: some steps take a third longer than those before let expect */
+#define FIRST_ROWS  8    /* while nothing is known */
+#define ENOUGH_ROWS 8    /* fewer say little of how long many take */
 
 /* Operations of rows [from, from + n) of a prompt; an 8-bit one counts for less, about as it takes less. */
 static double work_of(const struct engine *engine, size_t from, size_t n)
@@ -21,7 +22,7 @@ void pace_begin(struct engine *engine)
 {
     struct pace *pace = &engine->pace;
     double steps_ms = DELAY_STEPS * pace->decode_ms;
-    pace->left_ms = steps_ms > DELAY_MS ? steps_ms : DELAY_MS;
+    pace->left_ms = PLANNED * (steps_ms > DELAY_MS ? steps_ms : DELAY_MS);
     pace->foreseen_ms = pace->unit_ms;
     if (pace->unit_ms <= 0 && pace->decode_ms > 0) /* a row takes no longer than a step of one */
         pace->foreseen_ms = pace->decode_ms / work_of(engine, 0, 1);
