@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -117,7 +118,8 @@ static bool open_tcp(struct listener *l, const struct server_options *options, s
     snprintf(bare, sizeof bare, "%.*s", brackets ? (int)(n - 2) : (int)n, l->host + brackets);
     snprintf(port, sizeof port, "%u", l->port);
     snprintf(given, sizeof given, "%s", l->host);
-    int code = getaddrinfo(bare, port, &hints, &found);
+    /* "localhost" is loopback, whatever a table or a server of names would say (RFC 6761, 6.3). */
+    int code = getaddrinfo(strcasecmp(bare, "localhost") == 0 ? "127.0.0.1" : bare, port, &hints, &found);
     if (code != 0)
         return error_set(err, HOB_NOT_FOUND, "--listen: %s: %s", l->host, gai_strerror(code));
     const struct addrinfo *at = found;
