@@ -258,7 +258,8 @@ int32_t sampler_next(struct sampler *sampler, const float *logits, const uint32_
     if (allowed)
         candidates_mask(c, allowed);
     if (forbid_any(&sampler->forbid))
-        forbid_apply(&sampler->forbid, c, tokens + n_tokens - history.n_generated, history.n_generated);
+        forbid_apply(&sampler->forbid, c, history.n_generated ? tokens + n_tokens - history.n_generated : NULL,
+                     history.n_generated);
     if ((allowed || sampler->forbids) && candidates_max(c) == -INFINITY) {
         error_set(err, HOB_FORMAT, "no token is allowed");
         return -1;
