@@ -485,17 +485,26 @@ CLIENTS = {name[3:].replace("_", "-"): function for name, function in globals().
 PACKAGES = {"llama-index": "llama-index-llms-openai-like", "claude-code": "claude-agent-sdk"}  # where the name is not that of the package
 
 
-def shorter(value):
-    """The same, without the most of long texts: it is their place that matters, and they are their authors'."""
+N_TOOLS = 6  # of more in a request the shortest are kept
+
+
+def shorter(value, name=None):
+    """The same, without the most of long texts and of many tools: it is their form that matters, and the words are their
+    authors'. `name` is that of the member."""
     if isinstance(value, dict):
-        return {key: shorter(member) for key, member in value.items()}
+        return {key: shorter(member, key) for key, member in value.items()}
     if isinstance(value, list):
+        if name == "tools" and len(value) > N_TOOLS:
+            tools = [shorter(tool) for tool in value]
+            short = sorted(tools, key=lambda tool: len(json.dumps(tool)))[:N_TOOLS]
+            return [tool for tool in tools if tool in short]
         return [shorter(member) for member in value]
     if not isinstance(value, str):
         return value
     value = re.sub(r"[0-9a-f]{32,}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "0" * 32, value)  # ids of this run
     value = value.replace(serve.hob.TEMP, "/home/me")
-    return value[:200] + " ..." if len(value) > 240 else value
+    most = 24 if name in ("description", "text", "content", "system") else 200
+    return value[:most] + " ..." if len(value) > most + 40 else value
 
 
 def record(name, base):
