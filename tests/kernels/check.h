@@ -73,6 +73,13 @@ static inline float random_input(enum inputs kind)
     }
 }
 
+/* How many rows a kernel is given: mostly few, and just past what is taken together. */
+static inline size_t random_rows(void)
+{
+    static const size_t usual[] = {1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 24, 31, 33, 64, 65};
+    return usual[random_below(sizeof usual / sizeof *usual)];
+}
+
 /* `bytes` of memory whose last byte is the last before a guard page. */
 struct guarded {
     uint8_t *data, *map;

@@ -67,17 +67,16 @@ static struct guarded random_panels(const struct quant_type *type, size_t k, siz
 
 /* ---- one check for each kind of entry ----------------------------------------------------------------------- */
 
-static size_t random_rows(void)
-{
-    static const size_t usual[] = {1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 24, 31, 33, 64, 65};
-    return usual[random_below(sizeof usual / sizeof *usual)];
-}
-
 static bool check_linear(const struct quant_type *type, bool q8, linear_fn *want, linear_fn *got, enum inputs kind)
 {
     size_t unit = type->group ? type->block_elements : q8 ? 32 : 1;
     size_t k = unit * (1 + random_below(unit == 1 ? 600 : unit == 32 ? 24 : 5)), n = 1 + random_below(100);
     size_t t = random_below(40) ? random_rows() : 200 + random_below(100);
+    if (!random_below(60)) { /* more along k than a kernel walks at once */
+        k = unit * ((q8 ? 16000 : 500) / unit + 1 + random_below(2500 / unit));
+        n = 1 + random_below(40);
+        t = 1 + random_below(q8 ? 20 : 200);
+    }
     struct linear_args args = {.type = type, .k = k, .n = n, .t = t, .y_stride = n + random_below(9)};
     struct guarded w = random_panels(type, k, n, kind), x;
     if (q8) {
