@@ -10,6 +10,8 @@
 #include <langinfo.h>
 #include <locale.h>
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -83,9 +85,18 @@ static ssize_t read_byte(struct line_reader *reader, char *byte)
         memmove(reader->held, reader->held + 1, --reader->n_held);
         return 1;
     }
+    sigset_t changes, before;
+    sigemptyset(&changes);
+    sigaddset(&changes, SIGWINCH);
+    sigaddset(&changes, SIGCONT);
     for (;;) {
         struct pollfd fds[] = {{.fd = STDIN_FILENO, .events = POLLIN}, {.fd = interrupt_fd(), .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
+        /* A change that comes between the look and the wait ends the wait. */
+        pthread_sigmask(SIG_BLOCK, &changes, &before);
+        redraw(reader);
+        bool waited = ppoll(fds, 2, NULL, &before) >= 0 || errno == EINTR;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        if (!waited)
             return -1;
         if (interrupt_pending()) {
             reader->interrupted = true;
