@@ -28,7 +28,7 @@ POINT = re.compile(r"(not )?ok\b\s*(\d*)\s*(?:-\s*)?(.*)$")
 PLAN = re.compile(r"1\.\.(\d+)\s*(#.*)?$")
 SKIP = re.compile(r"#\s*skip\b", re.IGNORECASE)
 TAIL_LINES = 40
-CHECK_TIMEOUT_S = 600
+CHECK_TIMEOUT_S = 3600
 
 
 class Result:

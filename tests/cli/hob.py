@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 SOURCE = os.environ.get("HOB_SOURCE", os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -37,6 +38,21 @@ def run(*words, stdin=b"", ok=(0,), timeout=300, env=None):
         raise AssertionError("hob %s: exit %d, want %s\n%s" % (
             " ".join(map(str, words))[:300], done.returncode, list(ok), done.stderr.decode("utf-8", "replace")[-2000:]))
     return done.returncode, done.stdout, done.stderr.decode("utf-8", "replace")
+
+
+def slowness():
+    """How many times as long as on the machine where the bounds were found, 1 at least, a fixed loop takes here now: for
+    bounds on processor time, which are to hold on slow and on busy machines."""
+    start, x = time.process_time(), 1
+    for _ in range(300000):
+        x = x * 69069 + 1 & 0xffffffff
+    return max(1, (time.process_time() - start) / 0.035)
+
+
+def catches(pid, number):
+    """Whether the process has a handler for this signal."""
+    with open("/proc/%d/status" % pid, encoding="utf-8", errors="replace") as file:
+        return bool(int(re.search(r"^SigCgt:\s*(\w+)", file.read(), re.M)[1], 16) >> number - 1 & 1)
 
 
 def run_json(*words, **more):

@@ -63,10 +63,9 @@ class Terminal:
     def prompt(self, seconds=60):
         """Waits for the prompt, until it takes keys; returns the plain text before it."""
         text = self.wait(rb">>>[^ ]* ", seconds)
-        for _ in range(200):  # echo is off once the line editor has the terminal
-            if not termios.tcgetattr(self.fd)[3] & termios.ECHO:
-                break
-            time.sleep(0.01)
+        end = time.monotonic() + seconds
+        while termios.tcgetattr(self.fd)[3] & termios.ECHO and time.monotonic() < end:
+            time.sleep(0.01)  # echo is off once the line editor has the terminal
         return text[:-4]
 
     def send(self, text):

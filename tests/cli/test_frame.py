@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 
 import hob
 
@@ -152,6 +153,8 @@ def test_pages():
 def test_interrupt():
     process = subprocess.Popen([hob.HOB, "run", TINY, "hi"], env=hob.ENV, stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    while not hob.catches(process.pid, signal.SIGINT):
+        time.sleep(0.01)
     try:
         process.wait(0.5)  # it waits for what is piped in
     except subprocess.TimeoutExpired:

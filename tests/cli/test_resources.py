@@ -61,7 +61,7 @@ def first_token():
         process.kill()
         process.communicate()
     print("# %.2f s of work to the first text, %.2f s on the clock" % (best, best_wall))
-    assert best <= FIRST_TOKEN_S, best
+    assert best <= FIRST_TOKEN_S or best <= FIRST_TOKEN_S * hob.slowness(), best
 
 
 def refused():

@@ -14,7 +14,7 @@ import hob  # noqa: E402
 
 FOLDER = os.path.join(hob.MODELS, "tiny-qwen2-odd")
 WEIGHT = "model.layers.0.self_attn.q_proj.weight"
-SECONDS = 30
+SECONDS = 60
 
 
 def load(name):

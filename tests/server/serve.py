@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -20,6 +19,15 @@ LONG = {"model": "chat", "messages": [{"role": "user", "content": "a"}], "max_to
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}\n{% endfor %}<assistant>"
 
 
+def until_it_listens(process):
+    """The lines that a server says on standard error until it listens."""
+    said = [process.stderr.readline()]
+    while said[-1] and "listening on" not in said[-1]:
+        said.append(process.stderr.readline())
+    assert said[-1], "".join(said)
+    return said
+
+
 class Server:
     def __init__(self, *words, env=None, home=None, port=0):
         self.home = home or os.path.join(hob.TEMP, "serve-%d" % len(os.listdir(hob.TEMP)))
@@ -30,14 +38,8 @@ class Server:
     def start(self, port=0):
         self.process = subprocess.Popen([hob.HOB, "serve", "--listen", "127.0.0.1:%d" % port, *self.words],
                                         env=self.env, stderr=subprocess.PIPE, text=True)
-        self.said, found = [], None
-        for line in self.process.stderr:
-            self.said.append(line)
-            found = re.search(r"listening on http://([\d.]+):(\d+)", line)
-            if found:
-                break
-        assert found, "".join(self.said)
-        self.port = int(found[2])
+        self.said = until_it_listens(self.process)
+        self.port = int(self.said[-1].rsplit(":", 1)[1])
         threading.Thread(target=self._listen, daemon=True).start()
 
     def _listen(self):
@@ -85,34 +87,39 @@ class Server:
         assert headers["Content-Type"] == "text/event-stream", headers["Content-Type"]
         return [json.loads(line[6:]) for line in text.splitlines() if line.startswith("data: {")]
 
-    def raw(self, data, timeout=20):
-        """What the server says to these bytes until it closes or is silent."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as s:
-            s.sendall(data)
+    def raw(self, data, timeout=60):
+        """What the server says to these bytes until it closes or is silent for so long."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as s:
+            s.settimeout(timeout)
             answer = b""
             try:
-                while True:
-                    piece = s.recv(65536)
-                    if not piece:
-                        break
+                s.sendall(data)
+            except OSError:  # it need not take all of it, and may have answered
+                pass
+            try:
+                while piece := s.recv(65536):
                     answer += piece
-            except (TimeoutError, ConnectionResetError):
+            except OSError:
                 pass
         return answer
 
-    def send(self, body, path="/v1/chat/completions", timeout=60):
+    def send(self, body, path="/v1/chat/completions", timeout=60, headers=None):
         """A connection on which a request was sent, and nothing read."""
         data = json.dumps(body).encode()
+        more = "".join("%s: %s\r\n" % row for row in (headers or {}).items())
         s = socket.create_connection(("127.0.0.1", self.port), timeout=timeout)
-        s.sendall(b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nContent-Length: %d\r\n\r\n%s"
-                  % (path.encode(), self.port, len(data), data))
+        s.sendall(b"POST %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%sContent-Length: %d\r\n\r\n%s"
+                  % (path.encode(), self.port, more.encode(), len(data), data))
         return s
 
+    def metrics(self, *names, headers=None):
+        """Counts of one moment."""
+        text = self.ask("GET", "/metrics", headers=headers)[2]
+        found = {line.split()[0]: int(float(line.split()[1])) for line in text.splitlines() if line.startswith("hob_")}
+        return tuple(found["hob_" + name] for name in names)
+
     def metric(self, name):
-        for line in self.ask("GET", "/metrics")[2].splitlines():
-            if line.startswith("hob_%s " % name):
-                return int(float(line.split()[1]))
-        raise AssertionError(name)
+        return self.metrics(name)[0]
 
     def memory(self):
         """Resident bytes."""
@@ -125,7 +132,7 @@ class Server:
     def stop(self, ok=0):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(60)
+        code = self.process.wait(120)
         assert code == ok, (code, "".join(self.said)[-3000:])
 
     def __enter__(self):

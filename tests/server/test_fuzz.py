@@ -65,7 +65,7 @@ def fuzz(leaks):
         assert server.ask("GET", "/health")[2]["sandboxed"] is not bool(leaks)
     server.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
     corpus, until, sent, answered = list(seeds(server)), time.monotonic() + SECONDS, 0, 0
-    while time.monotonic() < until:
+    while time.monotonic() < until or answered <= SECONDS * 5:
         data = b"".join(mutate(draw, draw.choice(corpus)) for _ in range(draw.choice((1, 1, 1, 3))))
         try:
             with socket.create_connection(("127.0.0.1", server.port), timeout=10) as s:
@@ -78,7 +78,7 @@ def fuzz(leaks):
             pass
         sent += 1
         if sent % 200 == 0:
-            assert server.ask("GET", "/health", timeout=10)[0] == 200
+            assert server.ask("GET", "/health")[0] == 200
         assert server.process.poll() is None, "".join(server.said)[-5000:]
     assert server.post("/v1/completions", {"model": "chat", "prompt": "a", "max_tokens": 2})
     server.stop()
@@ -86,7 +86,6 @@ def fuzz(leaks):
     assert "ERROR" not in said and "runtime error" not in said, said[-5000:]
     assert all(line.startswith("hob: ") for line in server.said), said[-5000:]
     print("# %d requests, %d answers" % (sent, answered))
-    assert answered > SECONDS * 5, (sent, answered)
 
 
 runs = [("mutated requests", lambda: fuzz(0))]

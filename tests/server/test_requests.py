@@ -41,7 +41,8 @@ def test_cost():
         before = spent()
         status, _, answer = S.ask("POST", path, body, timeout=300)
         assert status in (200, 400), (what, status, answer)
-        assert spent() - before < 8, (what, spent() - before, answer)
+        seconds = spent() - before
+        assert seconds < 8 or seconds < 8 * hob.slowness(), (what, seconds, answer)
 
 
 def test_results():

@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import threading
-import time
 
 import serve
 from serve import hob
@@ -149,11 +148,7 @@ def test_ollama():
     assert [m["name"] for m in running if m["digest"] is not None], running
     assert b"PROCESSOR" in S.hob("ps")[1] and b"100% CPU" in S.hob("ps")[1]
     S.hob("stop", "chat")
-    for _ in range(100):
-        if not S.ask("GET", "/api/ps")[2]["models"]:
-            break
-        time.sleep(0.05)
-    assert S.ask("GET", "/api/ps")[2]["models"] == []
+    serve.wait_for(lambda: S.ask("GET", "/api/ps")[2]["models"] == [])
     assert S.ask("GET", "/")[2] == "Ollama is running" and S.ask("HEAD", "/")[0] == 200
     refused("/api/generate", {"model": "chat", "prompt": "a", "suffix": "b", "stream": False}, "insert")
 

@@ -5,13 +5,11 @@ import json
 import os
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "cli"))
 import hob  # noqa: E402
 
-SECONDS, MEGABYTES = 0.25, 64  # where yardstick() is YARDSTICK
-YARDSTICK, TRIES = 0.035, 3
+SECONDS, MEGABYTES, TRIES = 0.25, 64, 3
 SANITIZED = b"__asan_init" in open(hob.HOB, "rb").read()
 
 
@@ -174,16 +172,8 @@ def run(option, text, is_file):
         return code, file.read(), seconds, megabytes
 
 
-def yardstick():
-    """Seconds of processor time of a fixed loop, which say how fast this machine is now."""
-    start, x = time.process_time(), 1
-    for _ in range(300000):
-        x = x * 69069 + 1 & 0xffffffff
-    return time.process_time() - start
-
-
 def in_time(seconds):
-    return seconds <= SECONDS or seconds <= SECONDS * yardstick() / YARDSTICK
+    return seconds <= SECONDS or seconds <= SECONDS * hob.slowness()
 
 
 def check(option, text, refused, is_file):

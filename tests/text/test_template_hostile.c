@@ -7,7 +7,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <cmocka.h>
 
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "text/jinja/template.h"
+#include "yardstick.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 enum { SANITIZED = 1 };
@@ -31,8 +31,7 @@ enum { SANITIZED = 0 };
 #endif
 
 enum {
-    MAX_MS = SANITIZED ? 10000 : 250, /* where yardstick_ms() is YARDSTICK_MS */
-    YARDSTICK_MS = 22,
+    MAX_MS = SANITIZED ? 10000 : 250, /* where slowness() is 1 */
     TRIES = 3,
     MAX_KIB = 64 << 10,
     STACK_BYTES = SANITIZED ? 16 << 20 : 1 << 20,
@@ -401,22 +400,9 @@ static int run_apart(struct buf *source, double *ms, long *kib)
     return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
 }
 
-/* Processor time of a fixed loop, which says how fast this machine is now. */
-static double yardstick_ms(void)
-{
-    clock_t start = clock();
-    volatile uint64_t seed = 1; /* so that the loop is not computed beforehand */
-    uint64_t x = seed;
-    for (unsigned i = 0; i < 20000000; i++)
-        x = x * 6364136223846793005u + 1442695040888963407u;
-    assert_int_not_equal(x, 0);
-    return (double)(clock() - start) * 1e3 / CLOCKS_PER_SEC;
-}
-
 static bool in_time(double ms)
 {
-    double slower = ms > MAX_MS ? yardstick_ms() / YARDSTICK_MS : 1;
-    return ms <= MAX_MS * (slower > 1 ? slower : 1);
+    return ms <= MAX_MS || ms <= MAX_MS * slowness();
 }
 
 static void hostile_templates_end(void **state)

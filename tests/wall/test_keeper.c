@@ -228,7 +228,7 @@ static void nothing_is_left(void **state)
     assert_int_equal(waitpid(pid, &status, 0), pid);
     assert_true(WIFSIGNALED(status));
     snprintf(pattern, sizeof pattern,
-             "for i in 1 2 3 4 5 6 7 8 9; do ls %s | grep -q 'half' || exit 0; sleep 0.5; done; exit 1", folder);
+             "for i in $(seq 600); do ls %s | grep -q 'half' || exit 0; sleep 0.1; done; exit 1", folder);
     assert_int_equal(system(pattern), 0);
 }
 

@@ -279,13 +279,18 @@ def ports():
 def one_writer():
     """Two may not write the same results."""
     path = os.path.join(hob.TEMP, "results.jsonl")
-    first = subprocess.Popen([hob.HOB, "batch", serve.TINY, "-", "-o", path], stdin=subprocess.PIPE, env=hob.ENV)
-    serve.wait_for(lambda: os.path.exists(path))
-    serve.wait_for(lambda: b"another hob is writing" in subprocess.run(
-        [hob.HOB, "batch", serve.TINY, "-", "-o", path], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=hob.ENV).stderr)
+    first = None
+
+    def refused():
+        nonlocal first
+        if first is None or first.poll() is not None:  # the other one had it
+            first = subprocess.Popen([hob.HOB, "batch", serve.TINY, "-", "-o", path], stdin=subprocess.PIPE, env=hob.ENV)
+            serve.wait_for(lambda: os.path.exists(path))
+        return "another hob is writing" in hob.run("batch", serve.TINY, "-", "-o", path, ok=None)[2]
+    serve.wait_for(refused)
     first.stdin.close()
-    assert first.wait(60) == 0
-    hob.run("batch", serve.TINY, "-", "-o", path, stdin=b"")
+    assert first.wait(120) == 0
+    hob.run("batch", serve.TINY, "-", "-o", path)
 
 
 def stuck():
@@ -317,26 +322,24 @@ def no_six():
     plant = {"HOB_PLANT": "no-six", "LD_PRELOAD": os.environ["HOB_PLANTED"]}
     process = subprocess.Popen([hob.HOB, "serve", "--listen", "[::1]:0"], stderr=subprocess.PIPE, text=True,
                                env=dict(hob.ENV, **plant))  # it is on, and no interface has that address
-    said = [process.stderr.readline(), process.stderr.readline()]
+    said = serve.until_it_listens(process)
     process.terminate()
-    assert process.wait(40) == 0 and "IPv6" in said[0] and "listening on http://127.0.0.1:" in said[1], said
+    assert process.wait(120) == 0 and "IPv6" in said[-2] and "listening on http://127.0.0.1:" in said[-1], said
     for listen, more, told in (("[::1]:0", (), True), ("[::]:0", ("--allow-no-key", "--allow-no-tls"), True),
                                ("localhost:0", (), False), ("127.0.0.1:0", (), False)):
         process = subprocess.Popen([hob.HOB, "serve", "--listen", listen, *more], stderr=subprocess.PIPE, text=True,
                                    env=hob.ENV, preexec_fn=seccomp.without([(seccomp.SOCKET, 0, 0xffffffff, 10)],
                                                                            errno.EAFNOSUPPORT))
         try:
-            said = [process.stderr.readline()]
-            while said[-1] and "listening on" not in said[-1]:
-                said.append(process.stderr.readline())
+            said = serve.until_it_listens(process)
             assert not told or any("IPv6 is off" in line for line in said), (listen, said)
             port = int(said[-1].rsplit(":", 1)[1])
-            with socket.create_connection(("127.0.0.1", port), 10) as s:
+            with socket.create_connection(("127.0.0.1", port), 60) as s:
                 s.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n\r\n" % port)
                 assert b" 200 " in s.recv(1000)
         finally:
             process.terminate()
-            assert process.wait(40) == 0
+            assert process.wait(120) == 0
     said = hob.run("serve", "--listen", "[::]:0", ok=(6,))[2]
     assert "--allow-no-" in said, said
 
@@ -347,9 +350,9 @@ def clock():
                       env={"HOB_PLANT": "clock", "LD_PRELOAD": os.environ["HOB_PLANTED"]}) as server:
         server.create("chat", 'FROM %s\nTEMPLATE """%s"""\n' % (serve.TINY, serve.CHAT))
         server.post("/v1/completions", {"model": "chat", "prompt": "a", "max_tokens": 1})
-        serve.wait_for(lambda: server.ask("GET", "/api/ps")[2]["models"] == [], 10)
+        serve.wait_for(lambda: server.ask("GET", "/api/ps")[2]["models"] == [])
         began = time.monotonic()
-        assert b"408" in server.raw(b"GET / HTTP/1.1\r\n", 10) and 0.9 < time.monotonic() - began < 8
+        assert b"408" in server.raw(b"GET / HTTP/1.1\r\n") and time.monotonic() - began > 0.9
 
 
 hob.main([("limits", limits), ("no more processes", processes), ("homes", homes), ("odd paths", paths), ("closed", closed),
