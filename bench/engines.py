@@ -77,6 +77,8 @@ def llama(folder, model, case, threads, ik=False, repack=False):
         raise RuntimeError(f"{folder}/llama-batched-bench: no row of {n} sequences")
     command = [f"{folder}/llama-bench", "-m", model, "-t", str(threads), "-r", "1", "-o", "json"]
     command += ["-fa", "1", "-rtr", str(int(repack))] if ik else []
+    if case.get("prompt", case.get("depth", 0)) >= 4096:  # long enough to need no warming up, which takes as long again
+        command += ["-w", "0"] if ik else ["--no-warmup"]
     if "prompt" in case:
         command += ["-p", str(case["prompt"]), "-n", "0"]
     elif case["depth"] == 0:
@@ -91,7 +93,8 @@ def llama(folder, model, case, threads, ik=False, repack=False):
 
 def spread(values):
     """ "median [least-most]" of some numbers."""
-    return f"{statistics.median(values):.1f} [{min(values):.1f}-{max(values):.1f}]"
+    digits = 1 if statistics.median(values) >= 10 else 2
+    return f"{statistics.median(values):.{digits}f} [{min(values):.{digits}f}-{max(values):.{digits}f}]"
 
 
 def machine():
