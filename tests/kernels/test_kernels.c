@@ -277,26 +277,29 @@ static bool check_cache_value(const struct kernels *want, const struct kernels *
     return check_cache(want, got, kind, false);
 }
 
-/* Windows of a block that queries see: all of it, as in a prefill chunk, or anything. */
+/* Windows of a block that queries see: all of it, as in a prefill chunk, anything, or one part, as heads of one row. */
 static void random_windows(size_t n_q, uint8_t *lo, uint8_t *hi)
 {
-    size_t shape = random_below(3), start = random_below(CACHE_BLOCK);
+    size_t shape = random_below(4), start = random_below(CACHE_BLOCK);
     for (size_t i = 0; i < n_q; i++) {
         lo[i] = 0;
         hi[i] = CACHE_BLOCK;
         if (shape == 1)
             hi[i] = (uint8_t)(start + 1 + i < CACHE_BLOCK ? start + 1 + i : CACHE_BLOCK);
-        if (shape == 2) {
+        if (shape >= 2) {
             lo[i] = (uint8_t)random_below(CACHE_BLOCK);
             hi[i] = (uint8_t)(lo[i] + 1 + random_below((size_t)(CACHE_BLOCK - lo[i])));
         }
+        if (shape == 3)
+            lo[i] = lo[0], hi[i] = hi[0];
     }
 }
 
 static bool check_attend(const struct kernels *want, const struct kernels *got, enum inputs kind)
 {
     enum cache_type type = (enum cache_type)random_below(3);
-    size_t n_q = 1 + random_below(random_below(3) ? 12 : 70), d = random_head(type), dv = random_head(type);
+    static const size_t most[] = {3, 12, 12, 70};
+    size_t n_q = 1 + random_below(most[random_below(4)]), d = random_head(type), dv = random_head(type);
     struct attend_args args = {.n_q = n_q, .q_stride = d + random_below(9), .d = d, .dv = dv, .type = type};
     struct guarded q = guarded_floats((n_q - 1) * args.q_stride + d, kind);
     struct guarded k = guarded_new(cache_block_bytes(type, d)), v = guarded_new(cache_block_bytes(type, dv));

@@ -5,9 +5,9 @@
  * Some queries are taken together. A slice of the keys (or values) is decoded to float32 once for all of them and
  * stays in the first level of cache; TILE_ROWS queries by four registers of keys (or value elements) are sums in
  * registers, so that each load of a key serves all these queries and each load of a query four registers. Where there
- * are no more queries than that, float16 keys and values are widened as they are loaded, and those of the next block
- * are prefetched in step: blocks lie too far apart for the processor to guess. Lanes hold keys for the scores and value
- * elements for the output, and every lane is the reference's own chain.
+ * are no more queries than that, float16 keys and values are widened as they are loaded, rows of values whole where
+ * that fits, and those of the next block are prefetched in step: blocks lie too far apart for the processor to guess.
+ * Lanes hold keys for the scores and value elements for the output, and every lane is the reference's own chain.
  */
 #include <string.h>
 
@@ -16,10 +16,11 @@
 #include "kernels/tables.h"
 #include "kernels/wide/vector.h"
 
-#define QUERIES 64          /* whose probabilities are kept */
-#define COLUMNS (4 * LANES) /* lanes of a tile */
-#define DEPTH   32          /* dimensions of a slice of keys */
-#define SLICE   (CACHE_BLOCK * (COLUMNS > DEPTH ? COLUMNS : DEPTH))
+#define QUERIES     64                      /* whose probabilities are kept */
+#define COLUMNS     (4 * LANES)             /* lanes of a tile */
+#define FEW_QUERIES (TILE_ROWS < 6 ? 1 : 2) /* so many by eight registers are a tile too */
+#define DEPTH       32                      /* dimensions of a slice of keys */
+#define SLICE       (CACHE_BLOCK * (COLUMNS > DEPTH ? COLUMNS : DEPTH))
 
 struct attend_work {
     _Alignas(64) float p[QUERIES][CACHE_BLOCK]; /* scores, then probabilities */
@@ -99,43 +100,45 @@ struct sums {
     bool fresh;
 };
 
-/* sum[n_q, COLUMNS] = fma(x[q, i], rows[i, COLUMNS], sum) for i = 0 .. n - 1, for constant n_q and rows.halves. */
-WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t n, struct sums sums, const unsigned n_q)
+/* sum[n_q, n_v registers] = fma(x[q, i], rows[i, n_v registers], sum) for i = 0 .. n - 1, for constant n_q, n_v and
+ * rows.halves. */
+WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t n, struct sums sums, const unsigned n_q,
+                      const unsigned n_v)
 {
-    vec acc[TILE_ROWS][4];
+    vec acc[TILE_ROWS][8];
 #pragma GCC unroll 8
     for (unsigned a = 0; a < n_q; a++)
-#pragma GCC unroll 4
-        for (unsigned v = 0; v < 4; v++)
+#pragma GCC unroll 8
+        for (unsigned v = 0; v < n_v; v++)
             acc[a][v] = vec_set(0);
     if (!sums.fresh)
 #pragma GCC unroll 8
         for (unsigned a = 0; a < n_q; a++)
-#pragma GCC unroll 4
-            for (unsigned v = 0; v < 4; v++)
+#pragma GCC unroll 8
+            for (unsigned v = 0; v < n_v; v++)
                 acc[a][v] = vec_load(sums.at + a * sums.stride + (size_t)v * LANES);
     const float *wide = rows.at;
     const uint16_t *narrow = rows.at;
     for (size_t i = 0; i < n; i++, wide += rows.step, narrow += rows.step) {
-        vec row[4];
+        vec row[8];
         if (rows.halves)
-            for (unsigned at = 0; at < COLUMNS * sizeof *narrow; at += 64)
+            for (unsigned at = 0; at < n_v * LANES * sizeof *narrow; at += 64)
                 __builtin_prefetch((const char *)narrow + rows.ahead + at, 0, 2);
-#pragma GCC unroll 4
-        for (unsigned v = 0; v < 4; v++)
+#pragma GCC unroll 8
+        for (unsigned v = 0; v < n_v; v++)
             row[v] = rows.halves ? vec_halves(narrow + (size_t)v * LANES) : vec_load(wide + (size_t)v * LANES);
 #pragma GCC unroll 8
         for (unsigned a = 0; a < n_q; a++) {
             vec factor = vec_set(x[a * x_stride + i]);
-#pragma GCC unroll 4
-            for (unsigned v = 0; v < 4; v++)
+#pragma GCC unroll 8
+            for (unsigned v = 0; v < n_v; v++)
                 acc[a][v] = vec_fma(factor, row[v], acc[a][v]);
         }
     }
 #pragma GCC unroll 8
     for (unsigned a = 0; a < n_q; a++)
-#pragma GCC unroll 4
-        for (unsigned v = 0; v < 4; v++)
+#pragma GCC unroll 8
+        for (unsigned v = 0; v < n_v; v++)
             vec_store(sums.at + a * sums.stride + (size_t)v * LANES, acc[a][v]);
 }
 
@@ -144,24 +147,24 @@ WIDE_INLINE void tile_of(const float *x, size_t x_stride, struct rows rows, size
 {
     switch (n_q) {
     case 1:
-        tile(x, x_stride, rows, n, sums, 1);
+        tile(x, x_stride, rows, n, sums, 1, 4);
         break;
     case 2:
-        tile(x, x_stride, rows, n, sums, 2);
+        tile(x, x_stride, rows, n, sums, 2, 4);
         break;
     case 3:
-        tile(x, x_stride, rows, n, sums, 3);
+        tile(x, x_stride, rows, n, sums, 3, 4);
         break;
 #if TILE_ROWS > 3
     case 4:
-        tile(x, x_stride, rows, n, sums, 4);
+        tile(x, x_stride, rows, n, sums, 4, 4);
         break;
     case 5:
-        tile(x, x_stride, rows, n, sums, 5);
+        tile(x, x_stride, rows, n, sums, 5, 4);
         break;
 #endif
     default:
-        tile(x, x_stride, rows, n, sums, TILE_ROWS);
+        tile(x, x_stride, rows, n, sums, TILE_ROWS, 4);
     }
 }
 
@@ -359,6 +362,27 @@ static void outputs(const struct attend_args *args, size_t q0, size_t n, struct 
     }
 }
 
+/* outputs() of few queries that see the same float16 values: whole rows at a time, so that memory is read in its order.
+ * Returns false where that is not so. */
+static bool outputs_of_few(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work)
+{
+    unsigned lo = args->lo[q0], hi = args->hi[q0];
+    if (n > FEW_QUERIES || args->type != CACHE_F16 || args->dv % (2 * COLUMNS) != 0)
+        return false;
+    for (size_t a = 1; a < n; a++)
+        if (args->lo[q0 + a] != lo || args->hi[q0 + a] != hi)
+            return false;
+    for (size_t i0 = 0; i0 < args->dv; i0 += 2 * COLUMNS) {
+        struct rows values = {(const uint16_t *)args->v + lo * args->dv + i0, args->dv, true, args->ahead};
+        struct sums sums = {args->o + q0 * args->o_stride + i0, args->o_stride, true};
+        if (n == 1)
+            tile(work->p[0] + lo, CACHE_BLOCK, values, hi - lo, sums, 1, 8);
+        else
+            tile(work->p[0] + lo, CACHE_BLOCK, values, hi - lo, sums, FEW_QUERIES, 8);
+    }
+    return true;
+}
+
 static void attend(const struct attend_args *args)
 {
     struct attend_work work;
@@ -368,7 +392,8 @@ static void attend(const struct attend_args *args)
         scores(args, q0, n, &work, &ahead);
         for (size_t a = 0; a < n; a++)
             probabilities(args, work.p[a], args->lo[q0 + a], args->hi[q0 + a], args->m + q0 + a, args->s + q0 + a);
-        outputs(args, q0, n, &work, &ahead);
+        if (!outputs_of_few(args, q0, n, &work))
+            outputs(args, q0, n, &work, &ahead);
     }
 }
 
