@@ -10,6 +10,8 @@
 
 #include "kernels/panel_words.h"
 
+#define SIXTEEN 32768 /* makes a sum of 16 bits unsigned: larger ones then have bits above the sixteenth */
+
 #define ALWAYS_INLINE __attribute__((always_inline)) inline
 
 /* How a format's panel block is made. */
@@ -21,7 +23,7 @@ struct form {
     unsigned head_bytes;  /* before the lines of the first group */
     unsigned group_bytes; /* lines of a group */
     bool unpacked;        /* not a panel block, but a struct unpacked_group made of one of its groups */
-    bool two_sums;        /* each 16 elements have a sum with an offset of its own, not only a scale */
+    bool two_sums;        /* each 16 elements have a sum with an offset of its own, SIXTEEN more, not only a scale */
 };
 
 /* A group with its integers as bytes and its scales as factors. */

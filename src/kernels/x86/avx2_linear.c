@@ -189,7 +189,7 @@ static void unpack_q5_k(const uint8_t *w, unsigned n_groups, void *tile)
     unpack(form_q5_k, w, n_groups, tile);
 }
 
-void avx2_unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile)
+static void unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile)
 {
     unpack(form_q6_k, w, n_groups, tile);
 }
@@ -213,15 +213,15 @@ static void six(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n
 }
 
 static const struct q8_format formats[QUANT_IDS] = {
-    [QUANT_Q4_0] = {&form_q4_0, MAX_COLUMNS, q4_0, NULL, NULL, 0, 0},
-    [QUANT_Q4_1] = {&form_q4_1, MAX_COLUMNS, q4_1, NULL, NULL, 0, 0},
-    [QUANT_Q5_0] = {&form_q5_0, MAX_COLUMNS, q5_0, five_offset, unpack_q5_0, TILE_GROUPS, UNPACK_COLUMNS},
-    [QUANT_Q5_1] = {&form_q5_1, MAX_COLUMNS, q5_1, five_minimum, unpack_q5_1, TILE_GROUPS, UNPACK_COLUMNS},
-    [QUANT_Q8_0] = {&form_q8_0, MAX_COLUMNS, q8_0, avx2_bytes_tile, avx2_bytes_unpack, BYTES_TILE_GROUPS,
+    [QUANT_Q4_0] = {.form = &form_q4_0, .columns = MAX_COLUMNS, .from_panel = q4_0},
+    [QUANT_Q4_1] = {.form = &form_q4_1, .columns = MAX_COLUMNS, .from_panel = q4_1},
+    [QUANT_Q5_0] = {&form_q5_0, MAX_COLUMNS, q5_0, five_offset, unpack_q5_0, NULL, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q5_1] = {&form_q5_1, MAX_COLUMNS, q5_1, five_minimum, unpack_q5_1, NULL, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q8_0] = {&form_q8_0, MAX_COLUMNS, q8_0, avx2_bytes_tile, avx2_bytes_unpack, NULL, BYTES_TILE_GROUPS,
                     UNPACK_COLUMNS},
-    [QUANT_Q4_K] = {&form_q4_k, MAX_COLUMNS, q4_k, NULL, NULL, 0, 0},
-    [QUANT_Q5_K] = {&form_q5_k, MAX_COLUMNS, q5_k, five_minimum, unpack_q5_k, TILE_GROUPS, UNPACK_COLUMNS},
-    [QUANT_Q6_K] = {&form_q6_k, MAX_COLUMNS, q6_k, six, avx2_unpack_q6_k, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q4_K] = {.form = &form_q4_k, .columns = MAX_COLUMNS, .from_panel = q4_k},
+    [QUANT_Q5_K] = {&form_q5_k, MAX_COLUMNS, q5_k, five_minimum, unpack_q5_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},
+    [QUANT_Q6_K] = {&form_q6_k, MAX_COLUMNS, q6_k, six, unpack_q6_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},
 };
 
 static void linear_q8(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch)

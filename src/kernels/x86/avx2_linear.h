@@ -17,9 +17,6 @@ extern bool avx2_prefetches;
 void avx2_bytes_unpack(const uint8_t *w, unsigned n_groups, void *tile);
 tile_fn avx2_bytes_tile;
 
-/* Unpacks n_groups groups of Q6_K, from panel blocks to struct unpacked_group[n_groups]. */
-void avx2_unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile);
-
 /* avx2_linear_float.c: overrides linear_f32 of every type. */
 void avx2_float_init(struct kernels *table);
 

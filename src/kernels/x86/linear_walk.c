@@ -53,8 +53,11 @@ static void fill_column(const struct form *form, const float *scales, const int1
         if (form->two_sums) {
             __m256i first = _mm256_srai_epi32(_mm256_slli_epi32(halves, 16), 16),
                     second = _mm256_srai_epi32(halves, 16);
-            _mm256_storeu_si256((__m256i *)(out->offset[0] + g), _mm256_mullo_epi32(first, factor));
-            _mm256_storeu_si256((__m256i *)(out->offset[1] + g), _mm256_mullo_epi32(second, factor));
+            const __m256i more = _mm256_set1_epi32(SIXTEEN);
+            first = _mm256_add_epi32(_mm256_mullo_epi32(first, factor), more);
+            second = _mm256_add_epi32(_mm256_mullo_epi32(second, factor), more);
+            _mm256_storeu_si256((__m256i *)(out->offset[0] + g), first);
+            _mm256_storeu_si256((__m256i *)(out->offset[1] + g), second);
         } else if (form->bits == 6) {
             _mm256_storeu_si256((__m256i *)(out->halves + g), halves);
         } else if (form->has_min) {
@@ -100,22 +103,29 @@ static void prefetch(const uint8_t *from, const uint8_t *to)
         __builtin_prefetch(from, 0, 2);
 }
 
-/* Sums of the columns with groups first .. of a tile: n_groups of them at w. The `ahead_bytes` at `ahead` are
- * prefetched meanwhile, a share before each call, so that memory is read while sums are made. */
-static void columns_step(const struct slab *slab, tile_fn *fn, const uint8_t *w, size_t at, unsigned first,
-                         unsigned n_groups, const struct column *columns, float (*acc)[PANEL_ROWS],
-                         const uint8_t *ahead, size_t ahead_bytes)
+/* Sums of the columns with groups first .. of a tile: n_groups of them at w, unpacked or kept at `tile` if that is
+ * given. The bytes that come AHEAD are prefetched meanwhile, a share before each call, so that memory is read while
+ * sums are made. */
+static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, unsigned first, unsigned n_groups,
+                         const struct column *columns, float (*acc)[PANEL_ROWS], void *tile)
 {
-    size_t n_steps = (slab->n_t + slab->format->columns - 1) / slab->format->columns;
-    if (slab->n_t < AHEAD_COLUMNS)
-        ahead_bytes = 0;
-    for (size_t step = 0, t = 0; step < n_steps; step++) {
-        prefetch(ahead + ahead_bytes * step / n_steps / 64 * 64, ahead + ahead_bytes * (step + 1) / n_steps / 64 * 64);
-        unsigned n_columns = (unsigned)((slab->n_t - t + n_steps - step - 1) / (n_steps - step));
+    const struct q8_format *format = slab->format;
+    tile_fn *fn = tile ? format->from_tile : format->from_panel;
+    unsigned n_t = (unsigned)slab->n_t, n_steps = (n_t + format->columns - 1) / format->columns;
+    const uint8_t *ahead = w + AHEAD, *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : n_groups * slab->group_bytes);
+    size_t share = (size_t)(end - ahead) / n_steps + 63;
+    for (unsigned step = 0, t = 0; step < n_steps; step++) {
+        const uint8_t *to = (size_t)(end - ahead) > share ? ahead + share / 64 * 64 : end;
+        prefetch(ahead, to);
+        ahead = to;
+        unsigned n_columns = (n_t - t + n_steps - step - 1) / (n_steps - step);
         const int8_t *q[WALK_COLUMNS];
         for (unsigned c = 0; c < n_columns; c++)
             q[c] = (const int8_t *)slab_row(slab, t + c) + (slab->group0 + at + first) * 32;
-        fn(n_columns, w, first, n_groups, q, columns + t, acc[t]);
+        if (tile && format->keep && step == 0)
+            format->keep(n_columns, w, first, n_groups, q, columns, acc[0], tile);
+        else
+            fn(n_columns, tile ? tile : w, first, n_groups, q, columns + t, acc[t]);
         t += n_columns;
     }
 }
@@ -128,16 +138,14 @@ static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, cons
     unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
     bool unpacked = format->from_tile && slab->n_t >= format->unpack_columns;
     bool parts = slab->n_t >= AHEAD_COLUMNS && slab->n_t <= PART_COLUMNS;
-    unsigned step = unpacked ? format->unpack_groups : parts ? PART_GROUPS : TILE_GROUPS;
+    unsigned step = unpacked ? format->unpack_groups : TILE_GROUPS;
+    if (parts && step > PART_GROUPS)
+        step = PART_GROUPS;
     for (unsigned first = 0; first < n_groups; first += step, w += step * slab->group_bytes) {
         unsigned n = (unsigned)min_size(n_groups - first, step);
-        const uint8_t *from = w;
-        if (unpacked) {
+        if (unpacked && format->unpack)
             format->unpack(w, n, scratch->tile);
-            from = (const uint8_t *)scratch->tile;
-        }
-        columns_step(slab, unpacked ? format->from_tile : format->from_panel, from, at, first, n, columns, scratch->acc,
-                     w + AHEAD, n * slab->group_bytes);
+        columns_step(slab, w, at, first, n, columns, scratch->acc, unpacked ? scratch->tile : NULL);
     }
 }
 

@@ -17,7 +17,7 @@
 struct column {
     float a[TILE_GROUPS]; /* the scale */
     union {
-        int32_t offset[2][TILE_GROUPS]; /* form.offset * the sum of the integers; that of each 16 if form.two_sums */
+        int32_t offset[2][TILE_GROUPS]; /* form.offset * the sum of the integers; of each 16, + SIXTEEN, if two_sums */
         float sum[TILE_GROUPS];         /* a * the sum, for forms with a minimum */
         int32_t halves[TILE_GROUPS];    /* the int16 sums of both 16, for 6 bits without two sums */
     };
@@ -28,16 +28,21 @@ struct column {
 typedef void tile_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                      const struct column *columns, float *acc);
 
+/* The same from panel blocks, which are also unpacked, for the columns that follow. */
+typedef void keep_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
+                     const struct column *columns, float *acc, void *tile);
+
 #define WALK_COLUMNS 8 /* of one call of a tile_fn, at most */
 
 /* How a format meets q8 activations: up to `columns` at a time, either from the panel, or from a part of a tile that
- * is unpacked once for `unpack_columns` or more. */
+ * is unpacked once for `unpack_columns` or more, beforehand or by the first of them. */
 struct q8_format {
     const struct form *form;
     unsigned columns;
     tile_fn *from_panel;
-    tile_fn *from_tile; /* NULL: unpacking is not worth it */
-    void (*unpack)(const uint8_t *w, unsigned n_groups, void *tile);
+    tile_fn *from_tile;                                              /* NULL: unpacking is not worth it */
+    void (*unpack)(const uint8_t *w, unsigned n_groups, void *tile); /* NULL: keep does it */
+    keep_fn *keep;
     unsigned unpack_groups; /* how many at a time */
     unsigned unpack_columns;
 };
