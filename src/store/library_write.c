@@ -250,11 +250,15 @@ bool library_remove(struct str name, struct hob_error *err)
     }
     bool good = library_find(&arena, name, &entry, err);
     if (good && entry.indexed) {
-        sqlite3 *db = database_open(err);
-        good = db && database_run(db, "DELETE FROM model WHERE name = ?1", &entry.name, 1, err);
+        sqlite3 *db = database_begin(err);
+        char *path =
+            db ? path_of(db, entry.name) : NULL; /* since it was found it may have been given to another file */
+        good = db && database_run(db, "DELETE FROM model WHERE name = ?1", &entry.name, 1, err) &&
+               database_commit(db, err);
         sqlite3_close(db);
-        if (good)
-            collect(entry.path);
+        if (good && path)
+            collect(path);
+        free(path);
     } else if (good) {
         good = unlink(entry.path) == 0 || error_system(err, entry.path, "cannot be removed");
     }

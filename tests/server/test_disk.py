@@ -211,7 +211,8 @@ def test_crowd():
         used = {e["path"].split("/files/")[1].split("/")[0] for e in json.loads(disk.hob("list", "--json")[1])
                 if "/files/" in e["path"]}
         folder = os.path.join(disk.home, "files")
-        assert not os.path.isdir(folder) or set(os.listdir(folder)) == used
+        left = set(os.listdir(folder)) if os.path.isdir(folder) else set()
+        assert left == used, (left, used)
         index = sqlite3.connect(os.path.join(disk.home, "library.db"))
         assert index.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         index.close()

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "cli"))
 import hob  # noqa: E402
@@ -177,6 +178,25 @@ def test_files():
     os.makedirs(os.path.join(folder, "library.db"))
     said = hob.run("list", ok=(7,), env=fenv)[2]
     assert "library.db: " in said and "null" not in said, said
+
+
+def test_rivals():
+    """Programs that give a name to copies and take it away at once: what is left is what the name stands for."""
+    def work(words, env):
+        for _ in range(10):
+            hob.run(*words, env=env, ok=None)
+
+    for number in range(4):
+        home, env = fresh("rivals-%d" % number)
+        threads = [threading.Thread(target=work, args=(words, env)) for words in (
+            ("add", TINY, "--copy", "--name", "m"), ("rm", "m")) * 2]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        used = {e["path"].split("/files/")[1].split("/")[0] for e in json.loads(hob.run("list", "--json", env=env)[1])}
+        left = set(os.listdir(os.path.join(home, "files")))
+        assert left == used, (left, used)
 
 
 def test_kills():
