@@ -19,7 +19,7 @@
 #define QUERIES     64                      /* whose probabilities are kept */
 #define COLUMNS     (4 * LANES)             /* lanes of a tile */
 #define FEW_QUERIES (TILE_ROWS < 6 ? 1 : 2) /* so many by eight registers are a tile too */
-#define DEPTH       32                      /* dimensions of a slice of keys */
+#define DEPTH       128                     /* dimensions of a slice of keys */
 #define SLICE       (CACHE_BLOCK * (COLUMNS > DEPTH ? COLUMNS : DEPTH))
 
 struct attend_work {
@@ -57,11 +57,12 @@ static struct rows key_slice(const struct attend_args *args, size_t i0, size_t n
         const uint16_t *scales = args->k;
         const int8_t *q = (const int8_t *)(scales + args->d / 32 * CACHE_BLOCK) + i0 * CACHE_BLOCK;
         scales += i0 / 32 * CACHE_BLOCK;
-        for (size_t j = 0; j < CACHE_BLOCK; j += LANES) {
-            vec scale = vec_halves(scales + j);
-            for (size_t at = j; at < n * CACHE_BLOCK; at += CACHE_BLOCK)
-                vec_store(slice + at, vec_mul(vec_bytes(q + at), scale));
-        }
+        for (size_t i = 0; i < n; i += 32, scales += CACHE_BLOCK)
+            for (size_t j = 0; j < CACHE_BLOCK; j += LANES) {
+                vec scale = vec_halves(scales + j);
+                for (size_t at = i * CACHE_BLOCK + j; at < (i + 32) * CACHE_BLOCK; at += CACHE_BLOCK)
+                    vec_store(slice + at, vec_mul(vec_bytes(q + at), scale));
+            }
     }
     return (struct rows){slice, CACHE_BLOCK, false, 0};
 }
@@ -251,13 +252,13 @@ static void hide(float p[CACHE_BLOCK], unsigned lo, unsigned hi, float x)
         p[j] = j >= lo && j < hi ? p[j] : x;
 }
 
-/* One query's scores to probabilities. All 64 lanes are computed; keys that the query does not see count as minus
- * infinity in the maximum, which leaves it alone, and as +0 in the sum, which does too. */
-static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], unsigned lo, unsigned hi, float *m,
-                          float *s)
+/* One query's scores, times the scale, and the largest of those it sees; the others become minus infinity. */
+static float largest_score(const struct attend_args *args, float p[CACHE_BLOCK], unsigned lo, unsigned hi)
 {
     bool all = lo == 0 && hi == CACHE_BLOCK;
     vec part[16 / LANES], scale = vec_set(args->scale);
+    for (unsigned v = 0; v < 16 / LANES; v++)
+        part[v] = vec_set(-INFINITY);
     if (args->softcap != 0.0f || !all) {
         for (unsigned j = 0; j < CACHE_BLOCK; j++)
             p[j] *= args->scale; /* no key has 0 dimensions. NOLINT(clang-analyzer-core.uninitialized.Assign) */
@@ -268,29 +269,34 @@ static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], 
             hide(p, lo, hi, -INFINITY);
         scale = vec_set(1);
     }
-    for (unsigned v = 0; v < 16 / LANES; v++)
-        part[v] = vec_set(-INFINITY);
-    vec x[CACHE_BLOCK / LANES];
 #pragma GCC unroll 16
     for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++) {
-        x[i] = vec_mul(vec_load(p + (size_t)i * LANES), scale);
-        part[i % (16 / LANES)] = vec_max(x[i], part[i % (16 / LANES)]);
+        vec x = vec_mul(vec_load(p + (size_t)i * LANES), scale);
+        vec_store(p + (size_t)i * LANES, x);
+        part[i % (16 / LANES)] = vec_max(x, part[i % (16 / LANES)]);
     }
-    *m = vec_tree_max(part);
-    vec largest = vec_set(*m);
+    return vec_tree_max(part);
+}
+
+/* Its scores to probabilities, and their sum. All 64 lanes are computed; keys that the query does not see count as +0,
+ * which leaves the sum alone. */
+static float exponentials(float p[CACHE_BLOCK], unsigned lo, unsigned hi, float m)
+{
+    bool all = lo == 0 && hi == CACHE_BLOCK;
+    vec part[16 / LANES], x[CACHE_BLOCK / LANES], largest = vec_set(m);
+    for (unsigned v = 0; v < 16 / LANES; v++)
+        part[v] = vec_set(0);
 #pragma GCC unroll 16
     for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++) {
-        x[i] = exp_below(vec_sub(x[i], largest));
+        x[i] = exp_below(vec_sub(vec_load(p + (size_t)i * LANES), largest));
         vec_store(p + (size_t)i * LANES, x[i]);
     }
     if (!all)
         hide(p, lo, hi, 0);
-    for (unsigned v = 0; v < 16 / LANES; v++)
-        part[v] = vec_set(0);
 #pragma GCC unroll 16
     for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++)
         part[i % (16 / LANES)] = vec_add(part[i % (16 / LANES)], all ? x[i] : vec_load(p + (size_t)i * LANES));
-    *s = vec_tree_sum(part);
+    return vec_tree_sum(part);
 }
 
 static inline unsigned smaller(unsigned a, unsigned b)
@@ -390,8 +396,10 @@ static void attend(const struct attend_args *args)
         size_t n = args->n_q - q0 < QUERIES ? args->n_q - q0 : QUERIES;
         struct ahead ahead = ahead_of(args, n);
         scores(args, q0, n, &work, &ahead);
+        for (size_t a = 0; a < n; a++) /* in two loops, in which queries do not wait for each other */
+            args->m[q0 + a] = largest_score(args, work.p[a], args->lo[q0 + a], args->hi[q0 + a]);
         for (size_t a = 0; a < n; a++)
-            probabilities(args, work.p[a], args->lo[q0 + a], args->hi[q0 + a], args->m + q0 + a, args->s + q0 + a);
+            args->s[q0 + a] = exponentials(work.p[a], args->lo[q0 + a], args->hi[q0 + a], args->m[q0 + a]);
         if (!outputs_of_few(args, q0, n, &work))
             outputs(args, q0, n, &work, &ahead);
     }
