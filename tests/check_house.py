@@ -205,6 +205,14 @@ def words_are_clean(tree):
                     yield path, number, f"says '{match.group(0)}'"
 
 
+def nothing_compiled(tree):
+    """no compiled program is among the files"""
+    for path in tree.paths:
+        with open(os.path.join(tree.root, path), "rb") as file:
+            if file.read(4) == b"\x7fELF":
+                yield path, 1, "is a compiled program"
+
+
 def fuzz_targets_are_built(tree):
     """each fuzz target has its row and its corpus"""
     rows = tree.text("tests/fuzz/meson.build") if "tests/fuzz/meson.build" in tree.paths else ""
@@ -220,7 +228,7 @@ def fuzz_targets_are_built(tree):
 
 
 RULES = [includes_point_up, folders_are_known, folders_are_described, functions_are_documented, files_name_their_licence, files_are_short,
-         words_are_clean, fuzz_targets_are_built]
+         words_are_clean, nothing_compiled, fuzz_targets_are_built]
 
 HEAD = "/* SPDX-License-Identifier: Apache-2.0\n *\n * A file.\n */\n"
 # rule, whether it must complain, files
@@ -282,6 +290,8 @@ SAMPLES = [
     (words_are_clean, True, {"README.md": "cd /wo" "rk/main\n"}),
     (words_are_clean, True, {"tools/x": "#!/bin/sh\n# FIX" "ME\n"}),
     (words_are_clean, False, {"README.md": "cd hob/work\n", "src/base/a.c": "int TODOS;\n"}),
+    (nothing_compiled, True, {"tools/x": "\x7fELF\x02"}),
+    (nothing_compiled, False, {"tools/x": "#!/bin/sh\n", "tests/data": ""}),
     (fuzz_targets_are_built, True, {"tests/fuzz/fuzz_a.c": "", "tests/fuzz/meson.build": ""}),
     (fuzz_targets_are_built, True, {"tests/fuzz/fuzz_a.c": "", "tests/fuzz/meson.build": "'a'"}),
     (fuzz_targets_are_built, False, {"tests/fuzz/fuzz_a.c": "", "tests/fuzz/meson.build": "'a'",
