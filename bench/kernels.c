@@ -127,7 +127,7 @@ static void bench_linear(const struct quant_type *type, bool q8, size_t t, size_
     snprintf(what, sizeof what, "linear_%s %s T=%zu", q8 ? "q8" : "f32", type->name, t);
     if (!wanted(what))
         return;
-    struct linear_case c = {.q8 = q8, .scratch = aligned(LINEAR_SCRATCH_BYTES)};
+    struct linear_case c = {.q8 = q8, .scratch = aligned(SCRATCH_BYTES)};
     uint8_t *w = panels(type, k, n);
     float *x = floats(t * k), *y = floats(t * n);
     uint8_t *rows = aligned(q8_row_bytes(k) * t);
@@ -289,6 +289,7 @@ static void bench_attend(enum cache_type type, size_t d, size_t n_q)
     args.m = floats(n_q);
     args.s = floats(n_q);
     args.o = floats(n_q * d);
+    args.scratch = aligned(SCRATCH_BYTES);
     char what[64];
     double operations = 4.0 * (double)n_q * (double)d * CACHE_BLOCK;
     cache_once(kernels_table(0), &args);
@@ -310,6 +311,7 @@ static void bench_attend(enum cache_type type, size_t d, size_t n_q)
     free(args.m);
     free(args.s);
     free(args.o);
+    free(args.scratch);
 }
 
 int main(int argc, char **argv)

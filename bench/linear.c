@@ -37,7 +37,7 @@ struct job {
     struct linear_args args;
     size_t chunk; /* panels */
     unsigned repeats;
-    uint8_t *scratch; /* LINEAR_SCRATCH_BYTES a worker */
+    uint8_t *scratch; /* SCRATCH_BYTES a worker */
     struct claim claim;
     unsigned sink[MAX_THREADS];
 };
@@ -92,7 +92,7 @@ static void work(void *ctx, unsigned worker)
     if (job->fn) {
         while (claim_next(&job->claim, n * job->repeats, job->chunk, &first, &end)) {
             size_t panel = first % n, last = panel + (end - first);
-            job->fn(&job->args, panel, last < n ? last : n, job->scratch + (size_t)worker * LINEAR_SCRATCH_BYTES);
+            job->fn(&job->args, panel, last < n ? last : n, job->scratch + (size_t)worker * SCRATCH_BYTES);
         }
     } else if (job->limit == LIMIT_READ) {
         while (claim_next(&job->claim, STREAM_BYTES >> 20, 1, &first, &end))
@@ -218,7 +218,7 @@ int main(int argc, char **argv)
     weights += -(uintptr_t)weights & ((2 << 20) - 1);
     madvise(weights, STREAM_BYTES, MADV_HUGEPAGE);
     memset(weights, 1, STREAM_BYTES);
-    uint8_t *scratch = aligned_alloc(64, (size_t)n_threads * LINEAR_SCRATCH_BYTES);
+    uint8_t *scratch = aligned_alloc(64, (size_t)n_threads * SCRATCH_BYTES);
     char *x = aligned_alloc(64, (size_t)MAX_COLUMNS * K * sizeof(float));
     float *y = aligned_alloc(64, (STREAM_BYTES / K + MAX_COLUMNS * 512) * 16);
     printf(

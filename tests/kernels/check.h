@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "kernels/cache.h"
 #include "kernels/kernels.h"
 #include "quant/half.h"
 
@@ -78,6 +79,24 @@ static inline size_t random_rows(void)
 {
     static const size_t usual[] = {1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 13, 16, 17, 24, 31, 33, 64, 65};
     return usual[random_below(sizeof usual / sizeof *usual)];
+}
+
+/* Windows of a block that queries see: all of it, as in a prefill chunk, anything, or one part, as heads of one row. */
+static inline void random_windows(size_t n_q, uint8_t *lo, uint8_t *hi)
+{
+    size_t shape = random_below(4), start = random_below(CACHE_BLOCK);
+    for (size_t i = 0; i < n_q; i++) {
+        lo[i] = 0;
+        hi[i] = CACHE_BLOCK;
+        if (shape == 1)
+            hi[i] = (uint8_t)(start + 1 + i < CACHE_BLOCK ? start + 1 + i : CACHE_BLOCK);
+        if (shape >= 2) {
+            lo[i] = (uint8_t)random_below(CACHE_BLOCK);
+            hi[i] = (uint8_t)(lo[i] + 1 + random_below((size_t)(CACHE_BLOCK - lo[i])));
+        }
+        if (shape == 3)
+            lo[i] = lo[0], hi[i] = hi[0];
+    }
 }
 
 /* `bytes` of memory whose last byte is the last before a guard page. */

@@ -25,6 +25,7 @@ typedef void exponentials_fn(const struct kernels *table, const float x[N], stru
  * are halved, so that a sum can become -0. */
 static void attend_some(const struct kernels *table, const float x[N], unsigned lo, unsigned hi, struct result *result)
 {
+    static _Alignas(64) uint8_t scratch[SCRATCH_BYTES];
     _Alignas(64) float keys[N], values[N][N] = {{0}};
     const float one = 1;
     for (unsigned i = 0; i < N; i++) {
@@ -44,7 +45,8 @@ static void attend_some(const struct kernels *table, const float x[N], unsigned 
                                         .scale = 0.5f,
                                         .m = &result->largest,
                                         .s = &result->sum,
-                                        .o = result->y});
+                                        .o = result->y,
+                                        .scratch = scratch});
 }
 
 static void attend_all(const struct kernels *table, const float x[N], struct result *result)

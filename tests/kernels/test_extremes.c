@@ -55,7 +55,7 @@ static void largest_sums_are_exact(void **state)
     assert_true(panel_bytes(type, K, &bytes));
     assert_int_equal(quant_row_bytes(type, K), sizeof rows[0]);
     struct guarded w = guarded_new(bytes * panels), x = guarded_new(stride * MOST_T);
-    struct guarded scratch = guarded_new(LINEAR_SCRATCH_BYTES);
+    struct guarded scratch = guarded_new(SCRATCH_BYTES);
     for (unsigned round = 0; round < 20; round++)
         for (size_t c = 0; c < sizeof counts / sizeof *counts; c++) {
             for (size_t n = 0; n < N; n++)

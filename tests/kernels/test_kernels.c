@@ -94,7 +94,7 @@ static bool check_linear(const struct quant_type *type, bool q8, linear_fn *want
         x = guarded_floats((t - 1) * args.x_stride / sizeof(float) + k, kind);
     }
     struct guarded y0 = guarded_floats((t - 1) * args.y_stride + n, INPUT_PLAIN), y1 = guarded_copy(&y0);
-    struct guarded scratch = guarded_new(LINEAR_SCRATCH_BYTES);
+    struct guarded scratch = guarded_new(SCRATCH_BYTES);
     args.w = w.data;
     args.x = x.data;
     size_t panels = panel_count(n), panel0 = random_below(panels), panel1 = panel0 + 1 + random_below(panels - panel0);
@@ -277,24 +277,6 @@ static bool check_cache_value(const struct kernels *want, const struct kernels *
     return check_cache(want, got, kind, false);
 }
 
-/* Windows of a block that queries see: all of it, as in a prefill chunk, anything, or one part, as heads of one row. */
-static void random_windows(size_t n_q, uint8_t *lo, uint8_t *hi)
-{
-    size_t shape = random_below(4), start = random_below(CACHE_BLOCK);
-    for (size_t i = 0; i < n_q; i++) {
-        lo[i] = 0;
-        hi[i] = CACHE_BLOCK;
-        if (shape == 1)
-            hi[i] = (uint8_t)(start + 1 + i < CACHE_BLOCK ? start + 1 + i : CACHE_BLOCK);
-        if (shape >= 2) {
-            lo[i] = (uint8_t)random_below(CACHE_BLOCK);
-            hi[i] = (uint8_t)(lo[i] + 1 + random_below((size_t)(CACHE_BLOCK - lo[i])));
-        }
-        if (shape == 3)
-            lo[i] = lo[0], hi[i] = hi[0];
-    }
-}
-
 static bool check_attend(const struct kernels *want, const struct kernels *got, enum inputs kind)
 {
     enum cache_type type = (enum cache_type)random_below(3);
@@ -303,7 +285,7 @@ static bool check_attend(const struct kernels *want, const struct kernels *got, 
     struct attend_args args = {.n_q = n_q, .q_stride = d + random_below(9), .d = d, .dv = dv, .type = type};
     struct guarded q = guarded_floats((n_q - 1) * args.q_stride + d, kind);
     struct guarded k = guarded_new(cache_block_bytes(type, d)), v = guarded_new(cache_block_bytes(type, dv));
-    struct guarded lo = guarded_new(n_q), hi = guarded_new(n_q);
+    struct guarded lo = guarded_new(n_q), hi = guarded_new(n_q), scratch = guarded_new(SCRATCH_BYTES);
     random_windows(n_q, lo.data, hi.data);
     /* Slots that nobody sees are stale: anything may lie there. */
     memset(k.data, 0xff, k.bytes);
@@ -320,6 +302,7 @@ static bool check_attend(const struct kernels *want, const struct kernels *got, 
         guarded_free(&row);
     }
     args.q = (float *)q.data;
+    args.scratch = scratch.data;
     args.k = k.data;
     args.v = v.data;
     args.lo = lo.data;
@@ -336,6 +319,7 @@ static bool check_attend(const struct kernels *want, const struct kernels *got, 
         args.m = (float *)ms[i].data;
         args.s = args.m + n_q;
         args.o = (float *)out[i].data;
+        memset(scratch.data, 0xff, scratch.bytes);
         (i == 0 ? want : got)->attend(&args);
     }
     char what[120];
@@ -343,7 +327,7 @@ static bool check_attend(const struct kernels *want, const struct kernels *got, 
              (double)args.softcap, kind);
     bool same = same_floats(what, ms[0].data, ms[1].data, 2 * n_q) &&
                 same_floats(what, out[0].data, out[1].data, out[0].bytes / sizeof(float));
-    struct guarded *all[] = {&q, &k, &v, &lo, &hi, &out[0], &out[1], &ms[0], &ms[1]};
+    struct guarded *all[] = {&q, &k, &v, &lo, &hi, &out[0], &out[1], &ms[0], &ms[1], &scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         guarded_free(all[i]);
     return same;

@@ -43,7 +43,7 @@ static void products(void **state)
 {
     (void)state;
     static float x[T][K], w[N][K], y[T][N + 2];
-    static uint64_t scratch[LINEAR_SCRATCH_BYTES / 8];
+    static uint64_t scratch[SCRATCH_BYTES / 8];
     static _Alignas(64) uint8_t rows[T][K * 2];
     for (uint32_t id = 0; id < QUANT_IDS; id++) {
         const struct quant_type *type = quant_find(id);

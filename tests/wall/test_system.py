@@ -34,9 +34,10 @@ def run(words, limits=(), env=None, unset=(), **more):
 
 
 def limits():
+    """A small stack more than once: where it begins is left to chance."""
     for limit, values in ((resource.RLIMIT_NOFILE, (4, 5, 6, 7, 8, 10, 16, 32)),
                           (resource.RLIMIT_AS, (30 << 20, 60 << 20, 100 << 20, 200 << 20, 1 << 30)),
-                          (resource.RLIMIT_STACK, (64 << 10, 256 << 10)), (resource.RLIMIT_FSIZE, (0, 100)),
+                          (resource.RLIMIT_STACK, (64 << 10,) * 8 + (256 << 10,)), (resource.RLIMIT_FSIZE, (0, 100)),
                           (resource.RLIMIT_CPU, (60,)), (resource.RLIMIT_CORE, (0, resource.RLIM_INFINITY))):
         for value in values:
             try:

@@ -85,8 +85,8 @@ static const uint8_t *block_keys(const struct attention *at, const struct item *
 
 /* The sums of block `block` for the item's queries that see it: m, s [n * heads], o [n * heads, DV]. Returns the first
  * of these queries and sets *end past the last. */
-static size_t attend_block(const struct attention *at, const struct item *item, size_t block, const float *queries,
-                           float *m, float *s, float *o, size_t *end)
+static size_t attend_block(const struct attention *at, const struct item *item, size_t block, float *m, float *s,
+                           float *o, struct cpu_scratch *scratch, size_t *end)
 {
     uint8_t lo[ATTEND_QUERIES], hi[ATTEND_QUERIES];
     size_t start = block * CACHE_BLOCK, first = SIZE_MAX, n = 0;
@@ -108,7 +108,7 @@ static size_t attend_block(const struct attention *at, const struct item *item, 
     const uint8_t *next = block + 1 < item->block1 ? block_keys(at, item, block + 1) : keys;
     struct attend_args args = {
         .n_q = n,
-        .q = queries + first * at->attend->dim,
+        .q = scratch->queries + first * at->attend->dim,
         .q_stride = at->attend->dim,
         .d = at->attend->dim,
         .dv = at->attend->dim_v,
@@ -124,6 +124,7 @@ static size_t attend_block(const struct attention *at, const struct item *item, 
         .s = s + first,
         .o = o + first * at->attend->dim_v,
         .o_stride = at->attend->dim_v,
+        .scratch = scratch->kernel,
     };
     at->cpu->kernels->attend(&args);
     *end = first + n;
@@ -152,7 +153,7 @@ static void run_item(const struct attention *at, size_t index, struct cpu_scratc
     size_t dv = at->attend->dim_v, end;
     gather_queries(at, &item, scratch->queries);
     for (size_t block = item.block0; block < item.block1; block++) {
-        size_t q = attend_block(at, &item, block, scratch->queries, m, s, scratch->partial, &end);
+        size_t q = attend_block(at, &item, block, m, s, scratch->partial, scratch, &end);
         for (; q < end; q++)
             at->cpu->kernels->attend_merge(&state_m[q], &state_s[q], scratch->state + q * dv, m[q], s[q],
                                            scratch->partial + q * dv, dv);
@@ -203,7 +204,7 @@ static void run_split(const struct attention *at, size_t index, size_t from, siz
     for (size_t block = from; block < to; block++) {
         struct split_block part = split_block(at, index, block, max_blocks);
         size_t end;
-        attend_block(at, &item, item.block0 + block, scratch->queries, part.m, part.s, part.o, &end);
+        attend_block(at, &item, item.block0 + block, part.m, part.s, part.o, scratch, &end);
     }
     unsigned done = (unsigned)(to - from);
     if (atomic_fetch_add_explicit(&at->cpu->split_done[index], done, memory_order_acq_rel) + done < n_blocks)

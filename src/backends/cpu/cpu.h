@@ -13,7 +13,7 @@
 
 /* What one worker has for itself. */
 struct cpu_scratch {
-    void *linear;   /* LINEAR_SCRATCH_BYTES */
+    void *kernel;   /* SCRATCH_BYTES */
     void *q8;       /* one q8 row of the widest value */
     float *queries; /* [ATTEND_QUERIES, widest head] */
     float *partial; /* the same, for one block's sums */

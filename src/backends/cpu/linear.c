@@ -36,7 +36,7 @@ static void run_part(const struct backend *cpu, const struct node *node, size_t 
     };
     size_t panels = panel_count(weight->n), panel0 = unit0 * (UNIT / PANEL_ROWS), panel1 = unit1 * (UNIT / PANEL_ROWS);
     linear_fn *const *table = in->q8 ? cpu->kernels->linear_q8 : cpu->kernels->linear_f32;
-    table[weight->type->id](&args, panel0, panel1 < panels ? panel1 : panels, scratch->linear);
+    table[weight->type->id](&args, panel0, panel1 < panels ? panel1 : panels, scratch->kernel);
     if (!node->bias)
         return;
     size_t c0 = unit0 * UNIT, c1 = unit1 * UNIT < weight->n ? unit1 * UNIT : weight->n;

@@ -36,8 +36,8 @@ struct f32_scratch {
     uint8_t raw[MAX_BLOCK];
 };
 
-_Static_assert(sizeof(struct q8_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds the sums and one group");
-_Static_assert(sizeof(struct f32_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds the sums and one panel block");
+_Static_assert(sizeof(struct q8_scratch) <= SCRATCH_BYTES, "the scratch holds the sums and one group");
+_Static_assert(sizeof(struct f32_scratch) <= SCRATCH_BYTES, "the scratch holds the sums and one panel block");
 
 /* Group g of 16 raw blocks, one of each output. */
 static void gather(const struct quant_type *type, uint8_t raw[N][MAX_BLOCK], unsigned g, struct group16 *out)

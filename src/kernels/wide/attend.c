@@ -27,6 +27,7 @@ struct attend_work {
     _Alignas(64) float slice[SLICE];
 };
 
+_Static_assert(sizeof(struct attend_work) <= SCRATCH_BYTES, "the scratch holds probabilities and a slice");
 _Static_assert(CACHE_BLOCK % COLUMNS == 0, "tiles fill a block of keys");
 
 /* What a tile multiplies with: float32 or float16 rows, `step` elements apart. */
@@ -391,17 +392,17 @@ static bool outputs_of_few(const struct attend_args *args, size_t q0, size_t n, 
 
 static void attend(const struct attend_args *args)
 {
-    struct attend_work work;
+    struct attend_work *work = args->scratch;
     for (size_t q0 = 0; q0 < args->n_q; q0 += QUERIES) {
         size_t n = args->n_q - q0 < QUERIES ? args->n_q - q0 : QUERIES;
         struct ahead ahead = ahead_of(args, n);
-        scores(args, q0, n, &work, &ahead);
+        scores(args, q0, n, work, &ahead);
         for (size_t a = 0; a < n; a++) /* in two loops, in which queries do not wait for each other */
-            args->m[q0 + a] = largest_score(args, work.p[a], args->lo[q0 + a], args->hi[q0 + a]);
+            args->m[q0 + a] = largest_score(args, work->p[a], args->lo[q0 + a], args->hi[q0 + a]);
         for (size_t a = 0; a < n; a++)
-            args->s[q0 + a] = exponentials(work.p[a], args->lo[q0 + a], args->hi[q0 + a], args->m[q0 + a]);
-        if (!outputs_of_few(args, q0, n, &work))
-            outputs(args, q0, n, &work, &ahead);
+            args->s[q0 + a] = exponentials(work->p[a], args->lo[q0 + a], args->hi[q0 + a], args->m[q0 + a]);
+        if (!outputs_of_few(args, q0, n, work))
+            outputs(args, q0, n, work, &ahead);
     }
 }
 

@@ -17,7 +17,7 @@ struct f32_scratch {
     struct decode_scratch decode;
 };
 
-_Static_assert(sizeof(struct f32_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds sums and a tile");
+_Static_assert(sizeof(struct f32_scratch) <= SCRATCH_BYTES, "the scratch holds sums and a tile");
 
 static const float *row_of_x(const struct linear_args *args, size_t t)
 {

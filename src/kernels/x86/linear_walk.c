@@ -21,7 +21,7 @@ struct q8_scratch {
     struct unpacked_group tile[TILE_GROUPS];
 };
 
-_Static_assert(sizeof(struct q8_scratch) <= LINEAR_SCRATCH_BYTES, "the scratch holds sums and columns");
+_Static_assert(sizeof(struct q8_scratch) <= SCRATCH_BYTES, "the scratch holds sums and columns");
 
 static size_t min_size(size_t a, size_t b)
 {
