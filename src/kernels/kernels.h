@@ -24,8 +24,7 @@ enum cache_type { CACHE_F16, CACHE_Q8_0, CACHE_F32 };
 
 enum rope_pairing { ROPE_HALVES /* (i, i + n/2), "NEOX" */, ROPE_ADJACENT /* (2i, 2i+1), "NORM" */ };
 
-#define SCRATCH_BYTES                                                                                                  \
-    (256 * 1024) /* what a linear or attention kernel may use of its worker's scratch, 64-byte aligned */
+#define SCRATCH_BYTES (256 * 1024) /* what a kernel may use of its worker's scratch, 64-byte aligned */
 
 /* y[T, N] = x[T, K] . w[N, K]^T for the panels [panel0, panel1), each 16 outputs; outputs past N are not written. */
 struct linear_args {

@@ -37,6 +37,9 @@ struct kept_group {
     };
 };
 
+_Static_assert(KEEP_GROUPS <= TILE_GROUPS && sizeof(struct kept_group) <= sizeof(struct unpacked_group),
+               "kept groups lie where unpacked ones do");
+
 /* The form of kept groups. */
 static ALWAYS_INLINE struct form form_kept(struct form form)
 {
