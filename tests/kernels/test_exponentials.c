@@ -33,6 +33,7 @@ static void attend_some(const struct kernels *table, const float x[N], unsigned 
         values[i][i] = 1;
     }
     uint8_t from = (uint8_t)lo, to = (uint8_t)hi;
+    result->sum = 0; /* of an empty state */
     table->attend(&(struct attend_args){.n_q = 1,
                                         .q = &one,
                                         .d = 1,

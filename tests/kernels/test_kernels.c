@@ -314,8 +314,13 @@ static bool check_attend(const struct kernels *want, const struct kernels *got, 
     struct guarded out[2], ms[2];
     out[0] = guarded_floats((n_q - 1) * args.o_stride + dv, INPUT_PLAIN);
     out[1] = guarded_copy(&out[0]);
+    ms[0] = guarded_floats(2 * n_q, kind); /* states that are empty: all, none or some */
+    size_t empty = random_below(3);
+    for (size_t i = 0; i < n_q; i++)
+        if (empty == 0 || (empty == 1 && random_below(2)))
+            ((float *)ms[0].data)[n_q + i] = 0;
+    ms[1] = guarded_copy(&ms[0]);
     for (unsigned i = 0; i < 2; i++) {
-        ms[i] = guarded_new(2 * n_q * sizeof(float));
         args.m = (float *)ms[i].data;
         args.s = args.m + n_q;
         args.o = (float *)out[i].data;

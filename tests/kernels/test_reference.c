@@ -199,7 +199,7 @@ static void attention(void **state)
             float m = 0, s = 0, o[DV], got[DV];
             for (unsigned b = 0; b < 3; b++) {
                 uint8_t lo = b == 0 ? FIRST : 0, hi = b == 2 ? LAST - 128 : 64;
-                float bm, bs, bo[DV];
+                float bm, bs = 0, bo[DV];
                 struct attend_args args = {.n_q = 1,
                                            .q = q,
                                            .q_stride = D,
@@ -212,12 +212,13 @@ static void attention(void **state)
                                            .hi = &hi,
                                            .scale = scale,
                                            .softcap = cap,
-                                           .m = &bm,
-                                           .s = &bs,
-                                           .o = bo,
+                                           .m = b < 2 ? &m : &bm,
+                                           .s = b < 2 ? &s : &bs,
+                                           .o = b < 2 ? o : bo,
                                            .o_stride = DV};
                 ref()->attend(&args);
-                ref()->attend_merge(&m, &s, o, bm, bs, bo, DV);
+                if (b == 2) /* a state of its own */
+                    ref()->attend_merge(&m, &s, o, bm, bs, bo, DV);
             }
             ref()->attend_end(o, s, DV, got);
             double sum = 0, want[DV] = {0};

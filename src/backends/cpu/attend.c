@@ -2,9 +2,9 @@
  *
  * Attention steps. An item is the queries of some rows of one sequence that share a kv head (at most ATTEND_QUERIES of
  * them); it walks the blocks of keys
- * its rows see, in ascending position, and merges each block's sums into its state. Where there are fewer items than
- * would keep the workers busy, the blocks of an item are shared out: every block's sums are kept, and whoever finishes
- * the item's last block merges them, in ascending position, so that the result is the same bits.
+ * its rows see, in ascending position, and the kernel merges each block's sums into its state. Where there are fewer
+ * items than would keep the workers busy, the blocks of an item are shared out: every block's sums are kept, and
+ * whoever finishes the item's last block merges them, in ascending position, so that the result is the same bits.
  */
 #include "backends/cpu/cpu.h"
 
@@ -83,10 +83,10 @@ static const uint8_t *block_keys(const struct attention *at, const struct item *
            item->kv_head * (at->layer->key_bytes + at->layer->value_bytes);
 }
 
-/* The sums of block `block` for the item's queries that see it: m, s [n * heads], o [n * heads, DV]. Returns the first
- * of these queries and sets *end past the last. */
-static size_t attend_block(const struct attention *at, const struct item *item, size_t block, float *m, float *s,
-                           float *o, struct cpu_scratch *scratch, size_t *end)
+/* Merges the sums of block `block` into the state of the item's queries that see it: m, s [n * heads], o [n * heads,
+ * DV]. */
+static void attend_block(const struct attention *at, const struct item *item, size_t block, float *m, float *s,
+                         float *o, struct cpu_scratch *scratch)
 {
     uint8_t lo[ATTEND_QUERIES], hi[ATTEND_QUERIES];
     size_t start = block * CACHE_BLOCK, first = SIZE_MAX, n = 0;
@@ -127,8 +127,6 @@ static size_t attend_block(const struct attention *at, const struct item *item, 
         .scratch = scratch->kernel,
     };
     at->cpu->kernels->attend(&args);
-    *end = first + n;
-    return first;
 }
 
 /* Writes the item's result, state / s, and runs the step's other nodes on its columns. */
@@ -149,16 +147,11 @@ static void end_item(const struct attention *at, const struct item *item, const 
 static void run_item(const struct attention *at, size_t index, struct cpu_scratch *scratch)
 {
     struct item item = item_at(at, index);
-    float m[ATTEND_QUERIES], s[ATTEND_QUERIES], state_m[ATTEND_QUERIES], state_s[ATTEND_QUERIES] = {0};
-    size_t dv = at->attend->dim_v, end;
+    float m[ATTEND_QUERIES], s[ATTEND_QUERIES] = {0};
     gather_queries(at, &item, scratch->queries);
-    for (size_t block = item.block0; block < item.block1; block++) {
-        size_t q = attend_block(at, &item, block, m, s, scratch->partial, scratch, &end);
-        for (; q < end; q++)
-            at->cpu->kernels->attend_merge(&state_m[q], &state_s[q], scratch->state + q * dv, m[q], s[q],
-                                           scratch->partial + q * dv, dv);
-    }
-    end_item(at, &item, state_s, scratch->state, scratch);
+    for (size_t block = item.block0; block < item.block1; block++)
+        attend_block(at, &item, block, m, s, scratch->state, scratch);
+    end_item(at, &item, s, scratch->state, scratch);
 }
 
 /* A split item's sums of one block: m, s, then o. */
@@ -203,8 +196,8 @@ static void run_split(const struct attention *at, size_t index, size_t from, siz
     gather_queries(at, &item, scratch->queries);
     for (size_t block = from; block < to; block++) {
         struct split_block part = split_block(at, index, block, max_blocks);
-        size_t end;
-        attend_block(at, &item, item.block0 + block, part.m, part.s, part.o, scratch, &end);
+        memset(part.s, 0, item.n * item.heads * sizeof *part.s);
+        attend_block(at, &item, item.block0 + block, part.m, part.s, part.o, scratch);
     }
     unsigned done = (unsigned)(to - from);
     if (atomic_fetch_add_explicit(&at->cpu->split_done[index], done, memory_order_acq_rel) + done < n_blocks)

@@ -30,7 +30,7 @@ static size_t scratch_bytes(const struct graph *graph)
 {
     size_t q8_bytes, head;
     widest(graph, &q8_bytes, &head);
-    return SCRATCH_BYTES + q8_bytes + 3 * ATTEND_QUERIES * head * sizeof(float);
+    return SCRATCH_BYTES + q8_bytes + 2 * ATTEND_QUERIES * head * sizeof(float);
 }
 
 size_t backend_cpu_bytes(const struct graph *graph, unsigned n_workers)
@@ -74,11 +74,8 @@ struct backend *backend_cpu_new(const struct graph *graph, const struct kernels 
         uint8_t *at = cpu->memory + graph->memory_bytes + w * each;
         size_t row = head * ATTEND_QUERIES;
         float *queries = (float *)(at + SCRATCH_BYTES + q8_bytes);
-        cpu->scratch[w] = (struct cpu_scratch){.kernel = at,
-                                               .q8 = at + SCRATCH_BYTES,
-                                               .queries = queries,
-                                               .partial = queries + row,
-                                               .state = queries + 2 * row};
+        cpu->scratch[w] =
+            (struct cpu_scratch){.kernel = at, .q8 = at + SCRATCH_BYTES, .queries = queries, .state = queries + row};
     }
     return cpu;
 }

@@ -16,7 +16,6 @@ struct cpu_scratch {
     void *kernel;   /* SCRATCH_BYTES */
     void *q8;       /* one q8 row of the widest value */
     float *queries; /* [ATTEND_QUERIES, widest head] */
-    float *partial; /* the same, for one block's sums */
     float *state;   /* the same, for the merged sums */
 };
 

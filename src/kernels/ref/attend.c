@@ -10,6 +10,7 @@
 #include "kernels/ref/ref.h"
 
 #define QUERIES 16 /* whose scores are kept while the block's keys and values are decoded once */
+#define COLUMNS 64 /* of outputs at a time */
 
 /* 32 floats as 8-bit integers `step` apart, and their scale, which is rounded to float16. */
 static void cache_q8(const float *x, int8_t *q, size_t step, uint16_t *scale)
@@ -113,6 +114,35 @@ static void probabilities(const struct attend_args *args, float p[CACHE_BLOCK], 
     *s = ref_tree_sum(part);
 }
 
+/* What a state and what is added to it are multiplied with; what is added to an empty one is copied. */
+struct merge {
+    bool empty;
+    float kept, added;
+};
+
+static struct merge merge_sums(float *state_m, float *state_s, float m, float s)
+{
+    if (*state_s == 0.0f) {
+        *state_m = m;
+        *state_s = s;
+        return (struct merge){.empty = true};
+    }
+    float larger = ref_max(*state_m, m);
+    struct merge merge = {false, elementary_exp(*state_m - larger), elementary_exp(m - larger)};
+    *state_m = larger;
+    *state_s = fmaf(s, merge.added, *state_s * merge.kept);
+    return merge;
+}
+
+static void merge_outputs(struct merge merge, float *state_o, const float *o, size_t n)
+{
+    if (merge.empty)
+        memcpy(state_o, o, n * sizeof *o);
+    else
+        for (size_t i = 0; i < n; i++)
+            state_o[i] = fmaf(o[i], merge.added, state_o[i] * merge.kept);
+}
+
 /* Queries [q0, q0 + n). */
 static void attend_some(const struct attend_args *args, size_t q0, size_t n)
 {
@@ -125,18 +155,24 @@ static void attend_some(const struct attend_args *args, size_t q0, size_t n)
                 p[a][j] = fmaf(q, keys[j], p[a][j]);
         }
     }
+    struct merge merge[QUERIES];
     for (size_t a = 0; a < n; a++) {
-        probabilities(args, p[a], args->lo[q0 + a], args->hi[q0 + a], args->m + q0 + a, args->s + q0 + a);
-        memset(args->o + (q0 + a) * args->o_stride, 0, args->dv * sizeof *args->o);
+        float m, s;
+        probabilities(args, p[a], args->lo[q0 + a], args->hi[q0 + a], &m, &s);
+        merge[a] = merge_sums(args->m + q0 + a, args->s + q0 + a, m, s);
     }
     /* Keys that a query does not see are skipped, not multiplied by zero: their slots may hold anything. */
-    for (unsigned j = 0; j < CACHE_BLOCK; j++)
-        for (size_t a = 0; a < n; a++) {
-            float *o = args->o + (q0 + a) * args->o_stride;
-            if (j >= args->lo[q0 + a] && j < args->hi[q0 + a])
-                for (size_t i = 0; i < args->dv; i++)
-                    o[i] = fmaf(p[a][j], value_of(args, j, i), o[i]);
-        }
+    for (size_t i0 = 0; i0 < args->dv; i0 += COLUMNS) {
+        size_t n_i = args->dv - i0 < COLUMNS ? args->dv - i0 : COLUMNS;
+        float o[QUERIES][COLUMNS] = {{0}};
+        for (unsigned j = 0; j < CACHE_BLOCK; j++)
+            for (size_t a = 0; a < n; a++)
+                if (j >= args->lo[q0 + a] && j < args->hi[q0 + a])
+                    for (size_t i = 0; i < n_i; i++)
+                        o[a][i] = fmaf(p[a][j], value_of(args, j, i0 + i), o[a][i]);
+        for (size_t a = 0; a < n; a++)
+            merge_outputs(merge[a], args->o + (q0 + a) * args->o_stride + i0, o[a], n_i);
+    }
 }
 
 static void attend(const struct attend_args *args)
@@ -147,17 +183,7 @@ static void attend(const struct attend_args *args)
 
 static void attend_merge(float *state_m, float *state_s, float *state_o, float m, float s, const float *o, size_t dv)
 {
-    if (*state_s == 0.0f) {
-        *state_m = m;
-        *state_s = s;
-        memcpy(state_o, o, dv * sizeof *o);
-        return;
-    }
-    float larger = ref_max(*state_m, m), a = elementary_exp(*state_m - larger), b = elementary_exp(m - larger);
-    *state_m = larger;
-    *state_s = fmaf(s, b, *state_s * a);
-    for (size_t i = 0; i < dv; i++)
-        state_o[i] = fmaf(o[i], b, state_o[i] * a);
+    merge_outputs(merge_sums(state_m, state_s, m, s), state_o, o, dv);
 }
 
 static void attend_end(const float *o, float s, size_t dv, float *out)

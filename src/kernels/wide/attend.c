@@ -4,11 +4,13 @@
  *
  * Some queries are taken together. A slice of the keys (or values) is decoded to float32 once for all of them and
  * stays in the first level of cache; TILE_ROWS queries by four registers of keys (or value elements) are sums in
- * registers, so that each load of a key serves all these queries and each load of a query four registers. Where there
- * are no more queries than that, float16 keys and values are widened as they are loaded, rows of values whole where
- * that fits, and those of the next block are prefetched in step: blocks lie too far apart for the processor to guess.
+ * registers, so that each load of a key serves all these queries and each load of a query four registers. Where these
+ * tiles are few, or the processor widens beside its multiplications, float16 is widened as it is loaded. One tile takes
+ * rows of values whole where that fits, and prefetches those of the next block in step: blocks lie too far apart for
+ * the processor to guess. What a block adds is merged into the state while it is in registers.
  * Lanes hold keys for the scores and value elements for the output, and every lane is the reference's own chain.
  */
+#include <math.h>
 #include <string.h>
 
 #include "kernels/cache.h"
@@ -20,11 +22,14 @@
 #define COLUMNS     (4 * LANES)             /* lanes of a tile */
 #define FEW_QUERIES (TILE_ROWS < 6 ? 1 : 2) /* so many by eight registers are a tile too */
 #define DEPTH       128                     /* dimensions of a slice of keys */
+#define NOTHING     (-1.0f)                 /* no factor is negative */
 #define SLICE       (CACHE_BLOCK * (COLUMNS > DEPTH ? COLUMNS : DEPTH))
 
 struct attend_work {
     _Alignas(64) float p[QUERIES][CACHE_BLOCK]; /* scores, then probabilities */
     _Alignas(64) float slice[SLICE];
+    _Alignas(64) float m[QUERIES], s[QUERIES];        /* the block's maxima and sums */
+    _Alignas(64) float kept[QUERIES], added[QUERIES]; /* what the state and the block's outputs are multiplied with */
 };
 
 _Static_assert(sizeof(struct attend_work) <= SCRATCH_BYTES, "the scratch holds probabilities and a slice");
@@ -35,7 +40,7 @@ struct rows {
     const void *at;
     size_t step;
     bool halves;
-    ptrdiff_t ahead; /* bytes to what is read next, or 0: rows are prefetched there where they are halves */
+    ptrdiff_t ahead; /* bytes to what is read next, where a tile prefetches that by itself, or 0 */
 };
 
 /* Rows from `row` on, and elements from `element` on. */
@@ -95,11 +100,13 @@ static struct rows value_slice(const struct attend_args *args, size_t i0, size_t
     return (struct rows){slice, COLUMNS, false, 0};
 }
 
-/* Sums of some queries, from +0 or from what is there. */
+/* Sums of some queries, from +0 or from what is there. With `kept` those from +0 are merged into what is there, which
+ * becomes there * kept[i] + sum * added[i], or the sum alone where kept[i] is NOTHING. */
 struct sums {
     float *at;
     size_t stride;
     bool fresh;
+    const float *kept, *added; /* or NULL */
 };
 
 /* sum[n_q, n_v registers] = fma(x[q, i], rows[i, n_v registers], sum) for i = 0 .. n - 1, for constant n_q, n_v and
@@ -122,26 +129,34 @@ WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t 
     const float *wide = rows.at;
     const uint16_t *narrow = rows.at;
     for (size_t i = 0; i < n; i++, wide += rows.step, narrow += rows.step) {
-        vec row[8];
-        if (rows.halves)
+        if (rows.halves && rows.ahead)
             for (unsigned at = 0; at < n_v * LANES * sizeof *narrow; at += 64)
                 __builtin_prefetch((const char *)narrow + rows.ahead + at, 0, 2);
-#pragma GCC unroll 8
-        for (unsigned v = 0; v < n_v; v++)
-            row[v] = rows.halves ? vec_halves(narrow + (size_t)v * LANES) : vec_load(wide + (size_t)v * LANES);
-#pragma GCC unroll 8
-        for (unsigned a = 0; a < n_q; a++) {
-            vec factor = vec_set(x[a * x_stride + i]);
-#pragma GCC unroll 8
-            for (unsigned v = 0; v < n_v; v++)
-                acc[a][v] = vec_fma(factor, row[v], acc[a][v]);
+        vec factor[TILE_ROWS], row[8];
+#pragma GCC unroll 24
+        for (unsigned k = 0; k < n_q * n_v; k++) {
+            /* Sixteen registers hold the sums with the factors and one row, but not with four rows. */
+            unsigned a = TILE_ROWS > 3 ? k / n_v : k % n_q, v = TILE_ROWS > 3 ? k % n_v : k / n_q;
+            if (v == 0)
+                factor[a] = vec_set(x[a * x_stride + i]);
+            if (a == 0)
+                row[v] = rows.halves ? vec_halves(narrow + (size_t)v * LANES) : vec_load(wide + (size_t)v * LANES);
+            acc[a][v] = vec_fma(factor[a], row[v], acc[a][v]);
         }
     }
 #pragma GCC unroll 8
-    for (unsigned a = 0; a < n_q; a++)
+    for (unsigned a = 0; a < n_q; a++) {
+        float *at = sums.at + a * sums.stride;
+        if (sums.kept && !(sums.kept[a] < 0)) {
+            vec kept = vec_set(sums.kept[a]), added = vec_set(sums.added[a]);
+#pragma GCC unroll 8
+            for (unsigned v = 0; v < n_v; v++)
+                acc[a][v] = vec_fma(acc[a][v], added, vec_mul(vec_load(at + (size_t)v * LANES), kept));
+        }
 #pragma GCC unroll 8
         for (unsigned v = 0; v < n_v; v++)
-            vec_store(sums.at + a * sums.stride + (size_t)v * LANES, acc[a][v]);
+            vec_store(at + (size_t)v * LANES, acc[a][v]);
+    }
 }
 
 /* The same for 1 to TILE_ROWS queries. */
@@ -172,8 +187,10 @@ WIDE_INLINE void tile_of(const float *x, size_t x_stride, struct rows rows, size
 
 static void tile_any(const float *x, size_t x_stride, struct rows rows, size_t n, struct sums sums, size_t n_q)
 {
-    if (rows.halves)
+    if (rows.halves && rows.ahead)
         tile_of(x, x_stride, (struct rows){rows.at, rows.step, true, rows.ahead}, n, sums, n_q);
+    else if (rows.halves)
+        tile_of(x, x_stride, (struct rows){rows.at, rows.step, true, 0}, n, sums, n_q);
     else
         tile_of(x, x_stride, (struct rows){rows.at, rows.step, false, 0}, n, sums, n_q);
 }
@@ -212,20 +229,32 @@ static inline size_t even_part(size_t n)
     return (n + tiles - 1) / tiles;
 }
 
+/* Whether n queries widen float16 as they load it. */
+static bool in_place(const struct attend_args *args, size_t n)
+{
+    return args->type == CACHE_F16 && n <= (size_t)WIDEN_TILES * TILE_ROWS;
+}
+
+/* What the tiles of n queries have to prefetch: with more than one, prefetch() does it. */
+static ptrdiff_t tile_ahead(const struct attend_args *args, size_t n)
+{
+    return n <= TILE_ROWS ? args->ahead : 0;
+}
+
 /* Scores of queries [q0, q0 + n), before the scale. */
 static void scores(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work, struct ahead *ahead)
 {
-    bool narrow = n <= TILE_ROWS && args->type == CACHE_F16;
+    bool narrow = in_place(args, n);
     for (size_t i0 = 0, n_i; i0 < args->d; i0 += n_i) {
         n_i = args->d - i0 < DEPTH || narrow ? args->d - i0 : DEPTH;
-        struct rows keys =
-            narrow ? (struct rows){args->k, CACHE_BLOCK, true, args->ahead} : key_slice(args, i0, n_i, work->slice);
+        struct rows keys = narrow ? (struct rows){args->k, CACHE_BLOCK, true, tile_ahead(args, n)}
+                                  : key_slice(args, i0, n_i, work->slice);
         for (size_t a = 0, n_a; a < n; a += n_a) {
             n_a = even_part(n - a);
             const float *q = args->q + (q0 + a) * args->q_stride + i0;
             for (size_t j = 0; j < CACHE_BLOCK; j += COLUMNS)
                 tile_any(q, args->q_stride, rows_from(keys, 0, j), n_i,
-                         (struct sums){work->p[a] + j, CACHE_BLOCK, i0 == 0}, n_a);
+                         (struct sums){work->p[a] + j, CACHE_BLOCK, i0 == 0, NULL, NULL}, n_a);
             prefetch(ahead);
         }
     }
@@ -313,7 +342,7 @@ static inline unsigned larger(unsigned a, unsigned b)
 /* sums[n_q, COLUMNS] = p . values for some queries, each over the keys it sees: what all see goes together, what is
  * before and after it one by one, so that no key is multiplied that is not seen. */
 static void weighted(float (*p)[CACHE_BLOCK], struct rows values, size_t n_q, const uint8_t *lo, const uint8_t *hi,
-                     float *at, size_t stride)
+                     float (*sum)[COLUMNS])
 {
     unsigned least = CACHE_BLOCK, first = 0, last = CACHE_BLOCK;
     for (size_t i = 0; i < n_q; i++) {
@@ -326,21 +355,29 @@ static void weighted(float (*p)[CACHE_BLOCK], struct rows values, size_t n_q, co
     for (size_t i = 0; i < n_q && !fresh; i++) {
         unsigned end = smaller(first, hi[i]);
         tile_any(p[i] + lo[i], 0, rows_from(values, lo[i], 0), lo[i] < end ? end - lo[i] : 0,
-                 (struct sums){at + i * stride, 0, true}, 1);
+                 (struct sums){sum[i], 0, true, NULL, NULL}, 1);
     }
     if (first < last)
-        tile_any(p[0] + first, CACHE_BLOCK, rows_from(values, first, 0), last - first, (struct sums){at, stride, fresh},
-                 n_q);
+        tile_any(p[0] + first, CACHE_BLOCK, rows_from(values, first, 0), last - first,
+                 (struct sums){*sum, COLUMNS, fresh, NULL, NULL}, n_q);
     for (size_t i = 0; i < n_q; i++) {
         unsigned start = larger(last, lo[i]);
         if (start < hi[i])
             tile_any(p[i] + start, 0, rows_from(values, start, 0), hi[i] - start,
-                     (struct sums){at + i * stride, 0, false}, 1);
+                     (struct sums){sum[i], 0, false, NULL, NULL}, 1);
     }
 }
 
-/* o[n, DV] = p . values. */
-static void outputs(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work, struct ahead *ahead)
+/* Merges n floats of a sum into what is there. */
+static void merge(float *at, const float *sum, size_t n, float kept, float added)
+{
+    for (size_t i = 0; i < n; i++)
+        at[i] = kept < 0 ? sum[i] : fmaf(sum[i], added, at[i] * kept);
+}
+
+/* Merges p . values into o[n, DV]. */
+static void outputs(const struct attend_args *args, size_t q0, size_t n, bool same, struct attend_work *work,
+                    struct ahead *ahead)
 {
     const uint8_t *lo = args->lo + q0, *hi = args->hi + q0;
     unsigned first = CACHE_BLOCK, last = 0;
@@ -350,19 +387,20 @@ static void outputs(const struct attend_args *args, size_t q0, size_t n, struct 
     }
     for (size_t i0 = 0; i0 < args->dv; i0 += COLUMNS) {
         size_t n_i = args->dv - i0 < COLUMNS ? args->dv - i0 : COLUMNS;
-        bool narrow = n <= TILE_ROWS && args->type == CACHE_F16 && n_i == COLUMNS;
-        struct rows values = narrow ? (struct rows){(const uint16_t *)args->v + i0, args->dv, true, args->ahead}
+        bool narrow = in_place(args, n) && n_i == COLUMNS;
+        struct rows values = narrow ? (struct rows){(const uint16_t *)args->v + i0, args->dv, true, tile_ahead(args, n)}
                                     : value_slice(args, i0, n_i, first, last, work->slice);
         for (size_t a = 0, n_a; a < n; a += n_a) {
             n_a = even_part(n - a);
             float *o = args->o + (q0 + a) * args->o_stride + i0;
-            if (n_i == COLUMNS) {
-                weighted(work->p + a, values, n_a, lo + a, hi + a, o, args->o_stride);
+            if (n_i == COLUMNS && same) {
+                tile_any(work->p[a] + first, CACHE_BLOCK, rows_from(values, first, 0), last - first,
+                         (struct sums){o, args->o_stride, true, work->kept + a, work->added + a}, n_a);
             } else {
                 _Alignas(64) float sum[TILE_ROWS][COLUMNS];
-                weighted(work->p + a, values, n_a, lo + a, hi + a, *sum, COLUMNS);
+                weighted(work->p + a, values, n_a, lo + a, hi + a, sum);
                 for (size_t i = 0; i < n_a; i++)
-                    memcpy(o + i * args->o_stride, sum[i], n_i * sizeof(float));
+                    merge(o + i * args->o_stride, sum[i], n_i, work->kept[a + i], work->added[a + i]);
             }
             prefetch(ahead);
         }
@@ -376,12 +414,9 @@ static bool outputs_of_few(const struct attend_args *args, size_t q0, size_t n, 
     unsigned lo = args->lo[q0], hi = args->hi[q0];
     if (n > FEW_QUERIES || args->type != CACHE_F16 || args->dv % (2 * COLUMNS) != 0)
         return false;
-    for (size_t a = 1; a < n; a++)
-        if (args->lo[q0 + a] != lo || args->hi[q0 + a] != hi)
-            return false;
     for (size_t i0 = 0; i0 < args->dv; i0 += 2 * COLUMNS) {
         struct rows values = {(const uint16_t *)args->v + lo * args->dv + i0, args->dv, true, args->ahead};
-        struct sums sums = {args->o + q0 * args->o_stride + i0, args->o_stride, true};
+        struct sums sums = {args->o + q0 * args->o_stride + i0, args->o_stride, true, work->kept, work->added};
         if (n == 1)
             tile(work->p[0] + lo, CACHE_BLOCK, values, hi - lo, sums, 1, 8);
         else
@@ -390,19 +425,43 @@ static bool outputs_of_few(const struct attend_args *args, size_t q0, size_t n, 
     return true;
 }
 
+/* Merges the block's maxima and sums of n queries into their states, and says how the outputs are to be. */
+static void merge_sums(const struct attend_args *args, size_t q0, size_t n, struct attend_work *work)
+{
+    float *m = args->m + q0, *s = args->s + q0, largest[QUERIES];
+    memcpy(largest, m, n * sizeof *m);
+    for (size_t a = 0; a < n; a += LANES) { /* whole registers: lanes past n, like empty states, are not used */
+        vec state = vec_load(largest + a), block = vec_load(work->m + a), most = vec_max(state, block);
+        vec_store(work->kept + a, exp_below(vec_sub(state, most)));
+        vec_store(work->added + a, exp_below(vec_sub(block, most)));
+        vec_store(largest + a, most);
+    }
+    for (size_t a = 0; a < n; a++) {
+        bool empty = s[a] == 0;
+        m[a] = empty ? work->m[a] : largest[a];
+        s[a] = empty ? work->s[a] : fmaf(work->s[a], work->added[a], s[a] * work->kept[a]);
+        work->kept[a] = empty ? NOTHING : work->kept[a];
+    }
+}
+
 static void attend(const struct attend_args *args)
 {
     struct attend_work *work = args->scratch;
     for (size_t q0 = 0; q0 < args->n_q; q0 += QUERIES) {
         size_t n = args->n_q - q0 < QUERIES ? args->n_q - q0 : QUERIES;
+        const uint8_t *lo = args->lo + q0, *hi = args->hi + q0;
         struct ahead ahead = ahead_of(args, n);
+        bool same = true;
+        for (size_t a = 1; a < n; a++)
+            same = same && lo[a] == lo[0] && hi[a] == hi[0];
         scores(args, q0, n, work, &ahead);
         for (size_t a = 0; a < n; a++) /* in two loops, in which queries do not wait for each other */
-            args->m[q0 + a] = largest_score(args, work->p[a], args->lo[q0 + a], args->hi[q0 + a]);
+            work->m[a] = largest_score(args, work->p[a], lo[a], hi[a]);
         for (size_t a = 0; a < n; a++)
-            args->s[q0 + a] = exponentials(work->p[a], args->lo[q0 + a], args->hi[q0 + a], args->m[q0 + a]);
-        if (!outputs_of_few(args, q0, n, work))
-            outputs(args, q0, n, work, &ahead);
+            work->s[a] = exponentials(work->p[a], lo[a], hi[a], work->m[a]);
+        merge_sums(args, q0, n, work);
+        if (!same || !outputs_of_few(args, q0, n, work))
+            outputs(args, q0, n, same, work, &ahead);
     }
 }
 

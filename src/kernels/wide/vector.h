@@ -33,9 +33,10 @@ WIDE_INLINE float eight_max(__m256 part)
 #endif
 
 #if defined(__AVX512F__)
-#define WIDE(name) avx512_##name
-#define LANES      16
-#define TILE_ROWS  6 /* rows of 4 registers of sums that stay in registers, with what is multiplied beside them */
+#define WIDE(name)  avx512_##name
+#define LANES       16
+#define TILE_ROWS   6  /* rows of 4 registers of sums that stay in registers, with what is multiplied beside them */
+#define WIDEN_TILES 11 /* so many tiles widen the same float16 each for itself sooner than it is decoded for all */
 typedef __m512 vec;
 
 /* LANES floats, aligned or not. */
@@ -117,9 +118,10 @@ WIDE_INLINE float vec_tree_max(const vec part[1])
 }
 
 #elif defined(__AVX2__)
-#define WIDE(name) avx2_##name
-#define LANES      8
-#define TILE_ROWS  3
+#define WIDE(name)  avx2_##name
+#define LANES       8
+#define TILE_ROWS   3
+#define WIDEN_TILES 4
 typedef __m256 vec;
 
 /* LANES floats, aligned or not. */
@@ -206,9 +208,10 @@ WIDE_INLINE float vec_tree_max(const vec part[2])
 #elif defined(__aarch64__)
 #include <arm_neon.h>
 #include <string.h>
-#define WIDE(name) neon_##name
-#define LANES      4
-#define TILE_ROWS  5
+#define WIDE(name)  neon_##name
+#define LANES       4
+#define TILE_ROWS   5
+#define WIDEN_TILES 1
 typedef float32x4_t vec;
 
 /* LANES floats, aligned or not. */
