@@ -2,19 +2,25 @@
 """Running hob and its peers on one case, for bench/table and bench/compare."""
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
 import time
 
-CASES = {  # name: (what llama-bench and hob are asked for)
-    "prefill 64": {"prompt": 64},
-    "prefill 512": {"prompt": 512},
-    "prefill 4096": {"prompt": 4096},
-    "decode": {"decode": 64, "depth": 0},
-    "decode at 4096": {"decode": 32, "depth": 4096},
-    "16 at once": {"decode": 32, "depth": 0, "parallel": 16},
-}
+CASES = "prefill 64,prefill 512,prefill 4096,decode,decode at 4096,16 at once"
+CASES_HELP = 'any of "prefill N", "decode", "decode at N", "N at once" (%(default)s)'
+
+
+def case_of(name):
+    """What llama-bench and hob are asked for."""
+    for pattern, case in ((r"prefill (\d+)", lambda n: {"prompt": n}),
+                          (r"decode", lambda: {"decode": 64, "depth": 0}),
+                          (r"decode at (\d+)", lambda n: {"decode": 32, "depth": n}),
+                          (r"(\d+) at once", lambda n: {"decode": 32, "depth": 0, "parallel": n})):
+        if match := re.fullmatch(pattern, name):
+            return case(*map(int, match.groups()))
+    raise SystemExit(f'"{name}": not "prefill N", "decode", "decode at N" or "N at once"')
 
 
 def run(command, errors=subprocess.DEVNULL):
