@@ -112,16 +112,18 @@ static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, u
     const struct q8_format *format = slab->format;
     tile_fn *fn = tile ? format->from_tile : format->from_panel;
     unsigned n_t = (unsigned)slab->n_t, n_steps = (n_t + format->columns - 1) / format->columns;
+    unsigned least = n_t / n_steps, more = n_t % n_steps; /* columns of a step, and how many have one more */
     const uint8_t *ahead = w + AHEAD, *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : n_groups * slab->group_bytes);
-    size_t share = (size_t)(end - ahead) / n_steps + 63;
+    size_t share = ((size_t)(end - ahead) / n_steps + 63) / 64 * 64;
+    const int8_t *x = (const int8_t *)slab_row(slab, 0) + (slab->group0 + at + first) * 32;
     for (unsigned step = 0, t = 0; step < n_steps; step++) {
-        const uint8_t *to = (size_t)(end - ahead) > share ? ahead + share / 64 * 64 : end;
+        const uint8_t *to = (size_t)(end - ahead) > share ? ahead + share : end;
         prefetch(ahead, to);
         ahead = to;
-        unsigned n_columns = (n_t - t + n_steps - step - 1) / (n_steps - step);
+        unsigned n_columns = least + (step < more);
         const int8_t *q[WALK_COLUMNS];
-        for (unsigned c = 0; c < n_columns; c++)
-            q[c] = (const int8_t *)slab_row(slab, t + c) + (slab->group0 + at + first) * 32;
+        for (unsigned c = 0; c < n_columns; c++, x += slab->args->x_stride)
+            q[c] = x;
         if (tile && format->keep && step == 0)
             format->keep(n_columns, w, first, n_groups, q, columns, acc[0], tile);
         else
