@@ -115,17 +115,14 @@ WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t 
                       const unsigned n_v)
 {
     vec acc[TILE_ROWS][8];
-#pragma GCC unroll 8
-    for (unsigned a = 0; a < n_q; a++)
-#pragma GCC unroll 8
-        for (unsigned v = 0; v < n_v; v++)
-            acc[a][v] = vec_set(0);
-    if (!sums.fresh)
-#pragma GCC unroll 8
-        for (unsigned a = 0; a < n_q; a++)
-#pragma GCC unroll 8
-            for (unsigned v = 0; v < n_v; v++)
-                acc[a][v] = vec_load(sums.at + a * sums.stride + (size_t)v * LANES);
+    UNROLL
+    for (unsigned k = 0; k < n_q * n_v; k++)
+        acc[k / n_v][k % n_v] = vec_set(0);
+    if (!sums.fresh) {
+        UNROLL
+        for (unsigned k = 0; k < n_q * n_v; k++)
+            acc[k / n_v][k % n_v] = vec_load(sums.at + k / n_v * sums.stride + (size_t)(k % n_v) * LANES);
+    }
     const float *wide = rows.at;
     const uint16_t *narrow = rows.at;
     for (size_t i = 0; i < n; i++, wide += rows.step, narrow += rows.step) {
@@ -133,7 +130,7 @@ WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t 
             for (unsigned at = 0; at < n_v * LANES * sizeof *narrow; at += 64)
                 __builtin_prefetch((const char *)narrow + rows.ahead + at, 0, 2);
         vec factor[TILE_ROWS], row[8];
-#pragma GCC unroll 24
+        UNROLL
         for (unsigned k = 0; k < n_q * n_v; k++) {
             /* Sixteen registers hold the sums with the factors and one row, but not with four rows. */
             unsigned a = TILE_ROWS > 3 ? k / n_v : k % n_q, v = TILE_ROWS > 3 ? k % n_v : k / n_q;
@@ -144,16 +141,16 @@ WIDE_INLINE void tile(const float *x, size_t x_stride, struct rows rows, size_t 
             acc[a][v] = vec_fma(factor[a], row[v], acc[a][v]);
         }
     }
-#pragma GCC unroll 8
+    UNROLL
     for (unsigned a = 0; a < n_q; a++) {
         float *at = sums.at + a * sums.stride;
         if (sums.kept && !(sums.kept[a] < 0)) {
             vec kept = vec_set(sums.kept[a]), added = vec_set(sums.added[a]);
-#pragma GCC unroll 8
+            UNROLL
             for (unsigned v = 0; v < n_v; v++)
                 acc[a][v] = vec_fma(acc[a][v], added, vec_mul(vec_load(at + (size_t)v * LANES), kept));
         }
-#pragma GCC unroll 8
+        UNROLL
         for (unsigned v = 0; v < n_v; v++)
             vec_store(at + (size_t)v * LANES, acc[a][v]);
     }
@@ -299,7 +296,7 @@ static float largest_score(const struct attend_args *args, float p[CACHE_BLOCK],
             hide(p, lo, hi, -INFINITY);
         scale = vec_set(1);
     }
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++) {
         vec x = vec_mul(vec_load(p + (size_t)i * LANES), scale);
         vec_store(p + (size_t)i * LANES, x);
@@ -316,14 +313,14 @@ static float exponentials(float p[CACHE_BLOCK], unsigned lo, unsigned hi, float 
     vec part[16 / LANES], x[CACHE_BLOCK / LANES], largest = vec_set(m);
     for (unsigned v = 0; v < 16 / LANES; v++)
         part[v] = vec_set(0);
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++) {
         x[i] = exp_below(vec_sub(vec_load(p + (size_t)i * LANES), largest));
         vec_store(p + (size_t)i * LANES, x[i]);
     }
     if (!all)
         hide(p, lo, hi, 0);
-#pragma GCC unroll 16
+    UNROLL
     for (unsigned i = 0; i < CACHE_BLOCK / LANES; i++)
         part[i % (16 / LANES)] = vec_add(part[i % (16 / LANES)], all ? x[i] : vec_load(p + (size_t)i * LANES));
     return vec_tree_sum(part);
