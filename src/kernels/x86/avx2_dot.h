@@ -35,14 +35,15 @@ static ALWAYS_INLINE __m256i granule(const int8_t *q)
 /* Granules taken together for one column after the other. */
 static ALWAYS_INLINE unsigned dots_step(unsigned bits)
 {
-    return bits == 5 ? 1 : 2;
+    return bits == 5 || bits == 6 ? 1 : 2;
 }
 
 /* Adds granules i .. i + dots_step() - 1, whose weights are w, of column c. Products of pairs are added as int16 as
- * long as they fit: 8 granules of 4 bits (15 * 127 * 2 each), 4 of 5, 2 of 6, 1 of 8. `scale` is the integer scale of
- * these elements in every int16, for 6 bits. */
+ * long as they fit: 8 granules of 4 bits (15 * 127 * 2 each), 4 of 5, 1 of 8. Those of 6 fit for 4 once the offset is
+ * in (32 * 127 * 2 each), so the sums begin with it, in `lanes`, and wrap around until then. `scale` is the integer
+ * scale of these elements in every int16, for 6 bits. */
 static ALWAYS_INLINE void dots_add(unsigned bits, struct dots *dots, unsigned i, unsigned c, __m256i w[2][2],
-                                   const int8_t *q, const __m256i scale[2])
+                                   const int8_t *q, const int32_t *lanes, const __m256i scale[2])
 {
     const __m256i one = _mm256_set1_epi16(1);
     const unsigned n = dots_step(bits);
@@ -64,16 +65,18 @@ static ALWAYS_INLINE void dots_add(unsigned bits, struct dots *dots, unsigned i,
     }
 #pragma GCC unroll 8
     for (unsigned h = 0; h < 2; h++) {
-        if (bits == 4 || bits == 5) {
+        if (bits != 8) {
             bool first = i % (bits == 4 ? 8 : 4) == 0;
+            if (first && bits == 6)
+                pairs[h] = _mm256_add_epi16(_mm256_set1_epi32(*lanes), pairs[h]);
             pairs[h] = pinned(first ? pairs[h] : _mm256_add_epi16(dots->pairs[h][c], pairs[h]));
             dots->pairs[h][c] = pairs[h];
         }
-        if (bits == 4 || (bits == 5 && i % 4 != 3))
+        if (bits == 4 || (bits != 8 && i % 4 != 3))
             continue;
         if (bits != 8)
             sum[h] = _mm256_madd_epi16(pairs[h], bits == 6 ? scale[h] : one);
-        dots->sum[h][c] = pinned(i < (bits == 5 ? 4 : 1) ? sum[h] : _mm256_add_epi32(dots->sum[h][c], sum[h]));
+        dots->sum[h][c] = pinned(i < (bits == 8 ? 1 : 4) ? sum[h] : _mm256_add_epi32(dots->sum[h][c], sum[h]));
     }
 }
 

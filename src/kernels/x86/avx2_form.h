@@ -32,10 +32,7 @@ struct unpacked_group {
     float scale[PANEL_ROWS];
     union {
         float minimum[PANEL_ROWS];
-        struct {
-            int16_t scale[2][PANEL_ROWS][2]; /* of 16 elements, twice */
-            int16_t offset[PANEL_ROWS][2];   /* form.offset times the scales of both 16 */
-        } pair;
+        int16_t pair_scale[2][PANEL_ROWS][2]; /* the integer scales of both 16, each twice */
     };
 };
 
@@ -135,20 +132,10 @@ static ALWAYS_INLINE __m256i form_pair_scale(struct form form, const uint8_t *bl
                                              unsigned row)
 {
     if (form.unpacked)
-        return load_bytes(((const struct unpacked_group *)block)->pair.scale[half][row]);
+        return load_bytes(((const struct unpacked_group *)block)->pair_scale[half][row]);
     const uint8_t *scales = block + 32 + ((size_t)g * 2 + half) * PANEL_ROWS + row;
     __m128i bytes = _mm_loadl_epi64((const __m128i *)scales);
     return _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(bytes, bytes));
-}
-
-/* The scales of both 16 elements of a group as neighbours, times the offset. */
-static ALWAYS_INLINE __m256i form_pair_offset(struct form form, const uint8_t *block, unsigned g, unsigned row)
-{
-    if (form.unpacked)
-        return load_bytes(((const struct unpacked_group *)block)->pair.offset[row]);
-    __m256i both =
-        _mm256_blend_epi16(form_pair_scale(form, block, g, 0, row), form_pair_scale(form, block, g, 1, row), 0xaa);
-    return _mm256_mullo_epi16(both, _mm256_set1_epi16((short)form.offset));
 }
 
 /* The integer scales, each once as int32. */

@@ -20,13 +20,13 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
                                      const struct column *columns, size_t column_at, __m256 acc[2][MAX_COLUMNS])
 {
     struct dots dots;
-    __m256i scale[2], offset[2];
+    __m256i scale[2];
 #pragma GCC unroll 8
     for (unsigned i = 0; i < 8; i += dots_step(form.bits)) {
         __m256i w[2][2];
 #pragma GCC unroll 8
         for (unsigned h = 0; h < 2; h++) {
-            if (form.bits == 6 && i % 4 == 0)
+            if (form.bits == 6 && i % 4 == 3)
                 scale[h] = form_pair_scale(form, block, g, i / 4, 8 * h);
 #pragma GCC unroll 8
             for (unsigned j = 0; j < dots_step(form.bits); j++)
@@ -34,7 +34,7 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
         }
 #pragma GCC unroll 8
         for (unsigned c = 0; c < n_columns; c++)
-            dots_add(form.bits, &dots, i, c, w, q[c] + at * 32, scale);
+            dots_add(form.bits, &dots, i, c, w, q[c] + at * 32, &columns[c].lanes[i / 4][column_at], scale);
     }
     __m256 s[2], m[2];
 #pragma GCC unroll 8
@@ -42,18 +42,13 @@ static ALWAYS_INLINE void group_step(struct form form, unsigned n_columns, const
         s[h] = form_scale(form, block, sub, g, 8 * h);
         if (form.has_min)
             m[h] = form_minimum(form, block, sub, g, 8 * h);
-        if (form.bits == 6)
-            offset[h] = form_pair_offset(form, block, g, 8 * h);
     }
 #pragma GCC unroll 8
     for (unsigned c = 0; c < n_columns; c++)
 #pragma GCC unroll 8
         for (unsigned h = 0; h < 2; h++) {
             __m256i isum = dots_end(form.bits, &dots, h, c);
-            if (form.bits == 6)
-                isum = _mm256_add_epi32(isum,
-                                        _mm256_madd_epi16(offset[h], _mm256_set1_epi32(columns[c].halves[column_at])));
-            else if (form.offset)
+            if (form.offset && form.bits != 6)
                 isum = _mm256_add_epi32(isum, _mm256_set1_epi32(columns[c].offset[0][column_at]));
             __m256 sa = _mm256_mul_ps(s[h], _mm256_set1_ps(columns[c].a[column_at]));
             acc[h][c] = _mm256_fmadd_ps(sa, _mm256_cvtepi32_ps(isum), acc[h][c]);
@@ -116,12 +111,9 @@ static ALWAYS_INLINE void unpack(struct form form, const uint8_t *block, unsigne
                 _mm256_storeu_ps(out->scale + row, form_scale(form, block, &sub, g, row));
                 if (form.has_min)
                     _mm256_storeu_ps(out->minimum + row, form_minimum(form, block, &sub, g, row));
-                if (form.bits != 6)
-                    continue;
-                for (unsigned half = 0; half < 2; half++)
-                    _mm256_storeu_si256((__m256i *)out->pair.scale[half][row],
+                for (unsigned half = 0; form.bits == 6 && half < 2; half++)
+                    _mm256_storeu_si256((__m256i *)out->pair_scale[half][row],
                                         form_pair_scale(form, block, g, half, row));
-                _mm256_storeu_si256((__m256i *)out->pair.offset[row], form_pair_offset(form, block, g, row));
             }
     }
 }

@@ -34,9 +34,28 @@ static __m256i group_sums(__m256i halves)
     return _mm256_madd_epi16(halves, _mm256_set1_epi16(1));
 }
 
-/* Fills in a column of a tile of n_groups from the scales and sums of a q8 row. */
-static void fill_column(const struct form *form, const float *scales, const int16_t *sums, unsigned n_groups,
-                        struct column *out)
+/* Sums of the two halves of 32-bit words of a and b: two of a, two of b, in each half of the register. */
+static ALWAYS_INLINE __m256i fold_words(__m256i a, __m256i b)
+{
+    return _mm256_add_epi16(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+}
+
+/* The `lanes` of 4 groups. */
+static void fill_lanes(const int8_t *q, unsigned g, short offset, struct column *out)
+{
+    __m256i pairs[4];
+    for (unsigned i = 0; i < 4; i++)
+        pairs[i] = _mm256_maddubs_epi16(_mm256_set1_epi8(1), load_bytes(q + (size_t)(g + i) * 32));
+    __m256i a = fold_words(pairs[0], pairs[1]), b = fold_words(pairs[2], pairs[3]);
+    __m256i sums = _mm256_add_epi16(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+    sums = _mm256_mullo_epi16(sums, _mm256_set1_epi16(offset));
+    _mm_storeu_si128((__m128i *)(out->lanes[0] + g), _mm256_castsi256_si128(sums));
+    _mm_storeu_si128((__m128i *)(out->lanes[1] + g), _mm256_extracti128_si256(sums, 1));
+}
+
+/* Fills in a column of a tile of n_groups from the integers, scales and sums of a q8 row. */
+static void fill_column(const struct form *form, const int8_t *q, const float *scales, const int16_t *sums,
+                        unsigned n_groups, struct column *out)
 {
     float a[TILE_GROUPS];
     int16_t s[TILE_GROUPS * 2];
@@ -59,7 +78,8 @@ static void fill_column(const struct form *form, const float *scales, const int1
             _mm256_storeu_si256((__m256i *)(out->offset[0] + g), first);
             _mm256_storeu_si256((__m256i *)(out->offset[1] + g), second);
         } else if (form->bits == 6) {
-            _mm256_storeu_si256((__m256i *)(out->halves + g), halves);
+            fill_lanes(q, g, (short)form->offset, out);
+            fill_lanes(q, g + 4, (short)form->offset, out);
         } else if (form->has_min) {
             __m256 sum = _mm256_cvtepi32_ps(group_sums(halves));
             _mm256_storeu_ps(out->sum + g, _mm256_mul_ps(scale, sum));
@@ -91,8 +111,8 @@ static void fill_columns(const struct slab *slab, struct column *columns)
             const float *scales = (const float *)(slab_row(slab, t) + q8_scale_offset(k));
             const int16_t *sums = (const int16_t *)(scales + k / 32);
             size_t group = slab->group0 + at;
-            fill_column(slab->format->form, scales + group, sums + 2 * group,
-                        (unsigned)min_size(slab->n_groups - at, TILE_GROUPS), columns);
+            fill_column(slab->format->form, (const int8_t *)slab_row(slab, t) + group * 32, scales + group,
+                        sums + 2 * group, (unsigned)min_size(slab->n_groups - at, TILE_GROUPS), columns);
         }
 }
 

@@ -19,7 +19,8 @@ struct column {
     union {
         int32_t offset[2][TILE_GROUPS]; /* form.offset * the sum of the integers; of each 16, + SIXTEEN, if two_sums */
         float sum[TILE_GROUPS];         /* a * the sum, for forms with a minimum */
-        int32_t halves[TILE_GROUPS];    /* the int16 sums of both 16, for 6 bits without two sums */
+        int32_t lanes[2][TILE_GROUPS];  /* two int16 for each 16, for 6 bits without two sums: form.offset * the sums of
+                                           elements 0 and 1 of its granules, and of 2 and 3 */
     };
 };
 
