@@ -69,6 +69,13 @@ static ALWAYS_INLINE __m256i load_bytes(const void *p)
     return _mm256_loadu_si256(p);
 }
 
+/* A lone column is read once a panel, and meanwhile the weights of the panel have taken its place in the first level.
+ * Half and twice as far ahead help less. */
+static ALWAYS_INLINE void prefetch_column(const int8_t *q)
+{
+    _mm_prefetch((const char *)q + 128, _MM_HINT_T0);
+}
+
 /* Eight float16 as float32. */
 static ALWAYS_INLINE __m256 load_halves(const uint8_t *p)
 {

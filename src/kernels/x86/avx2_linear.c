@@ -72,6 +72,8 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
         struct subscales sub;
         form_subscales(form, w, &sub);
         for (unsigned g = 0; g < form.groups; g++, at++) {
+            if (n_columns == 1)
+                prefetch_column(q[0] + (size_t)at * 32);
             if (n_columns == 1 && avx2_prefetches)
                 for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
                     _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);

@@ -12,10 +12,9 @@
 #include "kernels/x86/linear_walk.h"
 
 #define COLUMNS      8
-#define KEEP_GROUPS  16  /* of a tile are unpacked for all columns; with those the first level holds them */
-#define KEEP_COLUMNS 9   /* from so many columns on that pays, and the first are more than FEW */
-#define FEW          4   /* columns with which memory takes longer than multiplying */
-#define AHEAD        128 /* bytes that the integers of a lone column are prefetched before they are used */
+#define KEEP_GROUPS  16 /* of a tile are unpacked for all columns; with those the first level holds them */
+#define KEEP_COLUMNS 9  /* from so many columns on that pays, and the first are more than FEW */
+#define FEW          4  /* columns with which memory takes longer than multiplying */
 
 /* As form_q8_0, with 128 added to the integers: the instruction wants unsigned weights. */
 static const struct form form_bytes = {8, -128, false, 1, 32, 512};
@@ -154,13 +153,6 @@ static ALWAYS_INLINE __m512i dot(__m512i sum, __m512i w, const int8_t *q, bool o
     else
         __asm__("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(sum) : "v"(w), "m"(*(const int8_t(*)[4])q));
     return sum;
-}
-
-/* A lone column is read once a panel, and meanwhile the weights of the panel have taken its place in the first level.
- * Half of AHEAD and twice as much help less. */
-static ALWAYS_INLINE void prefetch_column(const int8_t *q)
-{
-    _mm_prefetch((const char *)q + AHEAD, _MM_HINT_T0);
 }
 
 /* A group of a panel in registers. */
