@@ -23,6 +23,11 @@ def case_of(name):
     raise SystemExit(f'"{name}": not "prefill N", "decode", "decode at N" or "N at once"')
 
 
+def cases_of(names):
+    """Those of a list with commas: {name: what is asked for}."""
+    return {name: case_of(name) for name in map(str.strip, names.split(",")) if name}
+
+
 def run(command, errors=subprocess.DEVNULL):
     """Standard output of a command (with errors=STDOUT what it says of errors too), and the processors others used."""
     before, start, own = busy(), time.monotonic(), children()

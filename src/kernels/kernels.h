@@ -51,7 +51,8 @@ struct attend_args {
     ptrdiff_t ahead;        /* bytes from these blocks to those that come next, which are prefetched, or 0 */
     const uint8_t *lo, *hi; /* [n_q]: query i sees keys lo[i] <= j < hi[i] of the block, lo < hi <= 64 */
     float scale, softcap;   /* softcap 0: none */
-    float *m, *s;           /* [n_q] each query's state: maximum and sum; a sum of 0 is an empty state */
+    float *m, *s;           /* [n_q] each query's state: maximum and sum; a sum of 0 is an empty state, whose
+                               maximum and outputs may be anything */
     float *o;               /* [n_q] rows of [DV], o_stride floats apart, of the state: sum of p * v, not divided */
     size_t o_stride;
     void *scratch; /* SCRATCH_BYTES */
@@ -83,7 +84,8 @@ struct kernels {
     void (*cache_key)(enum cache_type type, const float *k, size_t d, unsigned j, void *block);
     void (*cache_value)(enum cache_type type, const float *v, size_t dv, unsigned j, void *block);
     void (*attend)(const struct attend_args *args);
-    /* Merges the state (m, s, o[DV]) of later blocks into that of earlier ones; an empty one becomes a copy. */
+    /* Merges the state (m, s, o[DV]) of later blocks, which is not empty, into that of earlier ones, of which an empty
+     * one becomes a copy. */
     void (*attend_merge)(float *state_m, float *state_s, float *state_o, float m, float s, const float *o, size_t dv);
     /* out = o / s. */
     void (*attend_end)(const float *o, float s, size_t dv, float *out);

@@ -313,12 +313,15 @@ static bool check_attend(const struct kernels *want, const struct kernels *got, 
     args.o_stride = dv + random_below(9);
     struct guarded out[2], ms[2];
     out[0] = guarded_floats((n_q - 1) * args.o_stride + dv, INPUT_PLAIN);
-    out[1] = guarded_copy(&out[0]);
-    ms[0] = guarded_floats(2 * n_q, kind); /* states that are empty: all, none or some */
-    size_t empty = random_below(3);
+    ms[0] = guarded_floats(2 * n_q, kind);
+    size_t empty = random_below(3); /* all states, some or none; an empty one may hold anything */
     for (size_t i = 0; i < n_q; i++)
-        if (empty == 0 || (empty == 1 && random_below(2)))
+        if (empty == 0 || (empty == 1 && random_below(2))) {
             ((float *)ms[0].data)[n_q + i] = 0;
+            ((float *)ms[0].data)[i] = NAN;
+            memset((float *)out[0].data + i * args.o_stride, 0xff, dv * sizeof(float));
+        }
+    out[1] = guarded_copy(&out[0]);
     ms[1] = guarded_copy(&ms[0]);
     for (unsigned i = 0; i < 2; i++) {
         args.m = (float *)ms[i].data;

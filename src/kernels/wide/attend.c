@@ -200,7 +200,7 @@ struct ahead {
 };
 
 /* The keys and values that come next, spread over the tiles of n queries; nothing where these are one tile, which
- * prefetches by itself. */
+ * prefetches float16 by itself. */
 static struct ahead ahead_of(const struct attend_args *args, size_t n)
 {
     const char *at = (const char *)args->k + args->ahead, *v = (const char *)args->v + args->ahead;

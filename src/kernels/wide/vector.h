@@ -44,7 +44,7 @@ WIDE_INLINE float eight_max(__m256 part)
 #define WIDE(name)  avx512_##name
 #define LANES       16
 #define TILE_ROWS   6  /* rows of 4 registers of sums that stay in registers, with what is multiplied beside them */
-#define WIDEN_TILES 11 /* so many tiles widen the same float16 each for itself sooner than it is decoded for all */
+#define WIDEN_TILES 11 /* so many tiles widen the same float16 each for itself sooner than it is decoded: here all */
 typedef __m512 vec;
 
 /* LANES floats, aligned or not. */

@@ -10,7 +10,7 @@
 #define SLAB           256 /* columns at most walked together */
 #define SLAB_BYTES     (256 * 1024)
 #define COLUMN_ENTRIES (SPAN_TILES * 32)
-#define PART_GROUPS    8    /* of a tile, where few columns use it before the next is read */
+#define PART_SUMS      64   /* columns of a call times groups of a part of a tile, where few columns use it */
 #define PART_COLUMNS   32   /* so many are few */
 #define AHEAD          4096 /* bytes that weights are prefetched before they are used */
 #define AHEAD_COLUMNS  4    /* with fewer columns the processor's own prefetching is faster */
@@ -161,8 +161,9 @@ static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, cons
     bool unpacked = format->from_tile && slab->n_t >= format->unpack_columns;
     bool parts = slab->n_t >= AHEAD_COLUMNS && slab->n_t <= PART_COLUMNS;
     unsigned step = unpacked ? format->unpack_groups : TILE_GROUPS;
-    if (parts && step > PART_GROUPS)
-        step = PART_GROUPS;
+    unsigned part = PART_SUMS / format->columns / 8 * 8; /* whole blocks of any format */
+    if (parts && step > part)
+        step = part;
     for (unsigned first = 0; first < n_groups; first += step, w += step * slab->group_bytes) {
         unsigned n = (unsigned)min_size(n_groups - first, step);
         if (unpacked && format->unpack)
