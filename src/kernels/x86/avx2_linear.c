@@ -11,6 +11,7 @@
 
 #define UNPACK_COLUMNS 12   /* from so many columns on unpacking pays */
 #define AHEAD          1536 /* bytes from a line to what is prefetched with it */
+#define AHEAD_IN_ORDER 384  /* the same where prefetching only makes up for the order in which lines are used */
 
 bool avx2_prefetches;
 
@@ -62,6 +63,9 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
                                        unsigned n_groups, const int8_t *const *q, const struct column *columns,
                                        float *sums)
 {
+    /* The line of further bits is used together with each of the others, which confuses the processor's prefetching. */
+    const bool in_order = form.bits == 5 || form.bits == 6;
+    const size_t ahead = avx2_prefetches ? AHEAD : AHEAD_IN_ORDER;
     __m256 acc[2][MAX_COLUMNS];
 #pragma GCC unroll 8
     for (unsigned h = 0; h < 2; h++)
@@ -74,9 +78,9 @@ static ALWAYS_INLINE void tile_columns(struct form form, unsigned n_columns, con
         for (unsigned g = 0; g < form.groups; g++, at++) {
             if (n_columns == 1)
                 prefetch_column(q[0] + (size_t)at * 32);
-            if (n_columns == 1 && avx2_prefetches)
+            if (n_columns == 1 && (avx2_prefetches || in_order))
                 for (unsigned i = 0; i < form.group_bytes + form.head_bytes / form.groups; i += 64)
-                    _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + AHEAD, _MM_HINT_T0);
+                    _mm_prefetch(w + form.head_bytes + g * form.group_bytes + i + ahead, _MM_HINT_T0);
             group_step(form, n_columns, w, &sub, g, q, at, columns, first + at, acc);
         }
     }
@@ -178,6 +182,11 @@ static void unpack_q5_1(const uint8_t *w, unsigned n_groups, void *tile)
     unpack(form_q5_1, w, n_groups, tile);
 }
 
+static void unpack_q4_k(const uint8_t *w, unsigned n_groups, void *tile)
+{
+    unpack(form_q4_k, w, n_groups, tile);
+}
+
 static void unpack_q5_k(const uint8_t *w, unsigned n_groups, void *tile)
 {
     unpack(form_q5_k, w, n_groups, tile);
@@ -186,6 +195,12 @@ static void unpack_q5_k(const uint8_t *w, unsigned n_groups, void *tile)
 static void unpack_q6_k(const uint8_t *w, unsigned n_groups, void *tile)
 {
     unpack(form_q6_k, w, n_groups, tile);
+}
+
+static void four_minimum(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups,
+                         const int8_t *const *q, const struct column *columns, float *acc)
+{
+    tile(form_unpacked(form_q4_k), n_columns, w, first, n_groups, q, columns, acc);
 }
 
 static void five_offset(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
@@ -213,7 +228,7 @@ static const struct q8_format formats[QUANT_IDS] = {
     [QUANT_Q5_1] = {&form_q5_1, MAX_COLUMNS, q5_1, five_minimum, unpack_q5_1, NULL, TILE_GROUPS, UNPACK_COLUMNS},
     [QUANT_Q8_0] = {&form_q8_0, MAX_COLUMNS, q8_0, avx2_bytes_tile, avx2_bytes_unpack, NULL, BYTES_TILE_GROUPS,
                     UNPACK_COLUMNS},
-    [QUANT_Q4_K] = {.form = &form_q4_k, .columns = MAX_COLUMNS, .from_panel = q4_k},
+    [QUANT_Q4_K] = {&form_q4_k, MAX_COLUMNS, q4_k, four_minimum, unpack_q4_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},
     [QUANT_Q5_K] = {&form_q5_k, MAX_COLUMNS, q5_k, five_minimum, unpack_q5_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},
     [QUANT_Q6_K] = {&form_q6_k, MAX_COLUMNS, q6_k, six, unpack_q6_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},
 };

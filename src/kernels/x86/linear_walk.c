@@ -12,7 +12,7 @@
 #define COLUMN_ENTRIES (SPAN_TILES * 32)
 #define PART_SUMS      64   /* columns of a call times groups of a part of a tile, where few columns use it */
 #define PART_COLUMNS   32   /* so many are few */
-#define AHEAD          4096 /* bytes that weights are prefetched before they are used */
+#define AHEAD          4096 /* bytes that weights are prefetched before they are used, at least */
 #define AHEAD_COLUMNS  4    /* with fewer columns the processor's own prefetching is faster */
 
 struct q8_scratch {
@@ -133,7 +133,10 @@ static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, u
     tile_fn *fn = tile ? format->from_tile : format->from_panel;
     unsigned n_t = (unsigned)slab->n_t, n_steps = (n_t + format->columns - 1) / format->columns;
     unsigned least = n_t / n_steps, more = n_t % n_steps; /* columns of a step, and how many have one more */
-    const uint8_t *ahead = w + AHEAD, *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : n_groups * slab->group_bytes);
+    size_t bytes = n_groups * slab->group_bytes;
+    /* What is unpacked next is read before the next columns are. */
+    const uint8_t *ahead = w + (tile && bytes > AHEAD ? bytes : AHEAD);
+    const uint8_t *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : bytes);
     size_t share = ((size_t)(end - ahead) / n_steps + 63) / 64 * 64;
     const int8_t *x = (const int8_t *)slab_row(slab, 0) + (slab->group0 + at + first) * 32;
     for (unsigned step = 0, t = 0; step < n_steps; step++) {
