@@ -12,7 +12,7 @@
 #define COLUMN_ENTRIES (SPAN_TILES * 32)
 #define PART_SUMS      64   /* columns of a call times groups of a part of a tile, where few columns use it */
 #define PART_COLUMNS   32   /* so many are few */
-#define AHEAD          4096 /* bytes that weights are prefetched before they are used, at least */
+#define AHEAD          4096 /* bytes from weights in use to those prefetched, at least */
 #define AHEAD_COLUMNS  4    /* with fewer columns the processor's own prefetching is faster */
 
 struct q8_scratch {
@@ -124,19 +124,16 @@ static void prefetch(const uint8_t *from, const uint8_t *to)
 }
 
 /* Sums of the columns with groups first .. of a tile: n_groups of them at w, unpacked or kept at `tile` if that is
- * given. The bytes that come AHEAD are prefetched meanwhile, a share before each call, so that memory is read while
- * sums are made. */
+ * given. Meanwhile their number of bytes is prefetched, `distance` ahead, a share before each call, so that memory is
+ * read while sums are made. */
 static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, unsigned first, unsigned n_groups,
-                         const struct column *columns, float (*acc)[PANEL_ROWS], void *tile)
+                         const struct column *columns, float (*acc)[PANEL_ROWS], void *tile, size_t distance)
 {
     const struct q8_format *format = slab->format;
     tile_fn *fn = tile ? format->from_tile : format->from_panel;
     unsigned n_t = (unsigned)slab->n_t, n_steps = (n_t + format->columns - 1) / format->columns;
     unsigned least = n_t / n_steps, more = n_t % n_steps; /* columns of a step, and how many have one more */
-    size_t bytes = n_groups * slab->group_bytes;
-    /* What is unpacked next is read before the next columns are. */
-    const uint8_t *ahead = w + (tile && bytes > AHEAD ? bytes : AHEAD);
-    const uint8_t *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : bytes);
+    const uint8_t *ahead = w + distance, *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : n_groups * slab->group_bytes);
     size_t share = ((size_t)(end - ahead) / n_steps + 63) / 64 * 64;
     const int8_t *x = (const int8_t *)slab_row(slab, 0) + (slab->group0 + at + first) * 32;
     for (unsigned step = 0, t = 0; step < n_steps; step++) {
@@ -167,11 +164,13 @@ static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, cons
     unsigned part = PART_SUMS / format->columns / 8 * 8; /* whole blocks of any format */
     if (parts && step > part)
         step = part;
+    /* What is unpacked next has been read by then. The same for shorter parts, or bytes would be left out. */
+    size_t bytes = step * slab->group_bytes, distance = unpacked && bytes > AHEAD ? bytes : AHEAD;
     for (unsigned first = 0; first < n_groups; first += step, w += step * slab->group_bytes) {
         unsigned n = (unsigned)min_size(n_groups - first, step);
         if (unpacked && format->unpack)
             format->unpack(w, n, scratch->tile);
-        columns_step(slab, w, at, first, n, columns, scratch->acc, unpacked ? scratch->tile : NULL);
+        columns_step(slab, w, at, first, n, columns, scratch->acc, unpacked ? scratch->tile : NULL, distance);
     }
 }
 
