@@ -227,7 +227,7 @@ static const struct q8_format formats[QUANT_IDS] = {
     [QUANT_Q5_0] = {&form_q5_0, MAX_COLUMNS, q5_0, five_offset, unpack_q5_0, NULL, TILE_GROUPS, UNPACK_COLUMNS},
     [QUANT_Q5_1] = {&form_q5_1, MAX_COLUMNS, q5_1, five_minimum, unpack_q5_1, NULL, TILE_GROUPS, UNPACK_COLUMNS},
     [QUANT_Q8_0] = {&form_q8_0, MAX_COLUMNS, q8_0, avx2_bytes_tile, avx2_bytes_unpack, NULL, BYTES_TILE_GROUPS,
-                    UNPACK_COLUMNS},
+                    UNPACK_COLUMNS, avx2_bytes_widen},
     [QUANT_Q4_K] = {&form_q4_k, MAX_COLUMNS, q4_k, four_minimum, unpack_q4_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},
     [QUANT_Q5_K] = {&form_q5_k, MAX_COLUMNS, q5_k, five_minimum, unpack_q5_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},
     [QUANT_Q6_K] = {&form_q6_k, MAX_COLUMNS, q6_k, six, unpack_q6_k, NULL, TILE_GROUPS, UNPACK_COLUMNS},

@@ -2,7 +2,7 @@
  *
  * Q8_0 with q8 activations for many columns. Two products of signed bytes do not fit into int16, and one at a time
  * wants four instructions for each register of weights; so both sides are widened to int16 here, the weights once for
- * all columns and the activations for a few columns at a time, and products are added as int32.
+ * all columns and the activations once for all panels, and products are added as int32.
  */
 #include "kernels/x86/avx2_dot.h"
 #include "kernels/x86/avx2_linear.h"
@@ -46,17 +46,21 @@ void avx2_bytes_unpack(const uint8_t *w, unsigned n_groups, void *tile)
         }
 }
 
+void avx2_bytes_widen(const int8_t *q, unsigned n_groups, void *out)
+{
+    struct wide_column *wide = out;
+    for (unsigned g = 0; g < n_groups; g++, wide++, q += 32) {
+        __m256i integers = load_bytes(q);
+        _mm256_storeu_si256((__m256i *)wide->pairs[0], even_bytes(integers));
+        _mm256_storeu_si256((__m256i *)wide->pairs[1], odd_bytes(integers));
+    }
+}
+
+/* q[c] points to a struct wide_column for each group. */
 static ALWAYS_INLINE void wide_columns(unsigned n_columns, const struct wide_group *w, unsigned first,
                                        unsigned n_groups, const int8_t *const *q, const struct column *columns,
                                        float *sums)
 {
-    struct wide_column x[MAX_COLUMNS][BYTES_TILE_GROUPS];
-    for (unsigned c = 0; c < n_columns; c++)
-        for (unsigned g = 0; g < n_groups; g++) {
-            __m256i integers = load_bytes(q[c] + (size_t)g * 32);
-            _mm256_storeu_si256((__m256i *)x[c][g].pairs[0], even_bytes(integers));
-            _mm256_storeu_si256((__m256i *)x[c][g].pairs[1], odd_bytes(integers));
-        }
     __m256 acc[2][MAX_COLUMNS];
 #pragma GCC unroll 8
     for (unsigned h = 0; h < 2; h++)
@@ -71,7 +75,7 @@ static ALWAYS_INLINE void wide_columns(unsigned n_columns, const struct wide_gro
             __m256i last_rows = load_bytes(w->integers[i / 2][i % 2][8]);
 #pragma GCC unroll 8
             for (unsigned c = 0; c < n_columns; c++) {
-                __m256i pair = _mm256_set1_epi32(x[c][g].pairs[i % 2][i / 2]);
+                __m256i pair = granule(q[c] + g * sizeof(struct wide_column) + 4 * (i % 2 * 8 + i / 2));
                 __m256i first_dot = _mm256_madd_epi16(first_rows, pair), last_dot = _mm256_madd_epi16(last_rows, pair);
                 sum[0][c] = pinned(i ? _mm256_add_epi32(sum[0][c], first_dot) : first_dot);
                 sum[1][c] = pinned(i ? _mm256_add_epi32(sum[1][c], last_dot) : last_dot);

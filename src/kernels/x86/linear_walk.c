@@ -10,6 +10,9 @@
 #define SLAB           256 /* columns at most walked together */
 #define SLAB_BYTES     (256 * 1024)
 #define COLUMN_ENTRIES (SPAN_TILES * 32)
+#define COLUMN_BYTES   (COLUMN_ENTRIES * sizeof(struct column))
+#define WIDE_COLUMNS   128 /* columns whose widened integers find room for WIDE_SPAN at least */
+#define WIDE_SPAN      512
 #define PART_SUMS      64   /* columns of a call times groups of a part of a tile, where few columns use it */
 #define PART_COLUMNS   32   /* so many are few */
 #define AHEAD          4096 /* bytes from weights in use to those prefetched, at least */
@@ -17,11 +20,12 @@
 
 struct q8_scratch {
     float acc[SLAB][PANEL_ROWS];
-    struct column columns[COLUMN_ENTRIES]; /* [tile][column of the slab] */
+    struct column columns[COLUMN_ENTRIES]; /* [tile][column of the slab]; behind them, widened integers */
     struct unpacked_group tile[TILE_GROUPS];
 };
 
 _Static_assert(sizeof(struct q8_scratch) <= SCRATCH_BYTES, "the scratch holds sums and columns");
+_Static_assert(WIDE_COLUMNS *(sizeof(struct column) + 2 * WIDE_SPAN) <= COLUMN_BYTES, "room for widened integers");
 
 static size_t min_size(size_t a, size_t b)
 {
@@ -96,6 +100,8 @@ struct slab {
     size_t t0, n_t;                  /* columns */
     size_t group0, n_groups;         /* groups of k */
     size_t group_bytes, panel_bytes; /* of a group of a panel, and of a panel */
+    const int8_t *q;                 /* the integers of the first column */
+    size_t q_stride, q_group_bytes;  /* from column to column, and of a group */
 };
 
 static const char *slab_row(const struct slab *slab, size_t t)
@@ -114,6 +120,18 @@ static void fill_columns(const struct slab *slab, struct column *columns)
             fill_column(slab->format->form, (const int8_t *)slab_row(slab, t) + group * 32, scales + group,
                         sums + 2 * group, (unsigned)min_size(slab->n_groups - at, TILE_GROUPS), columns);
         }
+}
+
+/* Widens the integers of all columns, once for all panels. */
+static void widen_columns(struct slab *slab, void *out)
+{
+    int8_t *wide = out;
+    const size_t stride = slab->n_groups * 2 * 32;
+    for (size_t t = 0; t < slab->n_t; t++)
+        slab->format->widen(slab->q + t * slab->q_stride, (unsigned)slab->n_groups, wide + t * stride);
+    slab->q = wide;
+    slab->q_stride = stride;
+    slab->q_group_bytes = 2 * 32;
 }
 
 /* Prefetches [from, to), into the second level. */
@@ -135,14 +153,14 @@ static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, u
     unsigned least = n_t / n_steps, more = n_t % n_steps; /* columns of a step, and how many have one more */
     const uint8_t *ahead = w + distance, *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : n_groups * slab->group_bytes);
     size_t share = ((size_t)(end - ahead) / n_steps + 63) / 64 * 64;
-    const int8_t *x = (const int8_t *)slab_row(slab, 0) + (slab->group0 + at + first) * 32;
+    const int8_t *x = slab->q + (at + first) * slab->q_group_bytes;
     for (unsigned step = 0, t = 0; step < n_steps; step++) {
         const uint8_t *to = (size_t)(end - ahead) > share ? ahead + share : end;
         prefetch(ahead, to);
         ahead = to;
         unsigned n_columns = least + (step < more);
         const int8_t *q[WALK_COLUMNS];
-        for (unsigned c = 0; c < n_columns; c++, x += slab->args->x_stride)
+        for (unsigned c = 0; c < n_columns; c++, x += slab->q_stride)
             q[c] = x;
         if (tile && format->keep && step == 0)
             format->keep(n_columns, w, first, n_groups, q, columns, acc[0], tile);
@@ -197,9 +215,11 @@ static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL
             memcpy(y, acc[t], n * sizeof *y);
 }
 
-static void slab_panels(const struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
+static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
 {
     fill_columns(slab, scratch->columns);
+    if (slab->format->widen && slab->n_t >= slab->format->unpack_columns)
+        widen_columns(slab, scratch->columns + slab->n_t * ((slab->n_groups + TILE_GROUPS - 1) / TILE_GROUPS));
     for (size_t panel = panel0; panel < panel1; panel++) {
         const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
         const struct column *columns = scratch->columns;
@@ -215,11 +235,17 @@ void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, v
                  const struct q8_format *format)
 {
     size_t group_bytes = form_block_bytes(*format->form) / format->form->groups;
+    bool wide = format->widen && args->t >= format->unpack_columns;
+    size_t span = SPAN;
     if (args->t == 0)
         return;
-    for (size_t k0 = 0; k0 < args->k; k0 += SPAN) {
-        size_t n_k = min_size(args->k - k0, SPAN), n_tiles = (n_k + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
+    if (wide) /* as much as there is room for, but not less than WIDE_SPAN */
+        span = min_size(span, WIDE_COLUMNS * WIDE_SPAN / min_size(args->t, WIDE_COLUMNS) / WIDE_SPAN * WIDE_SPAN);
+    for (size_t k0 = 0; k0 < args->k; k0 += span) {
+        size_t n_k = min_size(args->k - k0, span), n_tiles = (n_k + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
         size_t most = min_size(min_size(COLUMN_ENTRIES / n_tiles, SLAB), SLAB_BYTES / n_k);
+        if (wide)
+            most = min_size(most, COLUMN_BYTES / (n_tiles * sizeof(struct column) + 2 * n_k));
         size_t n_slabs = (args->t + most - 1) / most, even = (args->t + n_slabs - 1) / n_slabs;
         for (size_t t0 = 0; t0 < args->t; t0 += even) {
             struct slab slab = {.args = args,
@@ -229,7 +255,10 @@ void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, v
                                 .group0 = k0 / 32,
                                 .n_groups = n_k / 32,
                                 .group_bytes = group_bytes,
-                                .panel_bytes = args->k / 32 * group_bytes};
+                                .panel_bytes = args->k / 32 * group_bytes,
+                                .q = (const int8_t *)args->x + t0 * args->x_stride + k0,
+                                .q_stride = args->x_stride,
+                                .q_group_bytes = 32};
             slab_panels(&slab, panel0, panel1, scratch);
         }
     }

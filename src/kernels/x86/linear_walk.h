@@ -33,6 +33,9 @@ typedef void tile_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsig
 typedef void keep_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                      const struct column *columns, float *acc, void *tile);
 
+/* The integers of n_groups groups of a column as int16, in the order that a tile_fn wants. */
+typedef void widen_fn(const int8_t *q, unsigned n_groups, void *out);
+
 #define WALK_COLUMNS 8 /* of one call of a tile_fn, at most */
 
 /* How a format meets q8 activations: up to `columns` at a time, either from the panel, or from a part of a tile that
@@ -46,6 +49,7 @@ struct q8_format {
     keep_fn *keep;
     unsigned unpack_groups; /* how many at a time */
     unsigned unpack_columns;
+    widen_fn *widen; /* NULL: from_tile takes integers as they are */
 };
 
 /* A linear_fn with q8 activations. */
