@@ -215,6 +215,16 @@ static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL
             memcpy(y, acc[t], n * sizeof *y);
 }
 
+/* Asks for the place of the sums of a panel. Lines of different columns are often so far apart that all fall into a few
+ * sets of the cache: they are not there when they are needed. */
+static void sums_prefetch(const struct slab *slab, size_t panel)
+{
+    const struct linear_args *args = slab->args;
+    const float *y = args->y + slab->t0 * args->y_stride + panel * PANEL_ROWS;
+    for (size_t t = 0; t < slab->n_t; t++, y += args->y_stride)
+        __builtin_prefetch(y, 1, 2);
+}
+
 static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
 {
     fill_columns(slab, scratch->columns);
@@ -224,6 +234,8 @@ static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct 
         const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
         const struct column *columns = scratch->columns;
         sums_load(slab, panel, scratch->acc);
+        if (panel + 1 < panel1)
+            sums_prefetch(slab, panel + 1);
         for (size_t at = 0; at < slab->n_groups;
              at += TILE_GROUPS, w += TILE_GROUPS * slab->group_bytes, columns += slab->n_t)
             tile_step(slab, w, at, columns, scratch);
