@@ -151,6 +151,9 @@ static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, u
     tile_fn *fn = tile ? format->from_tile : format->from_panel;
     unsigned n_t = (unsigned)slab->n_t, n_steps = (n_t + format->columns - 1) / format->columns;
     unsigned least = n_t / n_steps, more = n_t % n_steps; /* columns of a step, and how many have one more */
+    /* Behind the span, the same span of the next panel. */
+    if (distance >= (slab->n_groups - at - first) * slab->group_bytes)
+        distance += slab->panel_bytes - slab->n_groups * slab->group_bytes;
     const uint8_t *ahead = w + distance, *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : n_groups * slab->group_bytes);
     size_t share = ((size_t)(end - ahead) / n_steps + 63) / 64 * 64;
     const int8_t *x = slab->q + (at + first) * slab->q_group_bytes;
@@ -197,10 +200,14 @@ static void sums_load(const struct slab *slab, size_t panel, float (*acc)[PANEL_
 {
     const struct linear_args *args = slab->args;
     size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
-    memset(acc, 0, slab->n_t * sizeof *acc);
-    if (slab->group0 > 0)
-        for (size_t t = 0; t < slab->n_t; t++)
-            memcpy(acc[t], args->y + (slab->t0 + t) * args->y_stride + first, n * sizeof(float));
+    const float *y = args->y + slab->t0 * args->y_stride + first;
+    if (slab->group0 == 0 || n < PANEL_ROWS)
+        memset(acc, 0, slab->n_t * sizeof *acc);
+    for (size_t t = 0; slab->group0 > 0 && t < slab->n_t; t++, y += args->y_stride)
+        if (n == PANEL_ROWS)
+            memcpy(acc[t], y, sizeof acc[t]);
+        else
+            memcpy(acc[t], y, n * sizeof *y);
 }
 
 static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
@@ -215,8 +222,7 @@ static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL
             memcpy(y, acc[t], n * sizeof *y);
 }
 
-/* Asks for the place of the sums of a panel. Lines of different columns are often so far apart that all fall into a few
- * sets of the cache: they are not there when they are needed. */
+/* Asks for the place of the sums of a panel: a line in every row of y, which together are more than the caches hold. */
 static void sums_prefetch(const struct slab *slab, size_t panel)
 {
     const struct linear_args *args = slab->args;
@@ -249,17 +255,18 @@ void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, v
     size_t group_bytes = form_block_bytes(*format->form) / format->form->groups;
     bool wide = format->widen && args->t >= format->unpack_columns;
     size_t span = SPAN;
-    if (args->t == 0)
+    if (args->t == 0 || args->k == 0)
         return;
     if (wide) /* as much as there is room for, but not less than WIDE_SPAN */
         span = min_size(span, WIDE_COLUMNS * WIDE_SPAN / min_size(args->t, WIDE_COLUMNS) / WIDE_SPAN * WIDE_SPAN);
-    for (size_t k0 = 0; k0 < args->k; k0 += span) {
-        size_t n_k = min_size(args->k - k0, span), n_tiles = (n_k + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
-        size_t most = min_size(min_size(COLUMN_ENTRIES / n_tiles, SLAB), SLAB_BYTES / n_k);
-        if (wide)
-            most = min_size(most, COLUMN_BYTES / (n_tiles * sizeof(struct column) + 2 * n_k));
-        size_t n_slabs = (args->t + most - 1) / most, even = (args->t + n_slabs - 1) / n_slabs;
-        for (size_t t0 = 0; t0 < args->t; t0 += even) {
+    size_t longest = min_size(args->k, span), n_tiles = (longest + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
+    size_t most = min_size(min_size(COLUMN_ENTRIES / n_tiles, SLAB), SLAB_BYTES / longest);
+    if (wide)
+        most = min_size(most, COLUMN_BYTES / (n_tiles * sizeof(struct column) + 2 * longest));
+    size_t n_slabs = (args->t + most - 1) / most, even = (args->t + n_slabs - 1) / n_slabs;
+    for (size_t t0 = 0; t0 < args->t; t0 += even)
+        for (size_t k0 = 0; k0 < args->k; k0 += span) {
+            size_t n_k = min_size(args->k - k0, span);
             struct slab slab = {.args = args,
                                 .format = format,
                                 .t0 = t0,
@@ -273,5 +280,4 @@ void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, v
                                 .q_group_bytes = 32};
             slab_panels(&slab, panel0, panel1, scratch);
         }
-    }
 }
