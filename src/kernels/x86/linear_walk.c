@@ -102,7 +102,31 @@ struct slab {
     size_t group_bytes, panel_bytes; /* of a group of a panel, and of a panel */
     const int8_t *q;                 /* the integers of the first column */
     size_t q_stride, q_group_bytes;  /* from column to column, and of a group */
+    unsigned n_steps, least, more;   /* steps of columns; columns of a step, and how many steps have one more */
+    bool unpacked;
+    unsigned part;   /* groups of a tile that all columns meet before the next */
+    size_t distance; /* bytes from a part to what is prefetched with it; 0: nothing is */
 };
+
+/* How the columns meet a panel. */
+static void slab_plan(struct slab *slab)
+{
+    const struct q8_format *format = slab->format;
+    unsigned n_t = (unsigned)slab->n_t;
+    slab->n_steps = (n_t + format->columns - 1) / format->columns;
+    slab->least = n_t / slab->n_steps;
+    slab->more = n_t % slab->n_steps;
+    slab->unpacked = format->from_tile && n_t >= format->unpack_columns;
+    slab->part = slab->unpacked ? format->unpack_groups : TILE_GROUPS;
+    if (n_t < AHEAD_COLUMNS)
+        return;
+    unsigned short_part = PART_SUMS / format->columns / 8 * 8; /* whole blocks of any format */
+    if (n_t <= PART_COLUMNS && slab->part > short_part)
+        slab->part = short_part;
+    /* What is unpacked next has been read by then. The same for shorter parts, or bytes would be left out. */
+    size_t bytes = slab->part * slab->group_bytes;
+    slab->distance = slab->unpacked && bytes > AHEAD ? bytes : AHEAD;
+}
 
 static const char *slab_row(const struct slab *slab, size_t t)
 {
@@ -142,26 +166,29 @@ static void prefetch(const uint8_t *from, const uint8_t *to)
 }
 
 /* Sums of the columns with groups first .. of a tile: n_groups of them at w, unpacked or kept at `tile` if that is
- * given. Meanwhile their number of bytes is prefetched, `distance` ahead, a share before each call, so that memory is
- * read while sums are made. */
+ * given. Meanwhile their number of bytes is prefetched, a share before each call, so that memory is read while sums are
+ * made. */
 static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, unsigned first, unsigned n_groups,
-                         const struct column *columns, float (*acc)[PANEL_ROWS], void *tile, size_t distance)
+                         const struct column *columns, float (*acc)[PANEL_ROWS], void *tile)
 {
     const struct q8_format *format = slab->format;
     tile_fn *fn = tile ? format->from_tile : format->from_panel;
-    unsigned n_t = (unsigned)slab->n_t, n_steps = (n_t + format->columns - 1) / format->columns;
-    unsigned least = n_t / n_steps, more = n_t % n_steps; /* columns of a step, and how many have one more */
-    /* Behind the span, the same span of the next panel. */
-    if (distance >= (slab->n_groups - at - first) * slab->group_bytes)
-        distance += slab->panel_bytes - slab->n_groups * slab->group_bytes;
-    const uint8_t *ahead = w + distance, *end = ahead + (n_t < AHEAD_COLUMNS ? 0 : n_groups * slab->group_bytes);
-    size_t share = ((size_t)(end - ahead) / n_steps + 63) / 64 * 64;
     const int8_t *x = slab->q + (at + first) * slab->q_group_bytes;
-    for (unsigned step = 0, t = 0; step < n_steps; step++) {
+    const uint8_t *ahead = w, *end = w;
+    size_t share = 0;
+    if (slab->distance > 0) {
+        ahead += slab->distance;
+        /* Behind the span, the same span of the next panel. */
+        if (slab->distance >= (slab->n_groups - at - first) * slab->group_bytes)
+            ahead += slab->panel_bytes - slab->n_groups * slab->group_bytes;
+        end = ahead + n_groups * slab->group_bytes;
+        share = (n_groups * slab->group_bytes / slab->n_steps + 63) / 64 * 64;
+    }
+    for (unsigned step = 0, t = 0; step < slab->n_steps; step++) {
         const uint8_t *to = (size_t)(end - ahead) > share ? ahead + share : end;
         prefetch(ahead, to);
         ahead = to;
-        unsigned n_columns = least + (step < more);
+        unsigned n_columns = slab->least + (step < slab->more);
         const int8_t *q[WALK_COLUMNS];
         for (unsigned c = 0; c < n_columns; c++, x += slab->q_stride)
             q[c] = x;
@@ -179,19 +206,11 @@ static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, cons
 {
     const struct q8_format *format = slab->format;
     unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
-    bool unpacked = format->from_tile && slab->n_t >= format->unpack_columns;
-    bool parts = slab->n_t >= AHEAD_COLUMNS && slab->n_t <= PART_COLUMNS;
-    unsigned step = unpacked ? format->unpack_groups : TILE_GROUPS;
-    unsigned part = PART_SUMS / format->columns / 8 * 8; /* whole blocks of any format */
-    if (parts && step > part)
-        step = part;
-    /* What is unpacked next has been read by then. The same for shorter parts, or bytes would be left out. */
-    size_t bytes = step * slab->group_bytes, distance = unpacked && bytes > AHEAD ? bytes : AHEAD;
-    for (unsigned first = 0; first < n_groups; first += step, w += step * slab->group_bytes) {
-        unsigned n = (unsigned)min_size(n_groups - first, step);
-        if (unpacked && format->unpack)
+    for (unsigned first = 0; first < n_groups; first += slab->part, w += slab->part * slab->group_bytes) {
+        unsigned n = (unsigned)min_size(n_groups - first, slab->part);
+        if (slab->unpacked && format->unpack)
             format->unpack(w, n, scratch->tile);
-        columns_step(slab, w, at, first, n, columns, scratch->acc, unpacked ? scratch->tile : NULL, distance);
+        columns_step(slab, w, at, first, n, columns, scratch->acc, slab->unpacked ? scratch->tile : NULL);
     }
 }
 
@@ -233,8 +252,9 @@ static void sums_prefetch(const struct slab *slab, size_t panel)
 
 static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
 {
+    slab_plan(slab);
     fill_columns(slab, scratch->columns);
-    if (slab->format->widen && slab->n_t >= slab->format->unpack_columns)
+    if (slab->unpacked && slab->format->widen)
         widen_columns(slab, scratch->columns + slab->n_t * ((slab->n_groups + TILE_GROUPS - 1) / TILE_GROUPS));
     for (size_t panel = panel0; panel < panel1; panel++) {
         const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
