@@ -25,7 +25,7 @@ struct q8_scratch {
 };
 
 _Static_assert(sizeof(struct q8_scratch) <= SCRATCH_BYTES, "the scratch holds sums and columns");
-_Static_assert(WIDE_COLUMNS *(sizeof(struct column) + 2 * WIDE_SPAN) <= COLUMN_BYTES, "room for widened integers");
+_Static_assert((sizeof(struct column) + 2 * WIDE_SPAN) * WIDE_COLUMNS <= COLUMN_BYTES, "room for widened integers");
 
 static size_t min_size(size_t a, size_t b)
 {
