@@ -14,69 +14,15 @@
 #include "kernels/activation.h"
 #include "kernels/cache.h"
 #include "kernels/panel.h"
+#include "weights.h"
 
 typedef bool check_fn(const struct kernels *want, const struct kernels *got, enum inputs kind);
 
-/* ---- weights ------------------------------------------------------------------------------------------------ */
-
-/* A random block of a weight type: all finite, and mostly with its largest value near 1, whatever its fields mean. */
-static void random_block(const struct quant_type *type, bool any, uint8_t *block)
-{
-    float values[256];
-    for (unsigned attempt = 0; attempt < 500; attempt++) {
-        for (unsigned i = 0; i < type->block_bytes; i++)
-            block[i] = (uint8_t)random_bits();
-        quant_decode_block(type, block, values);
-        float largest = 0;
-        bool finite = true;
-        for (unsigned i = 0; i < type->block_elements; i++) {
-            finite = finite && isfinite(values[i]);
-            largest = fabsf(values[i]) > largest ? fabsf(values[i]) : largest;
-        }
-        if (any || (finite && (attempt > 250 || (largest > 0.125f && largest < 8.0f))))
-            return;
-    }
-    memset(block, 0, type->block_bytes);
-}
-
-/* Panels of n random rows. */
-static struct guarded random_panels(const struct quant_type *type, size_t k, size_t n, enum inputs kind)
-{
-    size_t row_bytes = quant_row_bytes(type, k), bytes;
-    bool fits = panel_bytes(type, k, &bytes);
-    assert_true(fits);
-    struct guarded w = guarded_new(bytes * panel_count(n)), rows = guarded_new(row_bytes * n);
-    for (size_t at = 0; at < rows.bytes; at += type->block_bytes)
-        random_block(type, kind == INPUT_SPECIAL && random_below(20) == 0, rows.data + at);
-    for (size_t panel = 0; panel < panel_count(n); panel++) {
-        size_t first = panel * PANEL_ROWS, left = n - first < PANEL_ROWS ? n - first : PANEL_ROWS;
-        panel_pack(type, rows.data + first * row_bytes, left, k, w.data + panel * bytes);
-    }
-    float *direct = malloc(k * sizeof *direct), *packed = malloc(k * sizeof *packed);
-    for (size_t row = 0; row < n; row++) {
-        quant_decode_row(type, rows.data + row * row_bytes, k, direct);
-        panel_decode_row(type, w.data, k, row, packed);
-        if (!same_floats(type->name, direct, packed, k))
-            fail_msg("%s: panel_decode_row differs from the row that was packed", type->name);
-    }
-    free(direct);
-    free(packed);
-    guarded_free(&rows);
-    return w;
-}
-
 /* ---- one check for each kind of entry ----------------------------------------------------------------------- */
 
-static bool check_linear(const struct quant_type *type, bool q8, linear_fn *want, linear_fn *got, enum inputs kind)
+static bool same_linear(const struct quant_type *type, bool q8, linear_fn *want, linear_fn *got, enum inputs kind,
+                        size_t k, size_t n, size_t t)
 {
-    size_t unit = type->group ? type->block_elements : q8 ? 32 : 1;
-    size_t k = unit * (1 + random_below(unit == 1 ? 600 : unit == 32 ? 24 : 5)), n = 1 + random_below(100);
-    size_t t = random_below(40) ? random_rows() : 200 + random_below(100);
-    if (!random_below(60)) { /* more along k than a kernel walks at once */
-        k = unit * ((q8 ? 16000 : 500) / unit + 1 + random_below(2500 / unit));
-        n = 1 + random_below(40);
-        t = 1 + random_below(q8 ? 20 : 200);
-    }
     struct linear_args args = {.type = type, .k = k, .n = n, .t = t, .y_stride = n + random_below(9)};
     struct guarded w = random_panels(type, k, n, kind), x;
     if (q8) {
@@ -114,6 +60,37 @@ static bool check_linear(const struct quant_type *type, bool q8, linear_fn *want
     guarded_free(&y1);
     guarded_free(&scratch);
     return same;
+}
+
+/* What elements of a row come in. */
+static size_t linear_unit(const struct quant_type *type, bool q8)
+{
+    return type->group ? type->block_elements : q8 ? 32 : 1;
+}
+
+static bool check_linear(const struct quant_type *type, bool q8, linear_fn *want, linear_fn *got, enum inputs kind)
+{
+    size_t unit = linear_unit(type, q8);
+    size_t k = unit * (1 + random_below(unit == 1 ? 600 : unit == 32 ? 24 : 5)), n = 1 + random_below(100);
+    size_t t = random_below(40) ? random_rows() : 200 + random_below(100);
+    if (!random_below(60)) { /* more along k than a kernel walks at once */
+        k = unit * ((q8 ? 16000 : 500) / unit + 1 + random_below(2500 / unit));
+        n = 1 + random_below(40);
+        t = 1 + random_below(q8 ? 20 : 200);
+    }
+    return same_linear(type, q8, want, got, kind, k, n, t);
+}
+
+/* Rows and lengths at which kernels with q8 activations begin to divide their work otherwise, or fill their scratch. */
+static bool check_linear_edges(const struct quant_type *type, linear_fn *want, linear_fn *got)
+{
+    static const size_t edges[][2] = {{12, 5152}, {20, 4096}, {64, 1056},  {65, 1056},  {72, 4096},
+                                      {80, 1024}, {128, 544}, {139, 1056}, {140, 1056}, {278, 544}};
+    size_t unit = linear_unit(type, true);
+    for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
+        if (!same_linear(type, true, want, got, INPUT_PLAIN, (edges[i][1] + unit - 1) / unit * unit, 37, edges[i][0]))
+            return false;
+    return true;
 }
 
 static bool check_quantize(const struct kernels *want, const struct kernels *got, enum inputs kind)
@@ -410,7 +387,7 @@ static bool linear_agrees(const struct quant_type *type, bool q8, linear_fn *wan
         for (unsigned kind = 0; kind < INPUT_KINDS; kind++)
             if (!check_linear(type, q8, want, got, (enum inputs)kind))
                 return false;
-    return true;
+    return !q8 || check_linear_edges(type, want, got);
 }
 
 static bool entry_agrees(check_fn *check, const struct kernels *want, const struct kernels *got, unsigned rounds)

@@ -11,7 +11,7 @@
 #define SLAB_BYTES     (256 * 1024)
 #define COLUMN_ENTRIES (SPAN_TILES * 32)
 #define COLUMN_BYTES   (COLUMN_ENTRIES * sizeof(struct column))
-#define WIDE_COLUMNS   128 /* columns whose widened integers find room for WIDE_SPAN at least */
+#define WIDE_COLUMNS   128 /* so many columns have room for WIDE_SPAN widened integers each */
 #define WIDE_SPAN      512
 #define PART_SUMS      64   /* columns of a call times groups of a part of a tile, where few columns use it */
 #define PART_COLUMNS   32   /* so many are few */
@@ -25,11 +25,17 @@ struct q8_scratch {
 };
 
 _Static_assert(sizeof(struct q8_scratch) <= SCRATCH_BYTES, "the scratch holds sums and columns");
-_Static_assert((sizeof(struct column) + 2 * WIDE_SPAN) * WIDE_COLUMNS <= COLUMN_BYTES, "room for widened integers");
+_Static_assert((sizeof(struct column) + 2 * WIDE_SPAN) * WIDE_COLUMNS <= COLUMN_BYTES, "room for WIDE_COLUMNS");
 
 static size_t min_size(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+/* Tiles of n_k elements. */
+static size_t tiles_of(size_t n_k)
+{
+    return (n_k + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
 }
 
 /* The sums of 8 groups from those of their halves. */
@@ -100,7 +106,7 @@ struct slab {
     size_t t0, n_t;                  /* columns */
     size_t group0, n_groups;         /* groups of k */
     size_t group_bytes, panel_bytes; /* of a group of a panel, and of a panel */
-    const int8_t *q;                 /* the integers of the first column */
+    const int8_t *q;                 /* the integers of the first column, as int16 if they were widened */
     size_t q_stride, q_group_bytes;  /* from column to column, and of a group */
     unsigned n_steps, least, more;   /* steps of columns; columns of a step, and how many steps have one more */
     bool unpacked;
@@ -123,8 +129,9 @@ static void slab_plan(struct slab *slab)
     unsigned short_part = PART_SUMS / format->columns / 8 * 8; /* whole blocks of any format */
     if (n_t <= PART_COLUMNS && slab->part > short_part)
         slab->part = short_part;
-    /* What is unpacked next has been read by then. The same for shorter parts, or bytes would be left out. */
-    size_t bytes = slab->part * slab->group_bytes;
+    /* What is unpacked next has been read by then. One distance for all parts: with a shorter one for a shorter part,
+     * bytes would be left out. */
+    size_t bytes = min_size(slab->part, slab->n_groups) * slab->group_bytes;
     slab->distance = slab->unpacked && bytes > AHEAD ? bytes : AHEAD;
 }
 
@@ -222,11 +229,11 @@ static void sums_load(const struct slab *slab, size_t panel, float (*acc)[PANEL_
     const float *y = args->y + slab->t0 * args->y_stride + first;
     if (slab->group0 == 0 || n < PANEL_ROWS)
         memset(acc, 0, slab->n_t * sizeof *acc);
-    for (size_t t = 0; slab->group0 > 0 && t < slab->n_t; t++, y += args->y_stride)
+    for (size_t t = 0; slab->group0 > 0 && t < slab->n_t; t++)
         if (n == PANEL_ROWS)
-            memcpy(acc[t], y, sizeof acc[t]);
+            memcpy(acc[t], y + t * args->y_stride, sizeof acc[t]);
         else
-            memcpy(acc[t], y, n * sizeof *y);
+            memcpy(acc[t], y + t * args->y_stride, n * sizeof *y);
 }
 
 static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
@@ -234,11 +241,11 @@ static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL
     const struct linear_args *args = slab->args;
     size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
     float *y = args->y + slab->t0 * args->y_stride + first;
-    for (size_t t = 0; t < slab->n_t; t++, y += args->y_stride)
+    for (size_t t = 0; t < slab->n_t; t++)
         if (n == PANEL_ROWS)
-            memcpy(y, acc[t], sizeof acc[t]);
+            memcpy(y + t * args->y_stride, acc[t], sizeof acc[t]);
         else
-            memcpy(y, acc[t], n * sizeof *y);
+            memcpy(y + t * args->y_stride, acc[t], n * sizeof *y);
 }
 
 /* Asks for the place of the sums of a panel: a line in every row of y, which together are more than the caches hold. */
@@ -246,8 +253,8 @@ static void sums_prefetch(const struct slab *slab, size_t panel)
 {
     const struct linear_args *args = slab->args;
     const float *y = args->y + slab->t0 * args->y_stride + panel * PANEL_ROWS;
-    for (size_t t = 0; t < slab->n_t; t++, y += args->y_stride)
-        __builtin_prefetch(y, 1, 2);
+    for (size_t t = 0; t < slab->n_t; t++)
+        __builtin_prefetch(y + t * args->y_stride, 1, 2);
 }
 
 static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
@@ -255,7 +262,7 @@ static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct 
     slab_plan(slab);
     fill_columns(slab, scratch->columns);
     if (slab->unpacked && slab->format->widen)
-        widen_columns(slab, scratch->columns + slab->n_t * ((slab->n_groups + TILE_GROUPS - 1) / TILE_GROUPS));
+        widen_columns(slab, scratch->columns + slab->n_t * tiles_of(slab->n_groups * 32));
     for (size_t panel = panel0; panel < panel1; panel++) {
         const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
         const struct column *columns = scratch->columns;
@@ -269,20 +276,32 @@ static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct 
     }
 }
 
+/* What a column needs of the scratch where integers are widened. */
+static size_t wide_bytes(size_t n_k)
+{
+    return tiles_of(n_k) * sizeof(struct column) + 2 * n_k;
+}
+
+/* How much of k is walked with t columns whose integers are widened: as much as there is room for. */
+static size_t wide_span(size_t t)
+{
+    size_t span = WIDE_SPAN, room = COLUMN_BYTES / min_size(t, WIDE_COLUMNS);
+    while (span + WIDE_SPAN <= SPAN && wide_bytes(span + WIDE_SPAN) <= room)
+        span += WIDE_SPAN;
+    return span;
+}
+
 void linear_walk(const struct linear_args *args, size_t panel0, size_t panel1, void *scratch,
                  const struct q8_format *format)
 {
     size_t group_bytes = form_block_bytes(*format->form) / format->form->groups;
     bool wide = format->widen && args->t >= format->unpack_columns;
-    size_t span = SPAN;
     if (args->t == 0 || args->k == 0)
         return;
-    if (wide) /* as much as there is room for, but not less than WIDE_SPAN */
-        span = min_size(span, WIDE_COLUMNS * WIDE_SPAN / min_size(args->t, WIDE_COLUMNS) / WIDE_SPAN * WIDE_SPAN);
-    size_t longest = min_size(args->k, span), n_tiles = (longest + TILE_GROUPS * 32 - 1) / (TILE_GROUPS * 32);
-    size_t most = min_size(min_size(COLUMN_ENTRIES / n_tiles, SLAB), SLAB_BYTES / longest);
+    size_t span = wide ? wide_span(args->t) : SPAN, longest = min_size(args->k, span);
+    size_t most = min_size(min_size(COLUMN_ENTRIES / tiles_of(longest), SLAB), SLAB_BYTES / longest);
     if (wide)
-        most = min_size(most, COLUMN_BYTES / (n_tiles * sizeof(struct column) + 2 * longest));
+        most = min_size(most, COLUMN_BYTES / wide_bytes(longest));
     size_t n_slabs = (args->t + most - 1) / most, even = (args->t + n_slabs - 1) / n_slabs;
     for (size_t t0 = 0; t0 < args->t; t0 += even)
         for (size_t k0 = 0; k0 < args->k; k0 += span) {

@@ -33,7 +33,7 @@ typedef void tile_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsig
 typedef void keep_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                      const struct column *columns, float *acc, void *tile);
 
-/* The integers of n_groups groups of a column as int16, in the order that a tile_fn wants. */
+/* The integers of n_groups groups of a column as int16, 64 bytes a group, in the order that a from_tile wants. */
 typedef void widen_fn(const int8_t *q, unsigned n_groups, void *out);
 
 #define WALK_COLUMNS 8 /* of one call of a tile_fn, at most */
@@ -49,7 +49,7 @@ struct q8_format {
     keep_fn *keep;
     unsigned unpack_groups; /* how many at a time */
     unsigned unpack_columns;
-    widen_fn *widen; /* NULL: from_tile takes integers as they are */
+    widen_fn *widen; /* what from_tile takes for integers; NULL: as they are. Only without keep */
 };
 
 /* A linear_fn with q8 activations. */
