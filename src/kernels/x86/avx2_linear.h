@@ -16,7 +16,7 @@ extern bool avx2_prefetches;
 /* avx2_linear_bytes.c: Q8_0 by tiles. */
 void avx2_bytes_unpack(const uint8_t *w, unsigned n_groups, void *tile);
 widen_fn avx2_bytes_widen;
-tile_fn avx2_bytes_tile;
+wide_fn avx2_bytes_wide;
 
 /* avx2_linear_float.c: overrides linear_f32 of every type. */
 void avx2_float_init(struct kernels *table);

@@ -59,14 +59,14 @@ void avx2_bytes_widen(const int8_t *q, unsigned n_groups, void *out)
 /* q[c] points to a struct wide_column for each group. */
 static ALWAYS_INLINE void wide_columns(unsigned n_columns, const struct wide_group *w, unsigned first,
                                        unsigned n_groups, const int8_t *const *q, const struct column *columns,
-                                       float *sums)
+                                       float *sums, size_t stride)
 {
     __m256 acc[2][MAX_COLUMNS];
 #pragma GCC unroll 8
     for (unsigned h = 0; h < 2; h++)
 #pragma GCC unroll 8
         for (unsigned c = 0; c < n_columns; c++)
-            acc[h][c] = _mm256_loadu_ps(sums + c * PANEL_ROWS + 8 * h);
+            acc[h][c] = _mm256_loadu_ps(sums + c * stride + 8 * h);
     for (unsigned g = 0; g < n_groups; g++, w++) {
         __m256i sum[2][MAX_COLUMNS];
 #pragma GCC unroll 16
@@ -93,17 +93,16 @@ static ALWAYS_INLINE void wide_columns(unsigned n_columns, const struct wide_gro
     for (unsigned h = 0; h < 2; h++)
 #pragma GCC unroll 8
         for (unsigned c = 0; c < n_columns; c++)
-            _mm256_storeu_ps(sums + c * PANEL_ROWS + 8 * h, acc[h][c]);
+            _mm256_storeu_ps(sums + c * stride + 8 * h, acc[h][c]);
 }
 
-void avx2_bytes_tile(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
-                     const struct column *columns, float *acc)
+void avx2_bytes_wide(unsigned n_columns, const void *tile, unsigned first, unsigned n_groups, const int8_t *const *q,
+                     const struct column *columns, float *sums, size_t stride)
 {
-    const struct wide_group *tile = (const struct wide_group *)w;
     if (n_columns == 1)
-        wide_columns(1, tile, first, n_groups, q, columns, acc);
+        wide_columns(1, tile, first, n_groups, q, columns, sums, stride);
     else if (n_columns == 2)
-        wide_columns(2, tile, first, n_groups, q, columns, acc);
+        wide_columns(2, tile, first, n_groups, q, columns, sums, stride);
     else
-        wide_columns(3, tile, first, n_groups, q, columns, acc);
+        wide_columns(3, tile, first, n_groups, q, columns, sums, stride);
 }

@@ -109,9 +109,15 @@ struct slab {
     const int8_t *q;                 /* the integers of the first column, as int16 if they were widened */
     size_t q_stride, q_group_bytes;  /* from column to column, and of a group */
     unsigned n_steps, least, more;   /* steps of columns; columns of a step, and how many steps have one more */
-    bool unpacked;
-    unsigned part;   /* groups of a tile that all columns meet before the next */
-    size_t distance; /* bytes from a part to what is prefetched with it; 0: nothing is */
+    bool unpacked, wide;             /* the weights; and the columns' integers, too */
+    unsigned part;                   /* groups of a tile that all columns meet before the next */
+    size_t distance;                 /* bytes from a part to what is prefetched with it; 0: nothing is */
+};
+
+/* The sums of 16 outputs and all columns. */
+struct sums {
+    float *at;
+    size_t stride; /* floats from column to column */
 };
 
 /* How the columns meet a panel. */
@@ -122,7 +128,8 @@ static void slab_plan(struct slab *slab)
     slab->n_steps = (n_t + format->columns - 1) / format->columns;
     slab->least = n_t / slab->n_steps;
     slab->more = n_t % slab->n_steps;
-    slab->unpacked = format->from_tile && n_t >= format->unpack_columns;
+    slab->wide = format->widen && n_t >= format->unpack_columns;
+    slab->unpacked = slab->wide || (format->from_tile && n_t >= format->unpack_columns);
     slab->part = slab->unpacked ? format->unpack_groups : TILE_GROUPS;
     if (n_t < AHEAD_COLUMNS)
         return;
@@ -165,36 +172,46 @@ static void widen_columns(struct slab *slab, void *out)
     slab->q_group_bytes = 2 * 32;
 }
 
-/* Prefetches [from, to), into the second level. */
-static void prefetch(const uint8_t *from, const uint8_t *to)
+/* What is prefetched while all columns meet a part of a tile: as many bytes as the part has, a share before each call,
+ * so that memory is read while sums are made. */
+struct ahead {
+    const uint8_t *at, *end;
+    size_t share;
+};
+
+/* The part of n_groups groups at w is group `at` of the span. */
+static struct ahead ahead_begin(const struct slab *slab, const uint8_t *w, size_t at, unsigned n_groups)
 {
-    for (; from < to; from += 64)
-        __builtin_prefetch(from, 0, 2);
+    if (slab->distance == 0)
+        return (struct ahead){w, w, 0};
+    size_t bytes = n_groups * slab->group_bytes;
+    w += slab->distance;
+    /* Behind the span, the same span of the next panel. */
+    if (slab->distance >= (slab->n_groups - at) * slab->group_bytes)
+        w += slab->panel_bytes - slab->n_groups * slab->group_bytes;
+    return (struct ahead){w, w + bytes, (bytes / slab->n_steps + 63) / 64 * 64};
 }
 
-/* Sums of the columns with groups first .. of a tile: n_groups of them at w, unpacked or kept at `tile` if that is
- * given. Meanwhile their number of bytes is prefetched, a share before each call, so that memory is read while sums are
- * made. */
+/* Into the second level. */
+static void ahead_next(struct ahead *ahead)
+{
+    const uint8_t *to = (size_t)(ahead->end - ahead->at) > ahead->share ? ahead->at + ahead->share : ahead->end;
+    for (const uint8_t *line = ahead->at; line < to; line += 64)
+        __builtin_prefetch(line, 0, 2);
+    ahead->at = to;
+}
+
+/* Sums of the columns with groups first .. of a tile: n_groups of them at w, which are also unpacked or kept at `tile`
+ * if that is given. */
 static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, unsigned first, unsigned n_groups,
                          const struct column *columns, float (*acc)[PANEL_ROWS], void *tile)
 {
     const struct q8_format *format = slab->format;
     tile_fn *fn = tile ? format->from_tile : format->from_panel;
     const int8_t *x = slab->q + (at + first) * slab->q_group_bytes;
-    const uint8_t *ahead = w, *end = w;
-    size_t share = 0;
-    if (slab->distance > 0) {
-        ahead += slab->distance;
-        /* Behind the span, the same span of the next panel. */
-        if (slab->distance >= (slab->n_groups - at - first) * slab->group_bytes)
-            ahead += slab->panel_bytes - slab->n_groups * slab->group_bytes;
-        end = ahead + n_groups * slab->group_bytes;
-        share = (n_groups * slab->group_bytes / slab->n_steps + 63) / 64 * 64;
-    }
+    struct ahead ahead = ahead_begin(slab, w, at + first, n_groups);
     for (unsigned step = 0, t = 0; step < slab->n_steps; step++) {
-        const uint8_t *to = (size_t)(end - ahead) > share ? ahead + share : end;
-        prefetch(ahead, to);
-        ahead = to;
+        ahead_next(&ahead);
         unsigned n_columns = slab->least + (step < slab->more);
         const int8_t *q[WALK_COLUMNS];
         for (unsigned c = 0; c < n_columns; c++, x += slab->q_stride)
@@ -207,9 +224,27 @@ static void columns_step(const struct slab *slab, const uint8_t *w, size_t at, u
     }
 }
 
+/* The same of widened columns. */
+static void wide_step(const struct slab *slab, const uint8_t *w, size_t at, unsigned first, unsigned n_groups,
+                      const struct column *columns, struct sums sums, const void *tile)
+{
+    const int8_t *x = slab->q + (at + first) * slab->q_group_bytes;
+    struct ahead ahead = ahead_begin(slab, w, at + first, n_groups);
+    for (unsigned step = 0; step < slab->n_steps; step++) {
+        ahead_next(&ahead);
+        unsigned n_columns = slab->least + (step < slab->more);
+        const int8_t *q[WALK_COLUMNS];
+        for (unsigned c = 0; c < n_columns; c++, x += slab->q_stride)
+            q[c] = x;
+        slab->format->from_wide(n_columns, tile, first, n_groups, q, columns, sums.at, sums.stride);
+        columns += n_columns;
+        sums.at += n_columns * sums.stride;
+    }
+}
+
 /* Sums of the columns with a tile of a panel, which starts at w and is group `at` of the span. */
 static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, const struct column *columns,
-                      struct q8_scratch *scratch)
+                      struct sums sums, struct q8_scratch *scratch)
 {
     const struct q8_format *format = slab->format;
     unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
@@ -217,35 +252,46 @@ static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, cons
         unsigned n = (unsigned)min_size(n_groups - first, slab->part);
         if (slab->unpacked && format->unpack)
             format->unpack(w, n, scratch->tile);
-        columns_step(slab, w, at, first, n, columns, scratch->acc, slab->unpacked ? scratch->tile : NULL);
+        if (slab->wide)
+            wide_step(slab, w, at, first, n, columns, sums, scratch->tile);
+        else
+            columns_step(slab, w, at, first, n, columns, scratch->acc, slab->unpacked ? scratch->tile : NULL);
     }
 }
 
-/* The sums of a panel from memory, or zero when k starts here; and back. Outputs past N stay out. */
-static void sums_load(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
+/* Where the sums of a panel are made, which start with zero: beside their place, in the first level; of widened
+ * columns, whose spans are short, in it, unless the panel ends behind N. */
+static struct sums sums_begin(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
 {
     const struct linear_args *args = slab->args;
-    size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
-    const float *y = args->y + slab->t0 * args->y_stride + first;
+    size_t n = min_size(args->n - panel * PANEL_ROWS, PANEL_ROWS);
+    struct sums place = {args->y + slab->t0 * args->y_stride + panel * PANEL_ROWS, args->y_stride};
+    if (slab->wide && n == PANEL_ROWS) {
+        for (size_t t = 0; slab->group0 == 0 && t < slab->n_t; t++)
+            memset(place.at + t * place.stride, 0, PANEL_ROWS * sizeof *place.at);
+        return place;
+    }
     if (slab->group0 == 0 || n < PANEL_ROWS)
         memset(acc, 0, slab->n_t * sizeof *acc);
     for (size_t t = 0; slab->group0 > 0 && t < slab->n_t; t++)
         if (n == PANEL_ROWS)
-            memcpy(acc[t], y + t * args->y_stride, sizeof acc[t]);
+            memcpy(acc[t], place.at + t * place.stride, sizeof acc[t]);
         else
-            memcpy(acc[t], y + t * args->y_stride, n * sizeof *y);
+            memcpy(acc[t], place.at + t * place.stride, n * sizeof *place.at);
+    return (struct sums){acc[0], PANEL_ROWS};
 }
 
-static void sums_store(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
+/* Puts them in their place. Outputs past N stay out. */
+static void sums_end(const struct slab *slab, size_t panel, struct sums sums)
 {
     const struct linear_args *args = slab->args;
-    size_t first = panel * PANEL_ROWS, n = min_size(args->n - first, PANEL_ROWS);
-    float *y = args->y + slab->t0 * args->y_stride + first;
-    for (size_t t = 0; t < slab->n_t; t++)
+    size_t n = min_size(args->n - panel * PANEL_ROWS, PANEL_ROWS);
+    float *y = args->y + slab->t0 * args->y_stride + panel * PANEL_ROWS;
+    for (size_t t = 0; y != sums.at && t < slab->n_t; t++)
         if (n == PANEL_ROWS)
-            memcpy(y + t * args->y_stride, acc[t], sizeof acc[t]);
+            memcpy(y + t * args->y_stride, sums.at + t * PANEL_ROWS, PANEL_ROWS * sizeof *y);
         else
-            memcpy(y + t * args->y_stride, acc[t], n * sizeof *y);
+            memcpy(y + t * args->y_stride, sums.at + t * PANEL_ROWS, n * sizeof *y);
 }
 
 /* Asks for the place of the sums of a panel: a line in every row of y, which together are more than the caches hold. */
@@ -261,18 +307,18 @@ static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct 
 {
     slab_plan(slab);
     fill_columns(slab, scratch->columns);
-    if (slab->unpacked && slab->format->widen)
+    if (slab->wide)
         widen_columns(slab, scratch->columns + slab->n_t * tiles_of(slab->n_groups * 32));
     for (size_t panel = panel0; panel < panel1; panel++) {
         const uint8_t *w = slab->args->w + panel * slab->panel_bytes + slab->group0 * slab->group_bytes;
         const struct column *columns = scratch->columns;
-        sums_load(slab, panel, scratch->acc);
+        struct sums sums = sums_begin(slab, panel, scratch->acc);
         if (panel + 1 < panel1)
             sums_prefetch(slab, panel + 1);
         for (size_t at = 0; at < slab->n_groups;
              at += TILE_GROUPS, w += TILE_GROUPS * slab->group_bytes, columns += slab->n_t)
-            tile_step(slab, w, at, columns, scratch);
-        sums_store(slab, panel, scratch->acc);
+            tile_step(slab, w, at, columns, sums, scratch);
+        sums_end(slab, panel, sums);
     }
 }
 

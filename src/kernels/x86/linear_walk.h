@@ -33,8 +33,13 @@ typedef void tile_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsig
 typedef void keep_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsigned n_groups, const int8_t *const *q,
                      const struct column *columns, float *acc, void *tile);
 
-/* The integers of n_groups groups of a column as int16, 64 bytes a group, in the order that a from_tile wants. */
+/* The integers of n_groups groups of a column as int16, 64 bytes a group, in the order that a wide_fn wants. */
 typedef void widen_fn(const int8_t *q, unsigned n_groups, void *out);
+
+/* What a tile_fn does, from an unpacked tile and such integers. From one column to the next are `stride` sums: they are
+ * in their place, because k is walked in many short spans. */
+typedef void wide_fn(unsigned n_columns, const void *tile, unsigned first, unsigned n_groups, const int8_t *const *q,
+                     const struct column *columns, float *sums, size_t stride);
 
 #define WALK_COLUMNS 8 /* of one call of a tile_fn, at most */
 
@@ -44,12 +49,13 @@ struct q8_format {
     const struct form *form;
     unsigned columns;
     tile_fn *from_panel;
-    tile_fn *from_tile;                                              /* NULL: unpacking is not worth it */
+    tile_fn *from_tile;                                              /* NULL: unpacking is not worth it, or from_wide */
     void (*unpack)(const uint8_t *w, unsigned n_groups, void *tile); /* NULL: keep does it */
     keep_fn *keep;
     unsigned unpack_groups; /* how many at a time */
     unsigned unpack_columns;
-    widen_fn *widen; /* what from_tile takes for integers; NULL: as they are. Only without keep */
+    widen_fn *widen; /* with from_wide, in the place of from_tile */
+    wide_fn *from_wide;
 };
 
 /* A linear_fn with q8 activations. */
