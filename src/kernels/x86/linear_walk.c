@@ -303,10 +303,38 @@ static void sums_prefetch(const struct slab *slab, size_t panel)
         __builtin_prefetch(y + t * args->y_stride, 1, 2);
 }
 
+/* One column shares nothing with others, and memory is what it waits for: so a tile of a panel is a call and little
+ * else. */
+static void one_column(const struct slab *slab, size_t panel0, size_t panel1, const struct column *columns)
+{
+    const struct linear_args *args = slab->args;
+    const uint8_t *span = args->w + slab->group0 * slab->group_bytes;
+    for (size_t panel = panel0; panel < panel1; panel++) {
+        const uint8_t *w = span + panel * slab->panel_bytes;
+        const int8_t *q = slab->q;
+        size_t n = min_size(args->n - panel * PANEL_ROWS, PANEL_ROWS);
+        float acc[PANEL_ROWS] = {0}, *y = args->y + slab->t0 * args->y_stride + panel * PANEL_ROWS;
+        if (slab->group0 > 0)
+            memcpy(acc, y, n * sizeof *y);
+        for (size_t at = 0; at < slab->n_groups; at += TILE_GROUPS, q += TILE_GROUPS * 32) {
+            unsigned n_groups = (unsigned)min_size(slab->n_groups - at, TILE_GROUPS);
+            slab->format->from_panel(1, w + at * slab->group_bytes, 0, n_groups, &q, columns + at / TILE_GROUPS, acc);
+        }
+        if (n == PANEL_ROWS)
+            memcpy(y, acc, sizeof acc);
+        else
+            memcpy(y, acc, n * sizeof *y);
+    }
+}
+
 static void slab_panels(struct slab *slab, size_t panel0, size_t panel1, struct q8_scratch *scratch)
 {
-    slab_plan(slab);
     fill_columns(slab, scratch->columns);
+    if (slab->n_t == 1) {
+        one_column(slab, panel0, panel1, scratch->columns);
+        return;
+    }
+    slab_plan(slab);
     if (slab->wide)
         widen_columns(slab, scratch->columns + slab->n_t * tiles_of(slab->n_groups * 32));
     for (size_t panel = panel0; panel < panel1; panel++) {
