@@ -52,6 +52,14 @@ static void sums_load(const struct linear_args *args, size_t panel, size_t t0, s
             memcpy(acc, y, n * sizeof *y);
 }
 
+/* Asks for the place of the sums of a panel: a line in every row of y, which together are more than the caches hold. */
+static void sums_prefetch(const struct linear_args *args, size_t panel, size_t t0, size_t n_t)
+{
+    const float *y = args->y + t0 * args->y_stride + panel * PANEL_ROWS;
+    for (size_t t = 0; t < n_t; t++, y += args->y_stride)
+        __builtin_prefetch(y, 1, 2);
+}
+
 static size_t panel_size(const struct linear_args *args)
 {
     return args->k / args->type->block_elements * panel_block_bytes(args->type);
@@ -113,6 +121,8 @@ static void slab_panels(const struct slab *slab, size_t panel0, size_t panel1, s
             sums_load(args, panel, slab->t0, slab->n_t, *scratch->acc);
         else
             memset(scratch->acc, 0, slab->n_t * sizeof *scratch->acc);
+        if (panel + 1 < panel1)
+            sums_prefetch(args, panel + 1, slab->t0, slab->n_t);
         for (size_t at = 0, n_k; at < slab->n_k; at += n_k) {
             n_k = min_size(slab->n_k - at, DECODE_TILE);
             bool last = at + n_k == slab->n_k; /* of this panel in this span: the next panel's first comes next */
