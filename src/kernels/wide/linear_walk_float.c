@@ -52,7 +52,8 @@ static void sums_load(const struct linear_args *args, size_t panel, size_t t0, s
             memcpy(acc, y, n * sizeof *y);
 }
 
-/* Asks for the place of the sums of a panel: a line in every row of y, which together are more than the caches hold. */
+/* Asks for the place of the sums of a panel: a line in every row of y (its first, if rows are not aligned), which
+ * together are more than the caches hold. */
 static void sums_prefetch(const struct linear_args *args, size_t panel, size_t t0, size_t n_t)
 {
     const float *y = args->y + t0 * args->y_stride + panel * PANEL_ROWS;

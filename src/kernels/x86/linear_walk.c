@@ -259,8 +259,8 @@ static void tile_step(const struct slab *slab, const uint8_t *w, size_t at, cons
     }
 }
 
-/* Where the sums of a panel are made, which start with zero: beside their place, in the first level; of widened
- * columns, whose spans are short, in it, unless the panel ends behind N. */
+/* The sums of a panel so far, zero where k starts. Of widened columns they stay in y, which saves a copy a span; of
+ * others, and of a panel that ends behind N, they are in `acc`. */
 static struct sums sums_begin(const struct slab *slab, size_t panel, float (*acc)[PANEL_ROWS])
 {
     const struct linear_args *args = slab->args;
@@ -281,7 +281,7 @@ static struct sums sums_begin(const struct slab *slab, size_t panel, float (*acc
     return (struct sums){acc[0], PANEL_ROWS};
 }
 
-/* Puts them in their place. Outputs past N stay out. */
+/* Copies them to y if they are in `acc`. Outputs past N stay out. */
 static void sums_end(const struct slab *slab, size_t panel, struct sums sums)
 {
     const struct linear_args *args = slab->args;
@@ -294,7 +294,8 @@ static void sums_end(const struct slab *slab, size_t panel, struct sums sums)
             memcpy(y + t * args->y_stride, sums.at + t * PANEL_ROWS, n * sizeof *y);
 }
 
-/* Asks for the place of the sums of a panel: a line in every row of y, which together are more than the caches hold. */
+/* Asks for the place of the sums of a panel: a line in every row of y (its first, if rows are not aligned), which
+ * together are more than the caches hold. */
 static void sums_prefetch(const struct slab *slab, size_t panel)
 {
     const struct linear_args *args = slab->args;

@@ -36,8 +36,8 @@ typedef void keep_fn(unsigned n_columns, const uint8_t *w, unsigned first, unsig
 /* The integers of n_groups groups of a column as int16, 64 bytes a group, in the order that a wide_fn wants. */
 typedef void widen_fn(const int8_t *q, unsigned n_groups, void *out);
 
-/* What a tile_fn does, from an unpacked tile and such integers. From one column to the next are `stride` sums: they are
- * in their place, because k is walked in many short spans. */
+/* What a tile_fn does, from an unpacked tile and such integers. The sums of a column are `stride` floats behind those
+ * of the one before, so that they can be made where outputs lie: with many columns, k is walked in short spans. */
 typedef void wide_fn(unsigned n_columns, const void *tile, unsigned first, unsigned n_groups, const int8_t *const *q,
                      const struct column *columns, float *sums, size_t stride);
 
