@@ -84,7 +84,7 @@ static bool check_linear(const struct quant_type *type, bool q8, linear_fn *want
 /* Rows and lengths at which kernels with q8 activations begin to divide their work otherwise, or fill their scratch. */
 static bool check_linear_edges(const struct quant_type *type, linear_fn *want, linear_fn *got)
 {
-    static const size_t edges[][2] = {{12, 5152}, {20, 4096}, {64, 1056},  {65, 1056},  {72, 4096},
+    static const size_t edges[][2] = {{1, 16640}, {12, 5152}, {20, 4096},  {64, 1056},  {65, 1056}, {72, 4096},
                                       {80, 1024}, {128, 544}, {139, 1056}, {140, 1056}, {278, 544}};
     size_t unit = linear_unit(type, true);
     for (size_t i = 0; i < sizeof edges / sizeof *edges; i++)
